@@ -1,0 +1,29 @@
+-- Guards that PostgreSQL holds itself; applied again at every start.
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$;
+
+CREATE OR REPLACE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER event_positions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event_positions EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER idempotency_keys_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON idempotency_keys EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER batches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON batches EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER payments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payments EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
+
+-- A line of a voted edition never changes.
+CREATE OR REPLACE FUNCTION refuse_voted_line() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE line record;
+BEGIN
+    IF TG_OP = 'INSERT' THEN line := NEW; ELSE line := OLD; END IF;
+    IF line.edition <= (SELECT voted_edition FROM budgets WHERE organisation_id = line.organisation_id AND id = line.budget_id) THEN
+        RAISE EXCEPTION 'lines of a voted budget are immutable';
+    END IF;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER budget_lines_voted BEFORE INSERT OR UPDATE OR DELETE ON budget_lines
+    FOR EACH ROW EXECUTE FUNCTION refuse_voted_line();

@@ -1,0 +1,51 @@
+-- Guards that SQLite holds itself; applied again at every start.
+DROP TRIGGER IF EXISTS events_no_update;
+CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+DROP TRIGGER IF EXISTS events_no_delete;
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+DROP TRIGGER IF EXISTS event_positions_no_update;
+CREATE TRIGGER event_positions_no_update BEFORE UPDATE ON event_positions BEGIN SELECT RAISE(ABORT, 'event_positions is append-only'); END;
+DROP TRIGGER IF EXISTS event_positions_no_delete;
+CREATE TRIGGER event_positions_no_delete BEFORE DELETE ON event_positions BEGIN SELECT RAISE(ABORT, 'event_positions is append-only'); END;
+DROP TRIGGER IF EXISTS idempotency_keys_no_update;
+CREATE TRIGGER idempotency_keys_no_update BEFORE UPDATE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only'); END;
+DROP TRIGGER IF EXISTS idempotency_keys_no_delete;
+CREATE TRIGGER idempotency_keys_no_delete BEFORE DELETE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only'); END;
+DROP TRIGGER IF EXISTS entries_no_update;
+CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries is append-only'); END;
+DROP TRIGGER IF EXISTS entries_no_delete;
+CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries is append-only'); END;
+DROP TRIGGER IF EXISTS postings_no_update;
+CREATE TRIGGER postings_no_update BEFORE UPDATE ON postings BEGIN SELECT RAISE(ABORT, 'postings is append-only'); END;
+DROP TRIGGER IF EXISTS postings_no_delete;
+CREATE TRIGGER postings_no_delete BEFORE DELETE ON postings BEGIN SELECT RAISE(ABORT, 'postings is append-only'); END;
+DROP TRIGGER IF EXISTS batches_no_update;
+CREATE TRIGGER batches_no_update BEFORE UPDATE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only'); END;
+DROP TRIGGER IF EXISTS batches_no_delete;
+CREATE TRIGGER batches_no_delete BEFORE DELETE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only'); END;
+DROP TRIGGER IF EXISTS payments_no_update;
+CREATE TRIGGER payments_no_update BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'payments is append-only'); END;
+DROP TRIGGER IF EXISTS payments_no_delete;
+CREATE TRIGGER payments_no_delete BEFORE DELETE ON payments BEGIN SELECT RAISE(ABORT, 'payments is append-only'); END;
+DROP TRIGGER IF EXISTS consultations_no_update;
+CREATE TRIGGER consultations_no_update BEFORE UPDATE ON consultations BEGIN SELECT RAISE(ABORT, 'consultations is append-only'); END;
+DROP TRIGGER IF EXISTS consultations_no_delete;
+CREATE TRIGGER consultations_no_delete BEFORE DELETE ON consultations BEGIN SELECT RAISE(ABORT, 'consultations is append-only'); END;
+DROP TRIGGER IF EXISTS public_debates_no_update;
+CREATE TRIGGER public_debates_no_update BEFORE UPDATE ON public_debates BEGIN SELECT RAISE(ABORT, 'public_debates is append-only'); END;
+DROP TRIGGER IF EXISTS public_debates_no_delete;
+CREATE TRIGGER public_debates_no_delete BEFORE DELETE ON public_debates BEGIN SELECT RAISE(ABORT, 'public_debates is append-only'); END;
+
+-- A line of a voted edition never changes.
+DROP TRIGGER IF EXISTS budget_lines_no_update_after_vote;
+CREATE TRIGGER budget_lines_no_update_after_vote BEFORE UPDATE ON budget_lines
+WHEN OLD.edition <= (SELECT voted_edition FROM budgets WHERE organisation_id = OLD.organisation_id AND id = OLD.budget_id)
+BEGIN SELECT RAISE(ABORT, 'lines of a voted budget are immutable'); END;
+DROP TRIGGER IF EXISTS budget_lines_no_delete_after_vote;
+CREATE TRIGGER budget_lines_no_delete_after_vote BEFORE DELETE ON budget_lines
+WHEN OLD.edition <= (SELECT voted_edition FROM budgets WHERE organisation_id = OLD.organisation_id AND id = OLD.budget_id)
+BEGIN SELECT RAISE(ABORT, 'lines of a voted budget are immutable'); END;
+DROP TRIGGER IF EXISTS budget_lines_no_insert_after_vote;
+CREATE TRIGGER budget_lines_no_insert_after_vote BEFORE INSERT ON budget_lines
+WHEN NEW.edition <= (SELECT voted_edition FROM budgets WHERE organisation_id = NEW.organisation_id AND id = NEW.budget_id)
+BEGIN SELECT RAISE(ABORT, 'lines of a voted budget are immutable'); END;

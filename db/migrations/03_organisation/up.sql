@@ -1,0 +1,14 @@
+CREATE TABLE organisations (
+    id uuid NOT NULL PRIMARY KEY REFERENCES audit_heads (organisation_id),
+    kind text NOT NULL,
+    code text NOT NULL UNIQUE,
+    name text NOT NULL,
+    folded_name text NOT NULL,
+    territorial_unit_id uuid UNIQUE REFERENCES territorial_units (id),
+    supervisor_id uuid REFERENCES organisations (id),
+    treasury_post_id uuid REFERENCES organisations (id),
+    currency text NOT NULL CHECK (length(currency) = 3),
+    fictional boolean NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0)
+);

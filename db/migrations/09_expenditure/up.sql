@@ -1,0 +1,156 @@
+CREATE TABLE suppliers (
+    organisation_id uuid NOT NULL REFERENCES organisations (id),
+    id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    folded_name text NOT NULL,
+    tax_number text,
+    party_id uuid REFERENCES organisations (id),
+    active boolean NOT NULL,
+    debarred_until date,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, code)
+);
+
+CREATE TABLE commitments (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    number bigint NOT NULL CHECK (number > 0),
+    budget_line_id uuid NOT NULL,
+    section text NOT NULL,
+    article text NOT NULL,
+    supplier_id uuid NOT NULL,
+    label text NOT NULL,
+    committed_on date NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    verified bigint NOT NULL CHECK (verified >= 0 AND verified <= amount),
+    state text NOT NULL,
+    committed_by uuid NOT NULL REFERENCES principals (id),
+    recorded_at timestamptz NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, number),
+    FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id),
+    FOREIGN KEY (organisation_id, fiscal_year, section, article) REFERENCES appropriations (organisation_id, fiscal_year, section, article),
+    FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id)
+);
+
+CREATE TABLE verifications (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    number bigint NOT NULL CHECK (number > 0),
+    commitment_id uuid NOT NULL,
+    supplier_id uuid NOT NULL,
+    invoice_number text NOT NULL,
+    invoice_date date NOT NULL,
+    reception_sha256 text,
+    amount bigint NOT NULL CHECK (amount > 0),
+    ordered bigint NOT NULL CHECK (ordered >= 0 AND ordered <= amount),
+    state text NOT NULL,
+    recorded_by uuid NOT NULL REFERENCES principals (id),
+    recorded_at timestamptz NOT NULL,
+    certified_by uuid REFERENCES principals (id),
+    certified_on date,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, number),
+    CONSTRAINT verifications_invoice_once UNIQUE (organisation_id, supplier_id, invoice_number),
+    CONSTRAINT verifications_two_people CHECK (certified_by IS NULL OR certified_by <> recorded_by),
+    FOREIGN KEY (organisation_id, commitment_id) REFERENCES commitments (organisation_id, id),
+    FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id)
+);
+
+CREATE TABLE batches (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    number bigint NOT NULL CHECK (number > 0),
+    transmitted_on date NOT NULL,
+    transmitted_by uuid NOT NULL REFERENCES principals (id),
+    total bigint NOT NULL CHECK (total > 0),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, number),
+    FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year)
+);
+
+CREATE TABLE payment_orders (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    number bigint CHECK (number > 0),
+    verification_id uuid NOT NULL,
+    commitment_id uuid NOT NULL,
+    supplier_id uuid NOT NULL,
+    batch_id uuid,
+    amount bigint NOT NULL CHECK (amount > 0),
+    paid bigint NOT NULL CHECK (paid >= 0 AND paid <= amount),
+    state text NOT NULL,
+    drafted_by uuid NOT NULL REFERENCES principals (id),
+    recorded_at timestamptz NOT NULL,
+    signed_by uuid REFERENCES principals (id),
+    signed_on date,
+    decided_by uuid REFERENCES principals (id),
+    decided_on date,
+    rejection_reason text,
+    rejection_text text,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, number),
+    CONSTRAINT payment_orders_two_people CHECK (
+        decided_by IS NULL OR (decided_by <> drafted_by AND (signed_by IS NULL OR decided_by <> signed_by))
+    ),
+    FOREIGN KEY (organisation_id, verification_id) REFERENCES verifications (organisation_id, id),
+    FOREIGN KEY (organisation_id, commitment_id) REFERENCES commitments (organisation_id, id),
+    FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id),
+    FOREIGN KEY (organisation_id, batch_id) REFERENCES batches (organisation_id, id)
+);
+
+-- Debts of earlier years (restes à payer) that the opening balances carry.
+CREATE TABLE carried_debts (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    account_code text NOT NULL,
+    supplier_id uuid NOT NULL,
+    reference text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    paid bigint NOT NULL CHECK (paid >= 0 AND paid <= amount),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, supplier_id, reference),
+    FOREIGN KEY (organisation_id, fiscal_year, account_code) REFERENCES balances (organisation_id, fiscal_year, account_code),
+    FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id)
+);
+
+CREATE TABLE payments (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    number bigint NOT NULL CHECK (number > 0),
+    payment_order_id uuid,
+    carried_debt_id uuid,
+    payee_id uuid NOT NULL,
+    mode text NOT NULL,
+    paid_on date NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    entry_id uuid NOT NULL,
+    paid_by uuid NOT NULL REFERENCES principals (id),
+    recorded_at timestamptz NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, number),
+    CONSTRAINT payments_one_cause CHECK ((payment_order_id IS NULL) <> (carried_debt_id IS NULL)),
+    FOREIGN KEY (organisation_id, payment_order_id) REFERENCES payment_orders (organisation_id, id),
+    FOREIGN KEY (organisation_id, carried_debt_id) REFERENCES carried_debts (organisation_id, id),
+    FOREIGN KEY (organisation_id, payee_id) REFERENCES suppliers (organisation_id, id),
+    FOREIGN KEY (organisation_id, entry_id) REFERENCES entries (organisation_id, id)
+);

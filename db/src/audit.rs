@@ -1,0 +1,255 @@
+//! The event log: chains, the feed, and idempotency keys.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use domain::audit::{Events, GENESIS, IDEMPOTENCY_KEY_REUSED, Place, canonical_bytes, facts_text, leaf_hash};
+use domain::id::{OrganisationId, PrincipalId};
+use domain::sensitivity::Sensitivity;
+use uuid::Uuid;
+
+use crate::column::Col;
+use crate::connection::{Conn, Locked};
+use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
+use crate::schema::{audit_heads, event_positions, event_sequencer, events, idempotency_keys};
+use crate::store::Tx;
+
+/// The end of a chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    pub sequence: i64,
+    pub hash: [u8; 32],
+}
+
+fn hash_of(bytes: &[u8]) -> Result<[u8; 32], Fault> {
+    bytes.try_into().map_err(|_| Fault::Corrupt("a hash is not 32 bytes long".to_owned()))
+}
+
+/// Starts the chain of a new organisation, before the organisation's own row.
+pub fn insert_head(conn: &mut Conn, organisation: OrganisationId) -> Result<(), Fault> {
+    diesel::insert_into(audit_heads::table)
+        .values((
+            audit_heads::organisation_id.eq(Col(organisation)),
+            audit_heads::sequence.eq(0),
+            audit_heads::hash.eq(GENESIS.to_vec()),
+            audit_heads::positioned.eq(0),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Takes the organisation's head: the first lock of every write.
+pub fn lock_head(conn: &mut Conn, organisation: OrganisationId) -> Result<Head, Fault> {
+    let query = audit_heads::table
+        .filter(audit_heads::organisation_id.eq(Col(organisation)))
+        .select((audit_heads::sequence, audit_heads::hash));
+    let (sequence, hash): (i64, Vec<u8>) = Locked(query).get_result(conn)?;
+    Ok(Head { sequence, hash: hash_of(&hash)? })
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
+struct NewEvent<'a> {
+    organisation_id: Col<OrganisationId>,
+    sequence: i64,
+    recorded_at: Col<DateTime<Utc>>,
+    principal_id: Option<Col<PrincipalId>>,
+    role: &'a str,
+    kind: &'a str,
+    subject_kind: &'a str,
+    subject_id: Col<Uuid>,
+    subject_version: i64,
+    state_before: Option<&'a str>,
+    state_after: Option<&'a str>,
+    facts: String,
+    bytes: Vec<u8>,
+    hash: Vec<u8>,
+    sensitivity: i32,
+}
+
+/// Puts what happened on the chain, in the transaction in which it happened.
+pub fn append(tx: &mut Tx<'_>, mut head: Head, happened: &Events) -> Result<(), Fault> {
+    for event in happened.iter() {
+        let place = Place {
+            organisation: tx.organisation,
+            sequence: head.sequence + 1,
+            recorded_at: tx.author.now,
+            actor: &tx.author.actor,
+            previous: head.hash,
+        };
+        let bytes = canonical_bytes(event, &place);
+        head = Head { sequence: place.sequence, hash: leaf_hash(&bytes) };
+        let row = NewEvent {
+            organisation_id: Col(tx.organisation),
+            sequence: head.sequence,
+            recorded_at: Col(tx.author.now),
+            principal_id: tx.author.actor.principal.map(Col),
+            role: &tx.author.actor.role,
+            kind: event.kind,
+            subject_kind: event.subject_kind,
+            subject_id: Col(event.subject_id),
+            subject_version: event.subject_version,
+            state_before: event.state_before.as_deref(),
+            state_after: event.state_after.as_deref(),
+            facts: facts_text(&event.facts),
+            bytes,
+            hash: head.hash.to_vec(),
+            sensitivity: Sensitivity::Internal.rank(),
+        };
+        diesel::insert_into(events::table).values(&row).execute(tx.conn)?;
+    }
+    let updated = diesel::update(audit_heads::table.filter(audit_heads::organisation_id.eq(Col(tx.organisation))))
+        .set((audit_heads::sequence.eq(head.sequence), audit_heads::hash.eq(head.hash.to_vec())))
+        .execute(tx.conn)?;
+    if updated == 1 { Ok(()) } else { Err(Fault::Broken("the chain has no head".to_owned())) }
+}
+
+/// An event as readers see it.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = events)]
+pub struct EventRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub sequence: i64,
+    pub recorded_at: Col<DateTime<Utc>>,
+    pub principal_id: Option<Col<PrincipalId>>,
+    pub role: String,
+    pub kind: String,
+    pub subject_kind: String,
+    pub subject_id: Col<Uuid>,
+    pub subject_version: i64,
+    pub state_before: Option<String>,
+    pub state_after: Option<String>,
+    pub facts: String,
+    pub bytes: Vec<u8>,
+    pub hash: Vec<u8>,
+}
+
+/// Gives every committed event that has none its global position. One transaction, one sequencer row locked.
+pub fn position_events(conn: &mut Conn) -> Result<(), Fault> {
+    let waiting = audit_heads::table.filter(audit_heads::positioned.lt(audit_heads::sequence)).count().get_result::<i64>(conn)?;
+    if waiting == 0 {
+        return Ok(());
+    }
+    let sequencer = event_sequencer::table.filter(event_sequencer::id.eq(1)).select(event_sequencer::last_position);
+    let mut position: i64 = Locked(sequencer).get_result(conn)?;
+    let heads: Vec<(Col<OrganisationId>, i64, i64)> = audit_heads::table
+        .filter(audit_heads::positioned.lt(audit_heads::sequence))
+        .order(audit_heads::organisation_id)
+        .select((audit_heads::organisation_id, audit_heads::positioned, audit_heads::sequence))
+        .load(conn)?;
+    for (organisation, positioned, sequence) in heads {
+        for number in positioned + 1..=sequence {
+            position += 1;
+            diesel::insert_into(event_positions::table)
+                .values((
+                    event_positions::position.eq(position),
+                    event_positions::organisation_id.eq(organisation),
+                    event_positions::sequence.eq(number),
+                ))
+                .execute(conn)?;
+        }
+        diesel::update(audit_heads::table.filter(audit_heads::organisation_id.eq(organisation)))
+            .set(audit_heads::positioned.eq(sequence))
+            .execute(conn)?;
+    }
+    diesel::update(event_sequencer::table.filter(event_sequencer::id.eq(1)))
+        .set(event_sequencer::last_position.eq(position))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whose events, and which.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    pub kind: Option<String>,
+    pub subject_id: Option<Uuid>,
+}
+
+/// The feed: positioned events of the organisations that the reader may see, in global order.
+pub fn list_events(
+    conn: &mut Conn,
+    readable: &[OrganisationId],
+    filter: &EventFilter,
+    page: &Keyset<i64>,
+) -> Result<Rows<(i64, EventRow)>, Fault> {
+    let mut query = event_positions::table
+        .inner_join(
+            events::table.on(events::organisation_id
+                .eq(event_positions::organisation_id)
+                .and(events::sequence.eq(event_positions::sequence))),
+        )
+        .filter(event_positions::organisation_id.eq_any(readable.iter().copied().map(Col).collect::<Vec<_>>()))
+        .filter(events::sensitivity.le(Sensitivity::Internal.rank()))
+        .order(event_positions::position)
+        .limit(page.probe())
+        .select((event_positions::position, EventRow::as_select()))
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(event_positions::position.gt(after));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(events::kind.eq(kind.clone()));
+    }
+    if let Some(subject) = filter.subject_id {
+        query = query.filter(events::subject_id.eq(Col(subject)));
+    }
+    Ok(page.cut(query.load(conn)?))
+}
+
+/// What was answered to a request, kept so that its repetition gets the same.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct Answer {
+    pub status: i32,
+    pub location: Option<String>,
+    pub etag: Option<String>,
+    pub body: Vec<u8>,
+}
+
+/// A request that must take effect once.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub principal: PrincipalId,
+    pub key: String,
+    /// SHA-256 over method, path and body.
+    pub fingerprint: [u8; 32],
+}
+
+/// The answer that an equal request already got; refuses the key if another request used it.
+pub fn find_answer(conn: &mut Conn, claim: &Claim) -> Result<Option<Answer>, Fault> {
+    let found: Option<(Vec<u8>, i32, Option<String>, Option<String>, Vec<u8>)> = idempotency_keys::table
+        .filter(idempotency_keys::principal_id.eq(Col(claim.principal)))
+        .filter(idempotency_keys::key.eq(&claim.key))
+        .select((
+            idempotency_keys::fingerprint,
+            idempotency_keys::status,
+            idempotency_keys::location,
+            idempotency_keys::etag,
+            idempotency_keys::body,
+        ))
+        .first(conn)
+        .optional()?;
+    match found {
+        None => Ok(None),
+        Some((fingerprint, ..)) if fingerprint != claim.fingerprint => Err(IDEMPOTENCY_KEY_REUSED.refuse().into()),
+        Some((_, status, location, etag, body)) => Ok(Some(Answer { status, location, etag, body })),
+    }
+}
+
+/// Keeps the answer of a request, in the transaction of its effect.
+pub fn insert_answer(tx: &mut Tx<'_>, claim: &Claim, answer: &Answer) -> Result<(), Fault> {
+    diesel::insert_into(idempotency_keys::table)
+        .values((
+            idempotency_keys::principal_id.eq(Col(claim.principal)),
+            idempotency_keys::key.eq(&claim.key),
+            idempotency_keys::organisation_id.eq(Col(tx.organisation)),
+            idempotency_keys::fingerprint.eq(claim.fingerprint.to_vec()),
+            idempotency_keys::status.eq(answer.status),
+            idempotency_keys::location.eq(answer.location.as_deref()),
+            idempotency_keys::etag.eq(answer.etag.as_deref()),
+            idempotency_keys::body.eq(&answer.body),
+            idempotency_keys::recorded_at.eq(Col(tx.author.now)),
+        ))
+        .execute(tx.conn)
+        .map_err(|error| Fault::from(error).taken(|| IDEMPOTENCY_KEY_REUSED.refuse()))?;
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! One connection type over both engines, chosen once by the scheme of the database URL.
+
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::r2d2::ManageConnection;
+use diesel::sqlite::SqliteConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::fault::Fault;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// A connection to one of the engines. Never made with `Conn::establish`, which would try each engine in turn.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    Pg(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// Runs an expression with the engine's own connection, for the few queries that the shared language cannot express.
+#[macro_export]
+macro_rules! on_engine {
+    ($conn:expr, |$inner:ident| $query:expr) => {
+        match $conn {
+            $crate::connection::Conn::Pg($inner) => $query,
+            $crate::connection::Conn::Sqlite($inner) => $query,
+        }
+    };
+}
+
+/// Where the data lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+/// The engines by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Hosts that need no TLS because nothing leaves the machine.
+fn is_local(host: &str) -> bool {
+    host.is_empty() || host.starts_with('/') || host.starts_with("%2F") || host.starts_with("%2f")
+        || matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]")
+}
+
+impl Target {
+    /// Reads `sqlite:path/to/file.db` or `postgres://user@host/database`. Any other scheme is an error, never a guess.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains('?') || path == ":memory:" {
+                return Err("a SQLite URL names a file: sqlite:path/to/sigida.db".to_owned());
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            let scheme = url.split(':').next().unwrap_or("").chars().take(20).collect::<String>();
+            return Err(format!("unknown database scheme {scheme:?}: use sqlite: or postgres:"));
+        }
+        let parsed = url::Url::parse(url).map_err(|_| "the database URL cannot be read".to_owned())?;
+        let option = |name: &str| parsed.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        let host = option("host").unwrap_or_else(|| parsed.host_str().unwrap_or("").to_owned());
+        let tls = matches!(option("sslmode").as_deref(), Some("verify-full" | "verify-ca" | "require"));
+        if !is_local(&host) && !tls {
+            return Err(format!("PostgreSQL on another host ({host}) needs TLS: add sslmode=verify-full to the database URL"));
+        }
+        Ok(Self::Postgres(url.to_owned()))
+    }
+
+    pub fn engine(&self) -> Engine {
+        match self {
+            Target::Sqlite(_) => Engine::Sqlite,
+            Target::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Opens a connection; a reader cannot write.
+    pub fn connect(&self, reader: bool) -> Result<Conn, Fault> {
+        let busy = |error: diesel::ConnectionError| Fault::Busy(error.to_string());
+        match self {
+            Target::Sqlite(path) => {
+                let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(busy)?;
+                conn.batch_execute(
+                    "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+                     PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; \
+                     PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 10000;",
+                )?;
+                if reader {
+                    conn.batch_execute("PRAGMA query_only = ON;")?;
+                }
+                Ok(Conn::Sqlite(conn))
+            }
+            Target::Postgres(url) => {
+                let separator = if url.contains('?') { '&' } else { '?' };
+                let url = format!("{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10&application_name=sigida");
+                let mut conn = PgConnection::establish(&url).map_err(busy)?;
+                let access = if reader { "READ ONLY" } else { "READ WRITE" };
+                conn.batch_execute(&format!(
+                    "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'; \
+                     SET TIME ZONE 'UTC'; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, {access};"
+                ))?;
+                Ok(Conn::Pg(conn))
+            }
+        }
+    }
+}
+
+/// What the pool of readers is made with.
+pub struct Readers(pub Target);
+
+impl ManageConnection for Readers {
+    type Connection = Conn;
+    type Error = Fault;
+
+    fn connect(&self) -> Result<Conn, Fault> {
+        self.0.connect(true)
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), Fault> {
+        conn.batch_execute("SELECT 1")?;
+        Ok(())
+    }
+
+    fn has_broken(&self, _: &mut Conn) -> bool {
+        std::thread::panicking()
+    }
+}
+
+/// Brings the schema up to this program's version and applies the engine's guards. Says what was applied.
+pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    let applied = on_engine!(conn, |inner| {
+        let versions = inner.run_pending_migrations(MIGRATIONS).map_err(|error| Fault::Broken(error.to_string()))?;
+        versions.iter().map(ToString::to_string).collect()
+    });
+    let guards = match conn {
+        Conn::Pg(_) => include_str!("../guards/postgres.sql"),
+        Conn::Sqlite(_) => include_str!("../guards/sqlite.sql"),
+    };
+    conn.batch_execute(&format!("BEGIN; {guards} COMMIT;"))?;
+    Ok(applied)
+}
+
+/// Whether every migration of this program is applied.
+pub fn is_migrated(conn: &mut Conn) -> Result<bool, Fault> {
+    let pending = on_engine!(conn, |inner| inner.has_pending_migration(MIGRATIONS).map_err(|error| Fault::Busy(error.to_string()))?);
+    Ok(!pending)
+}
+
+/// The oldest SQLite that is safe: earlier ones can corrupt a database in WAL mode.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Refuses an engine whose settings could lose what was acknowledged.
+pub fn require_durable(conn: &mut Conn) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(_) => {
+            let version = libsqlite3_sys::SQLITE_VERSION_NUMBER;
+            if version < SQLITE_VERSION_MIN {
+                return Err(Fault::Broken(format!("SQLite {version} is too old: {SQLITE_VERSION_MIN} is the least")));
+            }
+            Ok(())
+        }
+        Conn::Pg(inner) => {
+            #[derive(diesel::QueryableByName)]
+            struct Setting {
+                #[diesel(sql_type = diesel::sql_types::Text)]
+                name: String,
+                #[diesel(sql_type = diesel::sql_types::Text)]
+                setting: String,
+            }
+            let settings: Vec<Setting> = diesel::sql_query(
+                "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')",
+            )
+            .load(inner)?;
+            match settings.iter().find(|setting| matches!(setting.setting.as_str(), "off" | "local")) {
+                Some(unsafe_one) => Err(Fault::Broken(format!("PostgreSQL runs with {} = {}", unsafe_one.name, unsafe_one.setting))),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// The folder of a SQLite file must exist before the file can.
+pub fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// A query whose rows stay locked until the transaction ends. SQLite, which has one writer, needs no more words.
+#[derive(Clone, Copy, QueryId)]
+pub struct Locked<Q>(pub Q);
+
+impl<Q: Query> Query for Locked<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q> RunQueryDsl<Conn> for Locked<Q> {}
+
+impl<Q: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for Locked<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        if matches!(out.backend(), MultiBackend::Pg(_)) {
+            out.push_sql(" FOR UPDATE");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_chooses_the_engine_or_nothing_does() {
+        assert_eq!(Target::parse("sqlite:demo/sigida.db"), Ok(Target::Sqlite(PathBuf::from("demo/sigida.db"))));
+        assert!(matches!(Target::parse("postgres://sigida@localhost/sigida"), Ok(Target::Postgres(_))));
+        assert!(matches!(Target::parse("postgres://sigida@%2Fvar%2Frun%2Fpostgresql/sigida"), Ok(Target::Postgres(_))));
+        for wrong in ["mysql://x/y", "host=localhost dbname=x", "", "sqlite:", "sqlite::memory:", "/var/lib/x.db", "postgress://x/y"] {
+            assert!(Target::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn another_host_needs_tls() {
+        for wrong in ["postgres://db.example/sigida", "postgres://u@10.0.0.5:5432/s?sslmode=prefer", "postgres:///s?host=db.example"] {
+            assert!(Target::parse(wrong).expect_err("no TLS").contains("TLS"), "{wrong}");
+        }
+        assert!(Target::parse("postgres://db.example/sigida?sslmode=verify-full").is_ok());
+    }
+}

@@ -1,0 +1,21 @@
+//! Rows and SQL, on two engines: SQLite (embedded) and PostgreSQL.
+//!
+//! Knows the domain, knows no HTTP. Every write goes through [`store::Store::write`], which lends a transaction and asks
+//! for the events that happened; every finder of organisation-owned data demands a scope.
+
+pub mod audit;
+pub mod budget;
+pub mod column;
+pub mod connection;
+pub mod expenditure;
+pub mod fault;
+pub mod identity;
+pub mod ledger;
+pub mod organisation;
+pub mod page;
+pub mod parameter;
+pub mod participation;
+pub mod schema;
+pub mod store;
+pub mod territory;
+pub mod verify;

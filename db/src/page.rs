@@ -1,0 +1,29 @@
+//! Pages of lists: keyset, never offset.
+
+/// How many rows after which key.
+#[derive(Clone, Debug)]
+pub struct Keyset<K> {
+    pub after: Option<K>,
+    pub limit: i64,
+}
+
+/// A page of rows and whether more follow.
+#[derive(Clone, Debug)]
+pub struct Rows<T> {
+    pub rows: Vec<T>,
+    pub more: bool,
+}
+
+impl<K> Keyset<K> {
+    /// One row more than asked tells whether the page is the last.
+    pub fn probe(&self) -> i64 {
+        self.limit + 1
+    }
+
+    pub fn cut<T>(&self, mut rows: Vec<T>) -> Rows<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(0);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Rows { rows, more }
+    }
+}

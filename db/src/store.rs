@@ -1,0 +1,339 @@
+//! The two doors to the database: [`Store::read`] and [`Store::write`].
+//!
+//! Writes run on **lanes**. A lane takes whatever waits (never lingering to fill a group), runs each job in a savepoint
+//! of one transaction, commits once, then answers all: one fsync serves many requests, and one refusal sinks nobody.
+//! SQLite has one lane; PostgreSQL has several, chosen by organisation. A third door, [`Store::keep`], is closed to
+//! housekeeping that nobody audits.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::{Pool, PooledConnection};
+use domain::audit::{Actor, Events};
+use domain::id::OrganisationId;
+use tokio::sync::oneshot;
+
+use crate::connection::{Conn, Engine, Readers, Target, migrate, require_durable};
+use crate::fault::Fault;
+
+/// The most jobs that share one transaction.
+const GROUP_MAX: usize = 512;
+/// The most jobs that wait for a lane before new ones are refused.
+const QUEUE_MAX: usize = 1024;
+/// How often a group that met a deadlock is run again.
+const ATTEMPTS: usize = 3;
+
+/// How many connections a store opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub readers: u32,
+    /// Lanes on PostgreSQL; SQLite always has one.
+    pub lanes: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { readers: 4, lanes: 4 }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    readers: Pool<Readers>,
+    lanes: Vec<SyncSender<Box<dyn Job>>>,
+}
+
+/// When and by whom a write is done.
+#[derive(Clone, Debug)]
+pub struct Author {
+    pub actor: Actor,
+    /// The instant of the request, to the microsecond.
+    pub now: DateTime<Utc>,
+    /// The business date.
+    pub today: NaiveDate,
+}
+
+/// The transaction lent to a write.
+pub struct Tx<'c> {
+    pub conn: &'c mut Conn,
+    pub organisation: OrganisationId,
+    pub author: Author,
+}
+
+impl Tx<'_> {
+    pub fn today(&self) -> NaiveDate {
+        self.author.today
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.author.now
+    }
+}
+
+/// What came of a write: something happened, or the answer of an earlier, equal request is given again.
+pub enum Outcome<T> {
+    Happened(T, Events),
+    Replayed(T),
+}
+
+impl Store {
+    /// Opens the database, applies migrations and guards, and starts the lanes.
+    pub fn open(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
+        let mut conn = target.connect(false)?;
+        require_durable(&mut conn)?;
+        migrate(&mut conn)?;
+        Self::start(target, sizes, conn)
+    }
+
+    /// Opens a database that is already migrated.
+    pub fn open_migrated(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
+        let conn = target.connect(false)?;
+        Self::start(target, sizes, conn)
+    }
+
+    fn start(target: &Target, sizes: Sizes, first: Conn) -> Result<Self, Fault> {
+        let engine = target.engine();
+        let readers = Pool::builder()
+            .max_size(sizes.readers)
+            .min_idle(Some(1))
+            .connection_timeout(Duration::from_secs(3))
+            .test_on_check_out(engine == Engine::Postgres)
+            .build_unchecked(Readers(target.clone()));
+        let count = match engine {
+            Engine::Sqlite => 1,
+            Engine::Postgres => sizes.lanes.max(1),
+        };
+        let mut first = Some(first);
+        let mut lanes = Vec::with_capacity(count);
+        for index in 0..count {
+            let (sender, receiver) = sync_channel(QUEUE_MAX);
+            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver };
+            std::thread::Builder::new()
+                .name(format!("lane-{index}"))
+                .spawn(move || lane.run())
+                .map_err(|error| Fault::Broken(error.to_string()))?;
+            lanes.push(sender);
+        }
+        Ok(Self { inner: Arc::new(Inner { engine, readers, lanes }) })
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// Reads, on a connection that cannot write.
+    pub async fn read<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let readers = self.inner.readers.clone();
+        blocking(move || {
+            let mut conn: PooledConnection<Readers> = readers.get().map_err(|error| Fault::Busy(error.to_string()))?;
+            query(&mut conn)
+        })
+        .await
+    }
+
+    /// Writes on an organisation's data. The closure may run more than once, and returns what happened.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        author: Author,
+        job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (sender, receiver) = oneshot::channel();
+        self.submit(organisation, Box::new(Work { organisation, author: Some(author), job, result: None, sender: Some(sender) }))?;
+        receiver.await.unwrap_or_else(|_| Err(Fault::Broken("the lane ended".to_owned())))
+    }
+
+    /// Housekeeping that nobody audits: activation codes, the sequencer of events, one-time installation rows.
+    pub async fn keep<T: Send + 'static>(&self, job: impl Fn(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let (sender, receiver) = oneshot::channel();
+        let platform = OrganisationId::platform();
+        let job = move |tx: &mut Tx<'_>| job(tx.conn).map(Outcome::Replayed);
+        self.submit(platform, Box::new(Work { organisation: platform, author: None, job, result: None, sender: Some(sender) }))?;
+        receiver.await.unwrap_or_else(|_| Err(Fault::Broken("the lane ended".to_owned())))
+    }
+
+    fn submit(&self, organisation: OrganisationId, job: Box<dyn Job>) -> Result<(), Fault> {
+        let lanes = &self.inner.lanes;
+        let (high, low) = organisation.0.as_u64_pair();
+        let index = usize::try_from((high ^ low) % (lanes.len() as u64)).unwrap_or(0);
+        let lane = lanes.get(index).ok_or_else(|| Fault::Broken("no lane".to_owned()))?;
+        lane.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Fault::Busy("too many writes are waiting".to_owned()),
+            TrySendError::Disconnected(_) => Fault::Broken("the lane ended".to_owned()),
+        })
+    }
+}
+
+/// Runs blocking work off the event loop.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Fault::Broken(error.to_string())),
+    }
+}
+
+/// A write that waits for its lane.
+trait Job: Send {
+    fn organisation(&self) -> OrganisationId;
+    /// Runs inside a savepoint; keeps the result until the commit. `Err` asks for the savepoint to be undone.
+    fn run(&mut self, conn: &mut Conn) -> Result<(), Retry>;
+    /// Answers the caller, after the commit succeeded or failed.
+    fn answer(&mut self, committed: Result<(), String>);
+}
+
+/// Why a job's savepoint is undone.
+enum Retry {
+    /// The job alone is refused.
+    No,
+    /// The whole group must run again: the engine chose it as the victim of a deadlock, or the connection is gone.
+    Group(String),
+}
+
+struct Work<T, F> {
+    organisation: OrganisationId,
+    author: Option<Author>,
+    job: F,
+    result: Option<Result<T, Fault>>,
+    sender: Option<oneshot::Sender<Result<T, Fault>>>,
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send,
+    F: Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send,
+{
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    fn run(&mut self, conn: &mut Conn) -> Result<(), Retry> {
+        let organisation = self.organisation;
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let Some(author) = self.author.clone() else {
+                let author = Author { actor: Actor::system(), now: DateTime::UNIX_EPOCH, today: NaiveDate::MIN };
+                return match (self.job)(&mut Tx { conn, organisation, author })? {
+                    Outcome::Happened(value, _) | Outcome::Replayed(value) => Ok(value),
+                };
+            };
+            let head = crate::audit::lock_head(conn, organisation)?;
+            let mut tx = Tx { conn, organisation, author };
+            match (self.job)(&mut tx)? {
+                Outcome::Replayed(value) => Ok(value),
+                Outcome::Happened(value, events) => {
+                    crate::audit::append(&mut tx, head, &events)?;
+                    Ok(value)
+                }
+            }
+        }));
+        let result = attempt.unwrap_or_else(|panic| Err(Fault::Broken(panic_text(panic.as_ref()))));
+        let verdict = match &result {
+            Ok(_) => Ok(()),
+            Err(Fault::Busy(why)) => Err(Retry::Group(why.clone())),
+            Err(_) => Err(Retry::No),
+        };
+        self.result = Some(result);
+        verdict
+    }
+
+    fn answer(&mut self, committed: Result<(), String>) {
+        let result = match (self.result.take(), committed) {
+            (Some(result), Ok(())) => result,
+            (Some(Err(fault)), Err(_)) if !fault.is_busy() => Err(fault),
+            (_, Err(why)) => Err(Fault::Busy(why)),
+            (None, Ok(())) => Err(Fault::Broken("a job was not run".to_owned())),
+        };
+        if let Some(sender) = self.sender.take() {
+            // The caller may have gone away; the write stands all the same.
+            drop(sender.send(result));
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_default())
+}
+
+struct Lane {
+    target: Target,
+    conn: Option<Conn>,
+    jobs: Receiver<Box<dyn Job>>,
+}
+
+impl Lane {
+    fn run(mut self) {
+        while let Ok(first) = self.jobs.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP_MAX {
+                match self.jobs.try_recv() {
+                    Ok(job) => group.push(job),
+                    Err(_) => break,
+                }
+            }
+            // Heads are locked in one order by all lanes and processes.
+            group.sort_by_key(|job| job.organisation());
+            let committed = self.commit(&mut group);
+            for job in &mut group {
+                job.answer(committed.clone());
+            }
+        }
+    }
+
+    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), String> {
+        let mut last = String::new();
+        for _ in 0..ATTEMPTS {
+            let mut conn = match self.conn.take() {
+                Some(conn) => conn,
+                None => self.target.connect(false).map_err(|fault| fault.to_string())?,
+            };
+            match attempt(&mut conn, group) {
+                Ok(()) => {
+                    self.conn = Some(conn);
+                    return Ok(());
+                }
+                // Whether a failed COMMIT took effect is not known: never run it again, and start from a new connection.
+                Err(Failure::Commit(why)) => return Err(why),
+                Err(Failure::Before(why)) => {
+                    if conn.batch_execute("ROLLBACK").is_ok() {
+                        self.conn = Some(conn);
+                    }
+                    last = why;
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+enum Failure {
+    Before(String),
+    Commit(String),
+}
+
+fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    let before = |error: diesel::result::Error| Failure::Before(error.to_string());
+    let begin = match conn {
+        Conn::Sqlite(_) => "BEGIN IMMEDIATE",
+        Conn::Pg(_) => "BEGIN",
+    };
+    conn.batch_execute(begin).map_err(before)?;
+    for job in group.iter_mut() {
+        conn.batch_execute("SAVEPOINT job").map_err(before)?;
+        match job.run(conn) {
+            Ok(()) => conn.batch_execute("RELEASE SAVEPOINT job").map_err(before)?,
+            Err(Retry::No) => conn.batch_execute("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job").map_err(before)?,
+            Err(Retry::Group(why)) => return Err(Failure::Before(why)),
+        }
+    }
+    conn.batch_execute("COMMIT").map_err(|error| Failure::Commit(error.to_string()))
+}

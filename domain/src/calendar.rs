@@ -1,0 +1,80 @@
+//! Dates of public accounting: the fiscal year and the business date.
+//!
+//! Nobody here reads a clock: `today`, the business date, is received.
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::refusal::{Refusal, codes};
+
+codes! {
+    DATE_OUT_OF_YEAR: Rule,
+        "Date hors exercice" / "Date outside the fiscal year",
+        "La date {date} n'appartient pas à l'exercice {fiscal_year}." /
+        "The date {date} does not belong to fiscal year {fiscal_year}.";
+    DATE_IN_FUTURE: Rule,
+        "Date future" / "Date in the future",
+        "La date {date} est postérieure à la date du jour {today}." /
+        "The date {date} is later than the business date {today}.";
+    FISCAL_YEAR_INVALID: Malformed,
+        "Exercice invalide" / "Invalid fiscal year",
+        "L'exercice doit être une année entre 1960 et 2200." / "The fiscal year must lie between 1960 and 2200.";
+}
+
+/// A fiscal year (exercice), from 1 January to 31 December.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FiscalYear(i32);
+
+impl FiscalYear {
+    pub fn new(year: i32) -> Result<Self, Refusal> {
+        if (1960..=2200).contains(&year) {
+            return Ok(Self(year));
+        }
+        Err(FISCAL_YEAR_INVALID.refuse().with("fiscal_year", year))
+    }
+
+    pub fn year(self) -> i32 {
+        self.0
+    }
+
+    pub fn first_day(self) -> NaiveDate {
+        day(self.0, 1, 1)
+    }
+
+    /// A month and a day of this year, as "10-31".
+    pub fn on(self, month_day: &str) -> Option<NaiveDate> {
+        NaiveDate::parse_from_str(&format!("{}-{month_day}", self.0), "%Y-%m-%d").ok()
+    }
+
+    pub fn previous(self) -> Self {
+        Self(self.0 - 1)
+    }
+
+    pub fn contains(self, date: NaiveDate) -> bool {
+        date.year() == self.0
+    }
+
+    /// Refuses a date outside the year, or later than the business date.
+    pub fn accept(self, date: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
+        if !self.contains(date) {
+            return Err(DATE_OUT_OF_YEAR.refuse().with("date", date).with("fiscal_year", self.0));
+        }
+        not_future(date, today)
+    }
+}
+
+/// Refuses a date later than the business date.
+pub fn not_future(date: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
+    if date > today {
+        return Err(DATE_IN_FUTURE.refuse().with("date", date).with("today", today));
+    }
+    Ok(())
+}
+
+/// Whether a period that may have no end covers a date; both ends belong to it.
+pub fn covers(from: NaiveDate, to: Option<NaiveDate>, date: NaiveDate) -> bool {
+    from <= date && to.is_none_or(|to| date <= to)
+}
+
+fn day(year: i32, month: u32, day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, day).unwrap_or(NaiveDate::MIN)
+}

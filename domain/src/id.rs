@@ -1,0 +1,110 @@
+//! Typed identifiers: a budget's id can never be passed where a commitment's is meant.
+//!
+//! Ids are UUIDs. The program makes version 7 (ordered by time); a client that works offline may bring its own.
+
+use uuid::Uuid;
+
+/// A typed identifier.
+pub trait Identifier: Copy {
+    fn uuid(&self) -> &Uuid;
+    fn from_uuid(uuid: Uuid) -> Self;
+}
+
+impl Identifier for Uuid {
+    fn uuid(&self) -> &Uuid {
+        self
+    }
+
+    fn from_uuid(uuid: Uuid) -> Self {
+        uuid
+    }
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, format = Uuid)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new identifier, ordered by the time of its making.
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Identifier for $name {
+            fn uuid(&self) -> &Uuid {
+                &self.0
+            }
+
+            fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// An organisation: what owns data.
+    OrganisationId,
+    /// A person or a partner system.
+    PrincipalId,
+    /// A role held in an organisation from a date to a date.
+    RoleAssignmentId,
+    /// A region, a cercle or a commune as it existed during a period.
+    TerritorialUnitId,
+    /// A consultation of a village, a fraction or a quarter.
+    ConsultationId,
+    /// A public debate.
+    PublicDebateId,
+    /// A budget.
+    BudgetId,
+    /// A line of a budget.
+    BudgetLineId,
+    /// An entry of the ledger.
+    EntryId,
+    /// A supplier's file.
+    SupplierId,
+    /// A commitment (engagement).
+    CommitmentId,
+    /// A verification (liquidation).
+    VerificationId,
+    /// A payment order (mandat).
+    PaymentOrderId,
+    /// A batch of payment orders (bordereau).
+    BatchId,
+    /// A payment.
+    PaymentId,
+    /// A debt of an earlier year, carried by the opening balances.
+    CarriedDebtId,
+}
+
+/// The namespace of the ids that every installation computes alike (reference data).
+const REFERENCE: Uuid = Uuid::from_u128(0x5167_1da0_0000_5000_8000_6d61_6c69_0001);
+
+/// The id of a piece of reference data, the same in every installation.
+pub fn reference(name: &str) -> Uuid {
+    Uuid::new_v5(&REFERENCE, name.as_bytes())
+}
+
+impl OrganisationId {
+    /// The organisation that owns what belongs to nobody else: reference data, installations, platform administrators.
+    pub fn platform() -> Self {
+        Self(reference("organisation/platform"))
+    }
+}

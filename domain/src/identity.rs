@@ -1,0 +1,196 @@
+//! Who may act: people and partner systems, and the roles they hold in an organisation from a date to a date.
+//!
+//! A token says who; which roles, is read from the database. Deliberately not here: how passwords and tokens are
+//! checked (the `api` floor).
+
+use chrono::NaiveDate;
+
+use crate::calendar::covers;
+use crate::id::OrganisationId;
+use crate::refusal::{Refusal, codes};
+use crate::sensitivity::Sensitivity;
+use crate::words;
+
+codes! {
+    SIGN_IN_FAILED: Unauthenticated,
+        "Identification refusée" / "Sign-in refused",
+        "L'identifiant ou le secret est inexact, ou le compte n'est pas actif." /
+        "The login or the secret is wrong, or the principal is not active.";
+    TOKEN_MISSING: Unauthenticated,
+        "Jeton absent" / "Token missing",
+        "Cette opération demande un jeton : en-tête Authorization: Bearer …" /
+        "This operation needs a token: header Authorization: Bearer …";
+    TOKEN_INVALID: Unauthenticated,
+        "Jeton invalide" / "Invalid token",
+        "Le jeton est expiré, mal formé ou n'est pas de ce service." /
+        "The token has expired, is malformed or is not from this service.";
+    ROLE_MISSING: Forbidden,
+        "Fonction insuffisante" / "Role missing",
+        "Cette opération est réservée aux fonctions : {roles}." / "This operation is reserved to the roles: {roles}.";
+    ROLE_INCOMPATIBLE: Conflict,
+        "Fonctions incompatibles" / "Incompatible functions",
+        "La fonction {role} est incompatible avec la fonction {held}, tenue dans la même organisation." /
+        "The role {role} is incompatible with the role {held}, held in the same organisation.";
+    ROLE_PERIOD_INVALID: Rule,
+        "Période invalide" / "Invalid period",
+        "La fin précède le début." / "The end precedes the beginning.";
+    ROLE_NOT_GRANTABLE: Forbidden,
+        "Fonction non attribuable" / "Role not grantable",
+        "Seul un administrateur de la plateforme attribue la fonction {role}." /
+        "Only a platform administrator grants the role {role}.";
+    LOGIN_TAKEN: Conflict,
+        "Identifiant déjà pris" / "Login already taken",
+        "Cet identifiant existe déjà." / "This login already exists.";
+    ACTIVATION_FAILED: Unauthenticated,
+        "Activation refusée" / "Activation refused",
+        "Le code est inconnu, expiré ou déjà utilisé." / "The code is unknown, expired or already used.";
+    PASSWORD_WEAK: Rule,
+        "Mot de passe trop faible" / "Password too weak",
+        "Le mot de passe compte de {minimum} à {maximum} caractères et ne figure pas parmi les plus courants." /
+        "A password has {minimum} to {maximum} characters and is not among the most common ones.";
+}
+
+words! {
+    /// A function held in an organisation.
+    pub enum Role {
+        /// Ordonnateur: the mayor or the president of the council. Commits, verifies, orders; never handles money.
+        AuthorisingOfficer = "authorising_officer",
+        /// Service financier: drafts and attaches documents; signs nothing.
+        FinanceOfficer = "finance_officer",
+        /// Certificateur: certifies that the service was done.
+        Certifier = "certifier",
+        /// Secretary of the council: records sessions, votes and decisions.
+        CouncilRegistrar = "council_registrar",
+        /// Comptable public: accepts or rejects orders, pays, collects, keeps the accounts.
+        Accountant = "accountant",
+        /// Représentant de l'État: checks legality, approves or returns budgets.
+        StateRepresentative = "state_representative",
+        /// Auditor or judge of accounts: reads everything, writes nothing.
+        Auditor = "auditor",
+        /// A partner, or a partner's system: reads what is shared with partners.
+        Partner = "partner",
+        /// Grants roles in the organisation; reads no accounts by that title.
+        Administrator = "administrator",
+    }
+}
+
+words! {
+    /// What a principal is.
+    pub enum PrincipalKind {
+        /// A person, who signs in with a login and a password.
+        Person = "person",
+        /// A partner's system, which uses client credentials.
+        PartnerSystem = "partner_system",
+    }
+}
+
+impl Role {
+    /// Up to which sensitivity the role reads the organisation's records.
+    pub fn clearance(self) -> Sensitivity {
+        match self {
+            Role::AuthorisingOfficer | Role::FinanceOfficer | Role::Accountant | Role::Auditor => Sensitivity::Restricted,
+            Role::Certifier | Role::CouncilRegistrar | Role::StateRepresentative | Role::Administrator => Sensitivity::Internal,
+            Role::Partner => Sensitivity::Partner,
+        }
+    }
+
+    /// Those who order are never those who pay, and who controls from outside holds no function inside.
+    pub fn incompatible_with(self, other: Role) -> bool {
+        let ordering = |role| matches!(role, Role::AuthorisingOfficer | Role::FinanceOfficer | Role::Certifier | Role::CouncilRegistrar);
+        let outside = |role| matches!(role, Role::Accountant | Role::StateRepresentative | Role::Auditor);
+        (ordering(self) && outside(other)) || (outside(self) && ordering(other)) || (outside(self) && outside(other) && self != other)
+    }
+
+    /// Functions of the State and of control are never granted by the organisation that they control.
+    pub fn granted_by_platform_only(self) -> bool {
+        matches!(self, Role::Accountant | Role::StateRepresentative | Role::Auditor | Role::Administrator)
+    }
+}
+
+/// A role held in an organisation during a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    pub organisation: OrganisationId,
+    pub role: Role,
+    /// Where the official sits: the Treasury post of an accountant, the prefecture of a State representative.
+    pub seat: Option<OrganisationId>,
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+}
+
+impl Assignment {
+    pub fn holds(&self, organisation: OrganisationId, today: NaiveDate) -> bool {
+        self.organisation == organisation && covers(self.valid_from, self.valid_to, today)
+    }
+}
+
+/// Refuses a role that cannot stand beside those already held, at the same time, in the same organisation.
+pub fn grant(new: &Assignment, held: &[Assignment]) -> Result<(), Refusal> {
+    if new.valid_to.is_some_and(|to| to < new.valid_from) {
+        return Err(ROLE_PERIOD_INVALID.refuse().at("/valid_to"));
+    }
+    let overlaps = |other: &&Assignment| {
+        other.organisation == new.organisation
+            && new.valid_to.is_none_or(|to| other.valid_from <= to)
+            && other.valid_to.is_none_or(|to| new.valid_from <= to)
+    };
+    match held.iter().filter(overlaps).find(|other| new.role.incompatible_with(other.role)) {
+        Some(other) => Err(ROLE_INCOMPATIBLE.refuse().with("role", new.role).with("held", other.role).at("/role")),
+        None => Ok(()),
+    }
+}
+
+/// The fewest and the most characters of a password.
+pub const PASSWORD_LENGTH: (usize, usize) = (12, 128);
+
+/// Refuses passwords that are short, oversized, built on the login, or made of one repeated motif.
+pub fn accept_password(password: &str, login: &str) -> Result<(), Refusal> {
+    let (minimum, maximum) = PASSWORD_LENGTH;
+    let count = password.chars().count();
+    let folded = password.to_lowercase();
+    let common = ["password", "motdepasse", "azerty", "qwerty", "123456", "bamako", "sigida"];
+    let motif = common.iter().any(|word| folded.replace(word, "").chars().count() < 6);
+    let distinct = folded.chars().collect::<std::collections::BTreeSet<_>>().len();
+    if count < minimum || count > maximum || motif || distinct < 5 || folded.contains(&login.to_lowercase()) {
+        return Err(PASSWORD_WEAK.refuse().with("minimum", minimum).with("maximum", maximum).at("/password"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::word::Word;
+
+    fn assignment(role: Role, from: &str, to: Option<&str>) -> Assignment {
+        let day = |text: &str| text.parse().expect("date");
+        Assignment { organisation: OrganisationId::platform(), role, seat: None, valid_from: day(from), valid_to: to.map(day) }
+    }
+
+    #[test]
+    fn who_orders_never_pays() {
+        let mayor = assignment(Role::AuthorisingOfficer, "2025-01-01", None);
+        let accountant = assignment(Role::Accountant, "2025-06-01", None);
+        let refusal = grant(&accountant, std::slice::from_ref(&mayor)).expect_err("incompatible");
+        assert_eq!(refusal.code, &ROLE_INCOMPATIBLE);
+        let before = assignment(Role::Accountant, "2024-01-01", Some("2024-12-31"));
+        assert_eq!(grant(&before, &[mayor]), Ok(()), "not at the same time");
+    }
+
+    #[test]
+    fn incompatibility_is_mutual() {
+        for one in Role::ALL {
+            for other in Role::ALL {
+                assert_eq!(one.incompatible_with(*other), other.incompatible_with(*one), "{one} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn weak_passwords_are_refused() {
+        for weak in ["short", "motdepasse12", "aaaaaaaaaaaaaa", "amadou.toure.2025", &"x1y2z3w4".repeat(20)] {
+            assert!(accept_password(weak, "amadou.toure").is_err(), "{weak}");
+        }
+        assert_eq!(accept_password("le karité fleurit tôt", "amadou.toure"), Ok(()));
+    }
+}

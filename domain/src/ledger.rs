@@ -1,0 +1,202 @@
+//! The ledger: double entry, kept by the public accountant. Posted entries never change; a mistake is reversed.
+//!
+//! The posting table (who is debited and credited by which event) is here; the chart of accounts is data. Budget
+//! credits are not here: they live beside the budget and move earlier, at the commitment.
+
+use chrono::NaiveDate;
+
+use crate::money::{Amount, Currency};
+use crate::refusal::{Refusal, codes};
+use crate::words;
+
+codes! {
+    LEDGER_UNBALANCED: Rule,
+        "Écriture déséquilibrée" / "Unbalanced entry",
+        "Débits : {debit}. Crédits : {credit} ({currency})." / "Debits: {debit}. Credits: {credit} ({currency}).";
+    LEDGER_ENTRY_INVALID: Rule,
+        "Écriture invalide" / "Invalid entry",
+        "Une écriture a au moins deux lignes, chacune au débit ou au crédit d'un montant non nul." /
+        "An entry has at least two lines, each debiting or crediting a non-zero amount.";
+    LEDGER_ACCOUNT_UNKNOWN: Rule,
+        "Compte inconnu" / "Unknown account",
+        "Le compte {account} n'existe pas au plan de l'exercice, ou ne reçoit pas d'écriture." /
+        "Account {account} is not in the chart of the fiscal year, or takes no postings.";
+    LEDGER_PERIOD_CLOSED: Conflict,
+        "Période close" / "Period closed",
+        "L'exercice {fiscal_year} n'est pas ouvert aux écritures (état : {state})." /
+        "Fiscal year {fiscal_year} is not open to entries (state: {state}).";
+    LEDGER_OPENING_CLASS: Rule,
+        "Compte inattendu à l'ouverture" / "Unexpected account at opening",
+        "La balance d'entrée ne reprend que les classes 1 à 5 ; compte en cause : {account}." /
+        "Opening balances hold classes 1 to 5 only; account concerned: {account}.";
+    LEDGER_CARRIED_DEBT_MISMATCH: Rule,
+        "Dettes reprises incohérentes" / "Carried debts do not match",
+        "Les dettes détaillées du compte {account} font {items} ; le solde repris est {balance}." /
+        "The itemised debts of account {account} make {items}; the balance carried is {balance}.";
+}
+
+words! {
+    /// A journal: entries are numbered without gap in each.
+    pub enum Journal {
+        /// Balance d'entrée.
+        Opening = "opening",
+        /// Acceptance of payment orders (prises en charge de mandats).
+        Expenditure = "expenditure",
+        /// Acceptance of revenue orders.
+        Revenue = "revenue",
+        /// Movements of money.
+        Treasury = "treasury",
+        /// Corrections and other operations.
+        Miscellaneous = "miscellaneous",
+    }
+}
+
+words! {
+    /// The side of an account.
+    pub enum Side {
+        Debit = "debit",
+        Credit = "credit",
+    }
+}
+
+/// One line of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting {
+    pub account: String,
+    pub side: Side,
+    pub amount: Amount,
+}
+
+impl Posting {
+    pub fn debit(account: &str, amount: Amount) -> Self {
+        Self { account: account.to_owned(), side: Side::Debit, amount }
+    }
+
+    pub fn credit(account: &str, amount: Amount) -> Self {
+        Self { account: account.to_owned(), side: Side::Credit, amount }
+    }
+}
+
+/// An entry that balances. There is no way to make one that does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    journal: Journal,
+    accounting_date: NaiveDate,
+    label: String,
+    postings: Vec<Posting>,
+    total: Amount,
+}
+
+impl Entry {
+    pub fn new(journal: Journal, accounting_date: NaiveDate, label: &str, postings: Vec<Posting>, currency: Currency) -> Result<Self, Refusal> {
+        let sum = |side| Amount::sum(postings.iter().filter(|posting| posting.side == side).map(|posting| posting.amount));
+        let (Some(debit), Some(credit)) = (sum(Side::Debit), sum(Side::Credit)) else {
+            return Err(LEDGER_ENTRY_INVALID.refuse());
+        };
+        if debit != credit {
+            return Err(LEDGER_UNBALANCED
+                .refuse()
+                .with("debit", debit.display(currency))
+                .with("credit", credit.display(currency))
+                .with("currency", currency.code()));
+        }
+        if postings.len() < 2 || postings.iter().any(|posting| posting.amount.is_zero()) {
+            return Err(LEDGER_ENTRY_INVALID.refuse());
+        }
+        Ok(Self { journal, accounting_date, label: label.to_owned(), postings, total: debit })
+    }
+
+    pub fn journal(&self) -> Journal {
+        self.journal
+    }
+
+    pub fn accounting_date(&self) -> NaiveDate {
+        self.accounting_date
+    }
+
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub fn postings(&self) -> &[Posting] {
+        &self.postings
+    }
+
+    pub fn total(&self) -> Amount {
+        self.total
+    }
+}
+
+/// The accounts that the posting table needs beside those of the articles. Data of the chart in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostingAccounts {
+    /// Suppliers (401).
+    pub suppliers: String,
+    /// Suppliers of fixed assets (404).
+    pub asset_suppliers: String,
+    /// Account at the Treasury (515).
+    pub treasury: String,
+    /// Authorised bank account (521).
+    pub bank: String,
+    /// Cash in hand (531).
+    pub cash: String,
+}
+
+impl PostingAccounts {
+    /// The third-party account of a creditor: X1 for operating expenditure, X4 for capital expenditure.
+    pub fn creditor(&self, section: crate::budget::Section) -> &str {
+        match section {
+            crate::budget::Section::Operating => &self.suppliers,
+            crate::budget::Section::Capital => &self.asset_suppliers,
+        }
+    }
+}
+
+/// X1 and X4: a payment order is accepted. The charge or asset is debited, the creditor credited.
+pub fn order_accepted(charge: &str, creditor: &str, amount: Amount) -> Vec<Posting> {
+    vec![Posting::debit(charge, amount), Posting::credit(creditor, amount)]
+}
+
+/// X3: a creditor is paid. The creditor is debited, the money account credited.
+pub fn creditor_paid(creditor: &str, money: &str, amount: Amount) -> Vec<Posting> {
+    vec![Posting::debit(creditor, amount), Posting::credit(money, amount)]
+}
+
+/// Refuses opening balances of the classes of charges, income and memoranda.
+pub fn accept_opening(postings: &[Posting]) -> Result<(), Refusal> {
+    match postings.iter().find(|posting| !posting.account.starts_with(['1', '2', '3', '4', '5'])) {
+        Some(posting) => Err(LEDGER_OPENING_CLASS.refuse().with("account", &posting.account)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(minor: i64) -> Amount {
+        Amount::from_minor(minor).expect("in range")
+    }
+
+    fn entry(postings: Vec<Posting>) -> Result<Entry, Refusal> {
+        let date = NaiveDate::from_ymd_opt(2025, 3, 14).expect("date");
+        Entry::new(Journal::Miscellaneous, date, "test", postings, Currency::XOF)
+    }
+
+    #[test]
+    fn an_entry_balances_or_does_not_exist() {
+        let one = Posting::debit("602", amount(850_000));
+        assert!(entry(vec![one.clone(), Posting::credit("401", amount(850_000))]).is_ok());
+        let refusal = entry(vec![one.clone(), Posting::credit("401", amount(849_999))]).expect_err("unbalanced");
+        assert_eq!(refusal.code, &LEDGER_UNBALANCED);
+        assert!(entry(vec![]).is_err());
+        assert!(entry(vec![one, Posting::credit("401", amount(850_000)), Posting::debit("515", Amount::ZERO)]).is_err());
+    }
+
+    #[test]
+    fn the_posting_table_of_expenditure() {
+        let all = amount(850_000);
+        assert_eq!(order_accepted("602", "401", all), vec![Posting::debit("602", all), Posting::credit("401", all)]);
+        assert_eq!(creditor_paid("401", "515", all), vec![Posting::debit("401", all), Posting::credit("515", all)]);
+    }
+}
