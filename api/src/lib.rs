@@ -1,0 +1,27 @@
+//! HTTP, JSON, tokens, and the program `sigida`. Owns the flow of a request: prove who calls, load, let the domain
+//! decide, store, say.
+
+pub mod access;
+pub mod answer;
+pub mod audit;
+pub mod auth;
+pub mod body;
+pub mod budget;
+pub mod clock;
+pub mod config;
+pub mod contract;
+pub mod demo;
+pub mod expenditure;
+pub mod identity;
+pub mod ledger;
+pub mod organisation;
+pub mod page;
+pub mod parameter;
+pub mod participation;
+pub mod password;
+pub mod problem;
+pub mod server;
+pub mod service;
+pub mod territory;
+pub mod token;
+pub mod wire;

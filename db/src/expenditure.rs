@@ -1,1 +1,343 @@
-//! placeholder
+//! Suppliers, commitments and verifications. Payment orders and payments: [`order`].
+
+pub mod order;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use domain::budget::Section;
+use domain::expenditure::{
+    CommitmentState, SUPPLIER_DUPLICATE, Supplier, VERIFICATION_DUPLICATE_INVOICE, VerificationState,
+};
+use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
+use domain::sensitivity::{Scope, Sensitivity};
+use domain::text::fold;
+
+use crate::budget::credit::Charge;
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
+use crate::schema::{commitments, suppliers, verifications};
+use crate::store::Tx;
+use crate::visible;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = suppliers)]
+pub struct SupplierRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<SupplierId>,
+    pub code: String,
+    pub name: String,
+    pub tax_number: Option<String>,
+    pub party_id: Option<Col<OrganisationId>>,
+    pub active: bool,
+    pub debarred_until: Option<NaiveDate>,
+    pub version: i64,
+}
+
+impl SupplierRow {
+    pub fn supplier(&self) -> Supplier {
+        Supplier { id: self.id.0, code: self.code.clone(), active: self.active, debarred_until: self.debarred_until }
+    }
+}
+
+/// A new supplier's file.
+#[derive(Clone, Debug)]
+pub struct NewSupplier {
+    pub id: SupplierId,
+    pub code: String,
+    pub name: String,
+    pub tax_number: Option<String>,
+    pub party_id: Option<OrganisationId>,
+}
+
+pub fn insert_supplier(tx: &mut Tx<'_>, new: &NewSupplier) -> Result<(), Fault> {
+    diesel::insert_into(suppliers::table)
+        .values((
+            suppliers::organisation_id.eq(Col(tx.organisation)),
+            suppliers::id.eq(Col(new.id)),
+            suppliers::code.eq(&new.code),
+            suppliers::name.eq(&new.name),
+            suppliers::folded_name.eq(fold(&new.name)),
+            suppliers::tax_number.eq(new.tax_number.as_deref()),
+            suppliers::party_id.eq(new.party_id.map(Col)),
+            suppliers::active.eq(true),
+            suppliers::debarred_until.eq(None::<NaiveDate>),
+            suppliers::sensitivity.eq(Sensitivity::Internal.rank()),
+            suppliers::version.eq(1),
+        ))
+        .execute(tx.conn)
+        .map_err(|error| Fault::from(error).taken(|| SUPPLIER_DUPLICATE.refuse().with("code", &new.code).at("/code")))?;
+    Ok(())
+}
+
+pub fn find_supplier(conn: &mut Conn, scope: &Scope, id: SupplierId) -> Result<SupplierRow, Fault> {
+    Ok(visible!(suppliers, scope).filter(suppliers::id.eq(Col(id))).select(SupplierRow::as_select()).first(conn)?)
+}
+
+/// Opens, closes or debars a supplier's file.
+pub fn update_supplier(tx: &mut Tx<'_>, row: &SupplierRow, active: bool, debarred_until: Option<NaiveDate>) -> Result<i64, Fault> {
+    let version = row.version + 1;
+    diesel::update(suppliers::table.filter(suppliers::organisation_id.eq(row.organisation_id)).filter(suppliers::id.eq(row.id)))
+        .set((suppliers::active.eq(active), suppliers::debarred_until.eq(debarred_until), suppliers::version.eq(version)))
+        .execute(tx.conn)?;
+    Ok(version)
+}
+
+pub fn list_suppliers(conn: &mut Conn, scope: &Scope, query: Option<&str>, page: &Keyset<SupplierId>) -> Result<Rows<SupplierRow>, Fault> {
+    let mut list = visible!(suppliers, scope).order(suppliers::id).limit(page.probe()).select(SupplierRow::as_select()).into_boxed();
+    if let Some(after) = page.after {
+        list = list.filter(suppliers::id.gt(Col(after)));
+    }
+    if let Some(text) = query {
+        list = list.filter(suppliers::folded_name.like(format!("%{}%", fold(text))));
+    }
+    Ok(page.cut(list.load(conn)?))
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = commitments)]
+pub struct CommitmentRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<CommitmentId>,
+    pub fiscal_year: i32,
+    pub number: i64,
+    pub budget_line_id: Col<BudgetLineId>,
+    pub section: Col<Section>,
+    pub article: String,
+    pub supplier_id: Col<SupplierId>,
+    pub label: String,
+    pub committed_on: NaiveDate,
+    pub amount: i64,
+    pub verified: i64,
+    pub state: Col<CommitmentState>,
+    pub committed_by: Col<PrincipalId>,
+    pub recorded_at: Col<DateTime<Utc>>,
+    pub version: i64,
+}
+
+impl CommitmentRow {
+    /// Where the expenditure chain that starts here is charged.
+    pub fn charge(&self) -> Charge {
+        Charge { fiscal_year: self.fiscal_year, section: self.section.0, article: self.article.clone(), line: self.budget_line_id.0 }
+    }
+}
+
+/// A new commitment, already judged and numbered.
+#[derive(Clone, Debug)]
+pub struct NewCommitment {
+    pub id: CommitmentId,
+    pub number: i64,
+    pub charge: Charge,
+    pub supplier: SupplierId,
+    pub label: String,
+    pub committed_on: NaiveDate,
+    pub amount: i64,
+    pub committed_by: PrincipalId,
+}
+
+pub fn insert_commitment(tx: &mut Tx<'_>, new: &NewCommitment) -> Result<CommitmentRow, Fault> {
+    diesel::insert_into(commitments::table)
+        .values((
+            commitments::organisation_id.eq(Col(tx.organisation)),
+            commitments::id.eq(Col(new.id)),
+            commitments::fiscal_year.eq(new.charge.fiscal_year),
+            commitments::number.eq(new.number),
+            commitments::budget_line_id.eq(Col(new.charge.line)),
+            commitments::section.eq(Col(new.charge.section)),
+            commitments::article.eq(&new.charge.article),
+            commitments::supplier_id.eq(Col(new.supplier)),
+            commitments::label.eq(&new.label),
+            commitments::committed_on.eq(new.committed_on),
+            commitments::amount.eq(new.amount),
+            commitments::verified.eq(0),
+            commitments::state.eq(Col(CommitmentState::Active)),
+            commitments::committed_by.eq(Col(new.committed_by)),
+            commitments::recorded_at.eq(Col(tx.author.now)),
+            commitments::sensitivity.eq(Sensitivity::Internal.rank()),
+            commitments::version.eq(1),
+        ))
+        .execute(tx.conn)?;
+    let scope = Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed };
+    find_commitment(tx.conn, &scope, new.id)
+}
+
+pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<CommitmentRow, Fault> {
+    Ok(visible!(commitments, scope).filter(commitments::id.eq(Col(id))).select(CommitmentRow::as_select()).first(conn)?)
+}
+
+/// Which commitments to list.
+#[derive(Clone, Debug, Default)]
+pub struct CommitmentFilter {
+    pub fiscal_year: Option<i32>,
+    pub state: Vec<CommitmentState>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub supplier_id: Option<SupplierId>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+}
+
+pub fn list_commitments(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &CommitmentFilter,
+    page: &Keyset<CommitmentId>,
+) -> Result<Rows<CommitmentRow>, Fault> {
+    let mut query =
+        visible!(commitments, scope).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select()).into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(commitments::id.gt(Col(after)));
+    }
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(commitments::fiscal_year.eq(year));
+    }
+    if !filter.state.is_empty() {
+        query = query.filter(commitments::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(commitments::budget_line_id.eq(Col(line)));
+    }
+    if let Some(supplier) = filter.supplier_id {
+        query = query.filter(commitments::supplier_id.eq(Col(supplier)));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(commitments::committed_on.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(commitments::committed_on.le(to));
+    }
+    Ok(page.cut(query.load(conn)?))
+}
+
+/// Adds to what is verified of a commitment.
+pub fn update_commitment(tx: &mut Tx<'_>, row: &CommitmentRow, verified: i64, state: CommitmentState) -> Result<i64, Fault> {
+    let version = row.version + 1;
+    diesel::update(commitments::table.filter(commitments::organisation_id.eq(row.organisation_id)).filter(commitments::id.eq(row.id)))
+        .set((commitments::verified.eq(verified), commitments::state.eq(Col(state)), commitments::version.eq(version)))
+        .execute(tx.conn)?;
+    Ok(version)
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = verifications)]
+pub struct VerificationRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<VerificationId>,
+    pub fiscal_year: i32,
+    pub number: i64,
+    pub commitment_id: Col<CommitmentId>,
+    pub supplier_id: Col<SupplierId>,
+    pub invoice_number: String,
+    pub invoice_date: NaiveDate,
+    pub reception_sha256: Option<String>,
+    pub amount: i64,
+    pub ordered: i64,
+    pub state: Col<VerificationState>,
+    pub recorded_by: Col<PrincipalId>,
+    pub recorded_at: Col<DateTime<Utc>>,
+    pub certified_by: Option<Col<PrincipalId>>,
+    pub certified_on: Option<NaiveDate>,
+    pub version: i64,
+}
+
+/// A new verification, already judged and numbered.
+#[derive(Clone, Debug)]
+pub struct NewVerification {
+    pub id: VerificationId,
+    pub number: i64,
+    pub invoice_number: String,
+    pub invoice_date: NaiveDate,
+    pub reception_sha256: Option<String>,
+    pub amount: i64,
+    pub recorded_by: PrincipalId,
+}
+
+/// Records a verification; an invoice of a supplier is accepted once.
+pub fn insert_verification(tx: &mut Tx<'_>, commitment: &CommitmentRow, new: &NewVerification) -> Result<VerificationRow, Fault> {
+    let first_use: Option<(i32, i64)> = verifications::table
+        .filter(verifications::organisation_id.eq(Col(tx.organisation)))
+        .filter(verifications::supplier_id.eq(commitment.supplier_id))
+        .filter(verifications::invoice_number.eq(&new.invoice_number))
+        .select((verifications::fiscal_year, verifications::number))
+        .first(tx.conn)
+        .optional()?;
+    if let Some((year, number)) = first_use {
+        return Err(VERIFICATION_DUPLICATE_INVOICE
+            .refuse()
+            .with("invoice_number", &new.invoice_number)
+            .with("first_use", domain::text::document_number("L", year, number))
+            .at("/invoice_number")
+            .into());
+    }
+    diesel::insert_into(verifications::table)
+        .values((
+            verifications::organisation_id.eq(Col(tx.organisation)),
+            verifications::id.eq(Col(new.id)),
+            verifications::fiscal_year.eq(commitment.fiscal_year),
+            verifications::number.eq(new.number),
+            verifications::commitment_id.eq(commitment.id),
+            verifications::supplier_id.eq(commitment.supplier_id),
+            verifications::invoice_number.eq(&new.invoice_number),
+            verifications::invoice_date.eq(new.invoice_date),
+            verifications::reception_sha256.eq(new.reception_sha256.as_deref()),
+            verifications::amount.eq(new.amount),
+            verifications::ordered.eq(0),
+            verifications::state.eq(Col(VerificationState::Recorded)),
+            verifications::recorded_by.eq(Col(new.recorded_by)),
+            verifications::recorded_at.eq(Col(tx.author.now)),
+            verifications::certified_by.eq(None::<Col<PrincipalId>>),
+            verifications::certified_on.eq(None::<NaiveDate>),
+            verifications::sensitivity.eq(Sensitivity::Internal.rank()),
+            verifications::version.eq(1),
+        ))
+        .execute(tx.conn)?;
+    let scope = Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed };
+    find_verification(tx.conn, &scope, new.id)
+}
+
+pub fn find_verification(conn: &mut Conn, scope: &Scope, id: VerificationId) -> Result<VerificationRow, Fault> {
+    Ok(visible!(verifications, scope).filter(verifications::id.eq(Col(id))).select(VerificationRow::as_select()).first(conn)?)
+}
+
+pub fn list_verifications(
+    conn: &mut Conn,
+    scope: &Scope,
+    commitment: Option<CommitmentId>,
+    page: &Keyset<VerificationId>,
+) -> Result<Rows<VerificationRow>, Fault> {
+    let mut query =
+        visible!(verifications, scope).order(verifications::id).limit(page.probe()).select(VerificationRow::as_select()).into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(verifications::id.gt(Col(after)));
+    }
+    if let Some(commitment) = commitment {
+        query = query.filter(verifications::commitment_id.eq(Col(commitment)));
+    }
+    Ok(page.cut(query.load(conn)?))
+}
+
+/// Records who certified the service, and when.
+pub fn update_certification(tx: &mut Tx<'_>, row: &VerificationRow, by: PrincipalId, on: NaiveDate) -> Result<(), Fault> {
+    diesel::update(
+        verifications::table.filter(verifications::organisation_id.eq(row.organisation_id)).filter(verifications::id.eq(row.id)),
+    )
+    .set((
+        verifications::certified_by.eq(Some(Col(by))),
+        verifications::certified_on.eq(Some(on)),
+        verifications::state.eq(Col(VerificationState::Certified)),
+        verifications::version.eq(row.version + 1),
+    ))
+    .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Sets what is ordered of a verification.
+pub fn update_ordered(tx: &mut Tx<'_>, row: &VerificationRow, ordered: i64) -> Result<(), Fault> {
+    let state = if ordered == row.amount { VerificationState::Ordered } else { VerificationState::Certified };
+    diesel::update(
+        verifications::table.filter(verifications::organisation_id.eq(row.organisation_id)).filter(verifications::id.eq(row.id)),
+    )
+    .set((verifications::ordered.eq(ordered), verifications::state.eq(Col(state)), verifications::version.eq(row.version + 1)))
+    .execute(tx.conn)?;
+    Ok(())
+}

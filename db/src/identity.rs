@@ -1,1 +1,201 @@
-//! placeholder
+//! People, partner systems and the roles they hold.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId};
+use domain::identity::{ACTIVATION_FAILED, Assignment, LOGIN_TAKEN, PrincipalKind, Role};
+use domain::sensitivity::{Scope, Sensitivity};
+
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
+use crate::schema::{activation_codes, principals, role_assignments};
+use crate::store::Tx;
+use crate::visible;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = principals)]
+pub struct PrincipalRow {
+    pub id: Col<PrincipalId>,
+    pub kind: Col<PrincipalKind>,
+    pub login: String,
+    pub display_name: String,
+    pub secret_hash: Option<String>,
+    pub disabled_at: Option<Col<DateTime<Utc>>>,
+    pub version: i64,
+}
+
+/// A new principal, not yet able to sign in.
+#[derive(Clone, Debug)]
+pub struct NewPrincipal {
+    pub id: PrincipalId,
+    pub kind: PrincipalKind,
+    pub login: String,
+    pub display_name: String,
+    pub secret_hash: Option<String>,
+}
+
+pub fn insert_principal(tx: &mut Tx<'_>, new: &NewPrincipal) -> Result<(), Fault> {
+    diesel::insert_into(principals::table)
+        .values((
+            principals::id.eq(Col(new.id)),
+            principals::kind.eq(Col(new.kind)),
+            principals::login.eq(&new.login),
+            principals::display_name.eq(&new.display_name),
+            principals::secret_hash.eq(new.secret_hash.as_deref()),
+            principals::disabled_at.eq(None::<Col<DateTime<Utc>>>),
+            principals::created_at.eq(Col(tx.author.now)),
+            principals::sensitivity.eq(Sensitivity::Restricted.rank()),
+            principals::version.eq(1),
+        ))
+        .execute(tx.conn)
+        .map_err(|error| Fault::from(error).taken(|| LOGIN_TAKEN.refuse().at("/login")))?;
+    Ok(())
+}
+
+pub fn find_principal(conn: &mut Conn, id: PrincipalId) -> Result<PrincipalRow, Fault> {
+    Ok(principals::table.filter(principals::id.eq(Col(id))).select(PrincipalRow::as_select()).first(conn)?)
+}
+
+pub fn find_principal_by_login(conn: &mut Conn, login: &str) -> Result<PrincipalRow, Fault> {
+    Ok(principals::table.filter(principals::login.eq(login)).select(PrincipalRow::as_select()).first(conn)?)
+}
+
+/// Keeps the hash of a one-time code by which a principal sets the first secret.
+pub fn insert_activation_code(tx: &mut Tx<'_>, principal: PrincipalId, code_hash: &[u8], expires_at: DateTime<Utc>) -> Result<(), Fault> {
+    diesel::insert_into(activation_codes::table)
+        .values((
+            activation_codes::code_hash.eq(code_hash),
+            activation_codes::principal_id.eq(Col(principal)),
+            activation_codes::expires_at.eq(Col(expires_at)),
+            activation_codes::used_at.eq(None::<Col<DateTime<Utc>>>),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Whose code it is, if it is still good.
+pub fn find_activation(conn: &mut Conn, code_hash: &[u8], now: DateTime<Utc>) -> Result<PrincipalRow, Fault> {
+    let principal: Option<Col<PrincipalId>> = activation_codes::table
+        .filter(activation_codes::code_hash.eq(code_hash))
+        .filter(activation_codes::used_at.is_null())
+        .filter(activation_codes::expires_at.gt(Col(now)))
+        .select(activation_codes::principal_id)
+        .first(conn)
+        .optional()?;
+    match principal {
+        Some(id) => find_principal(conn, id.0),
+        None => Err(ACTIVATION_FAILED.refuse().into()),
+    }
+}
+
+/// Spends the code and sets the secret.
+pub fn activate(tx: &mut Tx<'_>, principal: &PrincipalRow, code_hash: &[u8], secret_hash: &str) -> Result<(), Fault> {
+    let spent = diesel::update(activation_codes::table.filter(activation_codes::code_hash.eq(code_hash)).filter(activation_codes::used_at.is_null()))
+        .set(activation_codes::used_at.eq(Some(Col(tx.author.now))))
+        .execute(tx.conn)?;
+    if spent != 1 {
+        return Err(ACTIVATION_FAILED.refuse().into());
+    }
+    diesel::update(principals::table.filter(principals::id.eq(principal.id)))
+        .set((principals::secret_hash.eq(Some(secret_hash)), principals::version.eq(principal.version + 1)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// What a principal may be and do, as the database says now.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub principal: PrincipalId,
+    pub kind: PrincipalKind,
+    pub active: bool,
+    pub assignments: Vec<Assignment>,
+}
+
+/// Every role ever assigned to the principal, with its period.
+pub fn find_standing(conn: &mut Conn, id: PrincipalId) -> Result<Standing, Fault> {
+    let principal = find_principal(conn, id)?;
+    Ok(Standing {
+        principal: id,
+        kind: principal.kind.0,
+        active: principal.disabled_at.is_none() && principal.secret_hash.is_some(),
+        assignments: assignments_of(conn, id)?,
+    })
+}
+
+pub fn assignments_of(conn: &mut Conn, id: PrincipalId) -> Result<Vec<Assignment>, Fault> {
+    let rows: Vec<RoleAssignmentRow> =
+        role_assignments::table.filter(role_assignments::principal_id.eq(Col(id))).select(RoleAssignmentRow::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(Assignment::from).collect())
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = role_assignments)]
+pub struct RoleAssignmentRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<RoleAssignmentId>,
+    pub principal_id: Col<PrincipalId>,
+    pub role: Col<Role>,
+    pub seat_id: Option<Col<OrganisationId>>,
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+    pub version: i64,
+}
+
+impl From<RoleAssignmentRow> for Assignment {
+    fn from(row: RoleAssignmentRow) -> Self {
+        Assignment {
+            organisation: row.organisation_id.0,
+            role: row.role.0,
+            seat: row.seat_id.map(|id| id.0),
+            valid_from: row.valid_from,
+            valid_to: row.valid_to,
+        }
+    }
+}
+
+pub fn insert_role_assignment(tx: &mut Tx<'_>, id: RoleAssignmentId, principal: PrincipalId, new: &Assignment) -> Result<(), Fault> {
+    diesel::insert_into(role_assignments::table)
+        .values((
+            role_assignments::organisation_id.eq(Col(new.organisation)),
+            role_assignments::id.eq(Col(id)),
+            role_assignments::principal_id.eq(Col(principal)),
+            role_assignments::role.eq(Col(new.role)),
+            role_assignments::seat_id.eq(new.seat.map(Col)),
+            role_assignments::valid_from.eq(new.valid_from),
+            role_assignments::valid_to.eq(new.valid_to),
+            role_assignments::sensitivity.eq(Sensitivity::Internal.rank()),
+            role_assignments::version.eq(1),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn find_role_assignment(conn: &mut Conn, scope: &Scope, id: RoleAssignmentId) -> Result<RoleAssignmentRow, Fault> {
+    Ok(visible!(role_assignments, scope).filter(role_assignments::id.eq(Col(id))).select(RoleAssignmentRow::as_select()).first(conn)?)
+}
+
+/// Sets the last day of a role.
+pub fn end_role_assignment(tx: &mut Tx<'_>, row: &RoleAssignmentRow, valid_to: NaiveDate) -> Result<(), Fault> {
+    diesel::update(
+        role_assignments::table
+            .filter(role_assignments::organisation_id.eq(row.organisation_id))
+            .filter(role_assignments::id.eq(row.id)),
+    )
+    .set((role_assignments::valid_to.eq(Some(valid_to)), role_assignments::version.eq(row.version + 1)))
+    .execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn list_role_assignments(conn: &mut Conn, scope: &Scope, page: &Keyset<RoleAssignmentId>) -> Result<Rows<RoleAssignmentRow>, Fault> {
+    let mut query = visible!(role_assignments, scope)
+        .order(role_assignments::id)
+        .limit(page.probe())
+        .select(RoleAssignmentRow::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(role_assignments::id.gt(Col(after)));
+    }
+    Ok(page.cut(query.load(conn)?))
+}

@@ -1,1 +1,404 @@
-//! placeholder
+//! The ledger: charts, kept balances, entries. Entries and postings are append-only in the database too.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use domain::audit::rows_digest;
+use domain::calendar::FiscalYear;
+use domain::id::{EntryId, OrganisationId, reference};
+use domain::ledger::{Entry, Journal, LEDGER_ACCOUNT_UNKNOWN, Posting, PostingAccounts, Side};
+use domain::money::{Amount, Balance};
+use domain::parameter::Confidence;
+use domain::sensitivity::{Scope, Sensitivity};
+use domain::word::Word;
+use uuid::Uuid;
+
+use crate::budget::amount;
+use crate::budget::fiscal_year::{Series, next_number};
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
+use crate::schema::{balances, chart_accounts, charts, entries, posting_accounts, postings};
+use crate::store::Tx;
+use crate::visible;
+
+macro_rules! shipped {
+    ($file:literal) => {
+        include_str!(concat!("../../data/chart/ml-ct-working-2025/", $file))
+    };
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = charts)]
+pub struct ChartRow {
+    pub id: Col<Uuid>,
+    pub code: String,
+    pub label_fr: String,
+    pub label_en: String,
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chart_accounts, treat_none_as_default_value = false)]
+pub struct ChartAccountRow {
+    pub chart_id: Col<Uuid>,
+    pub code: String,
+    pub label_fr: String,
+    pub label_en: String,
+    pub normal_side: Col<Side>,
+    pub postable: bool,
+    pub gfsm_code: Option<String>,
+}
+
+fn corrupt(error: impl ToString) -> Fault {
+    Fault::Corrupt(format!("shipped chart: {}", error.to_string()))
+}
+
+/// Loads the shipped chart of accounts once; says how many accounts.
+pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
+    type ChartFile = (String, String, String, NaiveDate, Option<NaiveDate>, String, String);
+    type AccountFile = (String, String, String, String, bool, Option<String>);
+    let mut loaded = 0;
+    for record in csv::Reader::from_reader(shipped!("chart.csv").as_bytes()).deserialize() {
+        let (code, label_fr, label_en, valid_from, valid_to, confidence, source): ChartFile = record.map_err(corrupt)?;
+        let id = Col(reference(&format!("chart/{code}")));
+        if charts::table.filter(charts::id.eq(id)).count().get_result::<i64>(conn)? > 0 {
+            continue;
+        }
+        let confidence = Confidence::parse(&confidence).ok_or_else(|| corrupt(&confidence))?;
+        diesel::insert_into(charts::table)
+            .values((
+                charts::id.eq(id),
+                charts::code.eq(code),
+                charts::label_fr.eq(label_fr),
+                charts::label_en.eq(label_en),
+                charts::valid_from.eq(valid_from),
+                charts::valid_to.eq(valid_to),
+                charts::confidence.eq(Col(confidence)),
+                charts::source.eq(source),
+            ))
+            .execute(conn)?;
+        for record in csv::Reader::from_reader(shipped!("accounts.csv").as_bytes()).deserialize() {
+            let (code, label_fr, label_en, side, postable, gfsm_code): AccountFile = record.map_err(corrupt)?;
+            let normal_side = Col(Side::parse(&side).ok_or_else(|| corrupt(&side))?);
+            let row = ChartAccountRow { chart_id: id, code, label_fr, label_en, normal_side, postable, gfsm_code };
+            loaded += diesel::insert_into(chart_accounts::table).values(row).execute(conn)?;
+        }
+        for record in csv::Reader::from_reader(shipped!("posting_accounts.csv").as_bytes()).deserialize() {
+            let (part, account): (String, String) = record.map_err(corrupt)?;
+            diesel::insert_into(posting_accounts::table)
+                .values((posting_accounts::chart_id.eq(id), posting_accounts::part.eq(part), posting_accounts::account_code.eq(account)))
+                .execute(conn)?;
+        }
+    }
+    Ok(loaded)
+}
+
+pub fn list_charts(conn: &mut Conn) -> Result<Vec<ChartRow>, Fault> {
+    Ok(charts::table.order(charts::code).select(ChartRow::as_select()).load(conn)?)
+}
+
+pub fn list_chart_accounts(conn: &mut Conn, chart: Uuid) -> Result<Vec<ChartAccountRow>, Fault> {
+    Ok(chart_accounts::table
+        .filter(chart_accounts::chart_id.eq(Col(chart)))
+        .order(chart_accounts::code)
+        .select(ChartAccountRow::as_select())
+        .load(conn)?)
+}
+
+pub fn find_chart_by_code(conn: &mut Conn, code: &str) -> Result<ChartRow, Fault> {
+    Ok(charts::table.filter(charts::code.eq(code)).select(ChartRow::as_select()).first(conn)?)
+}
+
+/// The chart in force on the first day of a year.
+pub fn find_in_force(conn: &mut Conn, year: FiscalYear) -> Result<ChartRow, Fault> {
+    Ok(charts::table
+        .filter(charts::valid_from.le(year.first_day()))
+        .filter(charts::valid_to.is_null().or(charts::valid_to.ge(year.first_day())))
+        .order(charts::valid_from.desc())
+        .select(ChartRow::as_select())
+        .first(conn)?)
+}
+
+/// Opens a balance at zero for every account of the chart that takes postings.
+pub fn open_balances(tx: &mut Tx<'_>, year: FiscalYear) -> Result<(), Fault> {
+    let chart = find_in_force(tx.conn, year)?;
+    for account in list_chart_accounts(tx.conn, chart.id.0)?.into_iter().filter(|account| account.postable) {
+        diesel::insert_into(balances::table)
+            .values((
+                balances::organisation_id.eq(Col(tx.organisation)),
+                balances::fiscal_year.eq(year.year()),
+                balances::account_code.eq(account.code),
+                balances::chart_id.eq(chart.id),
+                balances::opening_debit.eq(0),
+                balances::opening_credit.eq(0),
+                balances::debit.eq(0),
+                balances::credit.eq(0),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The accounts of the posting table, as the chart of the year names them.
+pub fn find_posting_accounts(tx: &mut Tx<'_>, fiscal_year: i32) -> Result<PostingAccounts, Fault> {
+    let chart: Col<Uuid> = balances::table
+        .filter(balances::organisation_id.eq(Col(tx.organisation)))
+        .filter(balances::fiscal_year.eq(fiscal_year))
+        .select(balances::chart_id)
+        .first(tx.conn)?;
+    let parts: Vec<(String, String)> = posting_accounts::table
+        .filter(posting_accounts::chart_id.eq(chart))
+        .select((posting_accounts::part, posting_accounts::account_code))
+        .load(tx.conn)?;
+    let part = |name: &str| {
+        let found = parts.iter().find(|(part, _)| part == name);
+        found.map(|(_, account)| account.clone()).ok_or_else(|| Fault::Corrupt(format!("the chart names no account for {name}")))
+    };
+    Ok(PostingAccounts {
+        suppliers: part("suppliers")?,
+        asset_suppliers: part("asset_suppliers")?,
+        treasury: part("treasury")?,
+        bank: part("bank")?,
+        cash: part("cash")?,
+    })
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = balances)]
+pub struct BalanceRow {
+    pub account_code: String,
+    pub chart_id: Col<Uuid>,
+    pub opening_debit: i64,
+    pub opening_credit: i64,
+    pub debit: i64,
+    pub credit: i64,
+}
+
+impl BalanceRow {
+    /// Debits less credits, opening included.
+    pub fn net(&self) -> Result<Balance, Fault> {
+        let sum = |one, other| {
+            amount(one)?.checked_add(amount(other)?).ok_or_else(|| Fault::Corrupt(format!("balance of {}", self.account_code)))
+        };
+        Ok(Balance::between(sum(self.opening_debit, self.debit)?, sum(self.opening_credit, self.credit)?))
+    }
+}
+
+fn find_balance(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<BalanceRow, Fault> {
+    let found: Option<BalanceRow> = balances::table
+        .filter(balances::organisation_id.eq(Col(tx.organisation)))
+        .filter(balances::fiscal_year.eq(fiscal_year))
+        .filter(balances::account_code.eq(account))
+        .select(BalanceRow::as_select())
+        .first(tx.conn)
+        .optional()?;
+    found.ok_or_else(|| LEDGER_ACCOUNT_UNKNOWN.refuse().with("account", account).into())
+}
+
+/// The debit balance of an account of money; nothing when it is in credit.
+pub fn find_cash(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amount, Fault> {
+    let net = find_balance(tx, fiscal_year, account)?.net()?;
+    Ok(Amount::from_minor(net.minor()).unwrap_or(Amount::ZERO))
+}
+
+/// What an entry was made of.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    pub id: EntryId,
+    pub number: i64,
+    /// Digest over the entry's lines, which goes on the chain.
+    pub digest: String,
+}
+
+/// The bytes of an entry over which its digest is taken.
+pub fn entry_digest(accounting_date: NaiveDate, lines: &[(String, i64, i64)]) -> String {
+    let mut rows = vec![accounting_date.to_string().into_bytes()];
+    rows.extend(lines.iter().map(|(account, debit, credit)| format!("{account}|{debit}|{credit}").into_bytes()));
+    rows_digest(rows.iter().map(Vec::as_slice))
+}
+
+fn sides(posting: &Posting) -> (i64, i64) {
+    match posting.side {
+        Side::Debit => (posting.amount.minor(), 0),
+        Side::Credit => (0, posting.amount.minor()),
+    }
+}
+
+/// Posts an entry: number, lines and kept balances together. The source may give rise to one entry only.
+pub fn append_entry(tx: &mut Tx<'_>, fiscal_year: i32, entry: &Entry, source_kind: &str, source_id: Uuid) -> Result<Posted, Fault> {
+    let id = EntryId::new();
+    let number = next_number(tx, fiscal_year, Series::Entry(entry.journal()))?;
+    let lines: Vec<(String, i64, i64)> = entry
+        .postings()
+        .iter()
+        .map(|posting| {
+            let (debit, credit) = sides(posting);
+            (posting.account.clone(), debit, credit)
+        })
+        .collect();
+    let digest = entry_digest(entry.accounting_date(), &lines);
+    diesel::insert_into(entries::table)
+        .values((
+            entries::organisation_id.eq(Col(tx.organisation)),
+            entries::id.eq(Col(id)),
+            entries::fiscal_year.eq(fiscal_year),
+            entries::journal.eq(Col(entry.journal())),
+            entries::number.eq(number),
+            entries::accounting_date.eq(entry.accounting_date()),
+            entries::recorded_at.eq(Col(tx.author.now)),
+            entries::label.eq(entry.label()),
+            entries::total.eq(entry.total().minor()),
+            entries::source_kind.eq(source_kind),
+            entries::source_id.eq(Col(source_id)),
+            entries::digest.eq(&digest),
+            entries::sensitivity.eq(Sensitivity::Internal.rank()),
+        ))
+        .execute(tx.conn)?;
+    let opening = entry.journal() == Journal::Opening;
+    for (position, (account, debit, credit)) in (1..).zip(&lines) {
+        let row = balances::table
+            .filter(balances::organisation_id.eq(Col(tx.organisation)))
+            .filter(balances::fiscal_year.eq(fiscal_year))
+            .filter(balances::account_code.eq(account));
+        let moved = if opening {
+            diesel::update(row)
+                .set((
+                    balances::opening_debit.eq(balances::opening_debit + debit),
+                    balances::opening_credit.eq(balances::opening_credit + credit),
+                ))
+                .execute(tx.conn)?
+        } else {
+            diesel::update(row)
+                .set((balances::debit.eq(balances::debit + debit), balances::credit.eq(balances::credit + credit)))
+                .execute(tx.conn)?
+        };
+        if moved != 1 {
+            return Err(LEDGER_ACCOUNT_UNKNOWN.refuse().with("account", account).into());
+        }
+        diesel::insert_into(postings::table)
+            .values((
+                postings::organisation_id.eq(Col(tx.organisation)),
+                postings::entry_id.eq(Col(id)),
+                postings::position.eq(position),
+                postings::fiscal_year.eq(fiscal_year),
+                postings::account_code.eq(account),
+                postings::debit.eq(debit),
+                postings::credit.eq(credit),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(Posted { id, number, digest })
+}
+
+/// Every account of the year that moved or was opened with a balance, with its label, in the order of codes.
+pub fn list_balances(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<(BalanceRow, ChartAccountRow)>, Fault> {
+    // The fiscal year itself was found within the scope by the caller; balances carry no sensitivity of their own.
+    Ok(balances::table
+        .inner_join(
+            chart_accounts::table
+                .on(chart_accounts::chart_id.eq(balances::chart_id).and(chart_accounts::code.eq(balances::account_code))),
+        )
+        .filter(balances::organisation_id.eq(Col(scope.organisation)))
+        .filter(balances::fiscal_year.eq(fiscal_year))
+        .filter(
+            balances::opening_debit
+                .gt(0)
+                .or(balances::opening_credit.gt(0))
+                .or(balances::debit.gt(0))
+                .or(balances::credit.gt(0)),
+        )
+        .order(balances::account_code)
+        .select((BalanceRow::as_select(), ChartAccountRow::as_select()))
+        .load(conn)?)
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = entries)]
+pub struct EntryRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<EntryId>,
+    pub fiscal_year: i32,
+    pub journal: Col<Journal>,
+    pub number: i64,
+    pub accounting_date: NaiveDate,
+    pub recorded_at: Col<DateTime<Utc>>,
+    pub label: String,
+    pub total: i64,
+    pub source_kind: String,
+    pub source_id: Col<Uuid>,
+    pub digest: String,
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = postings)]
+pub struct PostingRow {
+    pub entry_id: Col<EntryId>,
+    pub position: i32,
+    pub account_code: String,
+    pub debit: i64,
+    pub credit: i64,
+}
+
+pub fn find_entry(conn: &mut Conn, scope: &Scope, id: EntryId) -> Result<(EntryRow, Vec<PostingRow>), Fault> {
+    let entry = visible!(entries, scope).filter(entries::id.eq(Col(id))).select(EntryRow::as_select()).first(conn)?;
+    let lines = list_postings(conn, scope.organisation, &[id])?;
+    Ok((entry, lines))
+}
+
+/// The lines of some entries, in order.
+pub fn list_postings(conn: &mut Conn, organisation: OrganisationId, of: &[EntryId]) -> Result<Vec<PostingRow>, Fault> {
+    Ok(postings::table
+        .filter(postings::organisation_id.eq(Col(organisation)))
+        .filter(postings::entry_id.eq_any(of.iter().copied().map(Col).collect::<Vec<_>>()))
+        .order((postings::entry_id, postings::position))
+        .select(PostingRow::as_select())
+        .load(conn)?)
+}
+
+/// Which entries to list.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    pub journal: Option<Journal>,
+    pub account: Option<String>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+}
+
+pub fn list_entries(
+    conn: &mut Conn,
+    scope: &Scope,
+    fiscal_year: i32,
+    filter: &EntryFilter,
+    page: &Keyset<EntryId>,
+) -> Result<Rows<EntryRow>, Fault> {
+    let mut query = visible!(entries, scope)
+        .filter(entries::fiscal_year.eq(fiscal_year))
+        .order(entries::id)
+        .limit(page.probe())
+        .select(EntryRow::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(entries::id.gt(Col(after)));
+    }
+    if let Some(journal) = filter.journal {
+        query = query.filter(entries::journal.eq(Col(journal)));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(entries::accounting_date.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(entries::accounting_date.le(to));
+    }
+    if let Some(account) = &filter.account {
+        let of_account = postings::table
+            .filter(postings::organisation_id.eq(Col(scope.organisation)))
+            .filter(postings::fiscal_year.eq(fiscal_year))
+            .filter(postings::account_code.eq(account.clone()))
+            .select(postings::entry_id);
+        query = query.filter(entries::id.eq_any(of_account));
+    }
+    Ok(page.cut(query.load(conn)?))
+}

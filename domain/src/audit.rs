@@ -119,8 +119,33 @@ pub struct Place<'a> {
     pub previous: [u8; 32],
 }
 
-/// The canonical bytes of an event: every field length-prefixed, in a fixed order.
+/// An event as it is stored: the facts as canonical text.
+pub struct EventText<'a> {
+    pub kind: &'a str,
+    pub subject_kind: &'a str,
+    pub subject_id: Uuid,
+    pub subject_version: i64,
+    pub state_before: Option<&'a str>,
+    pub state_after: Option<&'a str>,
+    pub facts: &'a str,
+}
+
+/// The canonical bytes of an event.
 pub fn canonical_bytes(event: &Event, place: &Place<'_>) -> Vec<u8> {
+    let text = EventText {
+        kind: event.kind,
+        subject_kind: event.subject_kind,
+        subject_id: event.subject_id,
+        subject_version: event.subject_version,
+        state_before: event.state_before.as_deref(),
+        state_after: event.state_after.as_deref(),
+        facts: &facts_text(&event.facts),
+    };
+    canonical_text_bytes(&text, place)
+}
+
+/// The canonical bytes of a stored event: every field length-prefixed, in a fixed order.
+pub fn canonical_text_bytes(event: &EventText<'_>, place: &Place<'_>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     let mut put = |field: &[u8]| {
         bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -136,9 +161,9 @@ pub fn canonical_bytes(event: &Event, place: &Place<'_>) -> Vec<u8> {
     put(event.subject_kind.as_bytes());
     put(event.subject_id.as_bytes());
     put(&event.subject_version.to_be_bytes());
-    put(event.state_before.as_deref().unwrap_or("").as_bytes());
-    put(event.state_after.as_deref().unwrap_or("").as_bytes());
-    put(facts_text(&event.facts).as_bytes());
+    put(event.state_before.unwrap_or("").as_bytes());
+    put(event.state_after.unwrap_or("").as_bytes());
+    put(event.facts.as_bytes());
     put(&place.previous);
     bytes
 }

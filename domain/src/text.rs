@@ -103,6 +103,11 @@ pub fn fold(name: &str) -> String {
     folded
 }
 
+/// How a numbered document is called: "E-2025-000021".
+pub fn document_number(prefix: &str, fiscal_year: i32, number: i64) -> String {
+    format!("{prefix}-{fiscal_year}-{number:06}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,115 @@
+//! Answers: JSON with a strong ETag, and writes that take effect once.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::{HttpRequest, HttpResponse};
+use db::audit::{Answer, Claim};
+use db::fault::Fault;
+use db::store::{Outcome, Tx};
+use domain::audit::Events;
+use domain::id::OrganisationId;
+use serde::Serialize;
+
+use crate::auth::Call;
+use crate::body::Asked;
+use crate::problem::{Problem, SERVICE_BROKEN};
+
+/// What a handler gives.
+pub type Answered = Result<HttpResponse, Problem>;
+
+/// The ETag of a version in a representation. Content encodings add their own suffix on the way out.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}-json\"")
+}
+
+/// 200 with a body that is nobody's but the caller's.
+pub fn ok(view: &impl Serialize) -> Answered {
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
+}
+
+/// 200 with the ETag of a version, or 304 if the caller has it.
+pub fn versioned(request: &HttpRequest, version: i64, view: &impl Serialize) -> Answered {
+    let tag = etag(version);
+    if holds(request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
+}
+
+/// Whether If-None-Match names this tag, whatever encoding it was sent in.
+fn holds(request: &HttpRequest, tag: &str) -> bool {
+    let stem = tag.trim_end_matches('"');
+    request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|given| given.split(',').map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/").starts_with(stem)))
+}
+
+/// The answer of a write, before it is kept and sent.
+fn kept(status: StatusCode, location: Option<String>, version: Option<i64>, view: &impl Serialize) -> Result<Answer, Fault> {
+    let body = serde_json::to_vec(view).map_err(|error| Fault::Broken(error.to_string()))?;
+    Ok(Answer { status: i32::from(status.as_u16()), location, etag: version.map(etag), body })
+}
+
+/// 201 with the place of what was made.
+pub fn created(location: String, version: i64, view: &impl Serialize) -> Result<Answer, Fault> {
+    kept(StatusCode::CREATED, Some(location), Some(version), view)
+}
+
+/// 200 with the resource after the act.
+pub fn done(version: i64, view: &impl Serialize) -> Result<Answer, Fault> {
+    kept(StatusCode::OK, None, Some(version), view)
+}
+
+fn send(answer: Answer, replayed: bool) -> Answered {
+    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let mut builder = HttpResponse::build(status.ok_or_else(|| Problem::from(&SERVICE_BROKEN))?);
+    builder.insert_header((CACHE_CONTROL, "no-store")).content_type("application/json");
+    if let Some(location) = answer.location {
+        builder.insert_header((LOCATION, location));
+    }
+    if let Some(etag) = answer.etag {
+        builder.insert_header((ETAG, etag));
+    }
+    if replayed {
+        builder.insert_header(("idempotency-replayed", "true"));
+    }
+    Ok(builder.body(answer.body))
+}
+
+impl<T: Sync + Send + 'static> Asked<T> {
+    /// Does the write on the organisation of the path, once: a repetition of the request gets the first answer again.
+    pub async fn write(self, effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static) -> Answered {
+        let organisation = self.call.scope()?.organisation;
+        self.write_on(organisation, effect).await
+    }
+
+    /// As [`Asked::write`], on an organisation that the path does not name.
+    pub async fn write_on(
+        self,
+        organisation: OrganisationId,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
+    ) -> Answered {
+        let Asked { call, body, fingerprint } = self;
+        let principal = call.principal()?;
+        let claim = call.idempotency_key.clone().map(|key| Claim { principal, key, fingerprint });
+        let store = call.store().clone();
+        let author = call.author();
+        let (answer, replayed) = store
+            .write(organisation, author, move |tx| {
+                if let Some(claim) = &claim
+                    && let Some(answer) = db::audit::find_answer(tx.conn, claim)?
+                {
+                    return Ok(Outcome::Replayed((answer, true)));
+                }
+                let (answer, events) = effect(&call, &body, tx)?;
+                if let Some(claim) = &claim {
+                    db::audit::insert_answer(tx, claim, &answer)?;
+                }
+                Ok(Outcome::Happened((answer, false), events))
+            })
+            .await?;
+        send(answer, replayed)
+    }
+}

@@ -1,0 +1,329 @@
+//! Who calls: proves the caller before any handler runs, by the operation's one declaration in `access`.
+
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, IF_MATCH};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::fault::Fault;
+use db::identity::Standing;
+use db::store::{Author, Store};
+use domain::audit::{Actor, IDEMPOTENCY_KEY_MISSING};
+use domain::id::{OrganisationId, PrincipalId};
+use domain::identity::{ROLE_MISSING, Role, TOKEN_INVALID, TOKEN_MISSING};
+use domain::sensitivity::{Scope, Sensitivity};
+use domain::word::Word;
+use uuid::Uuid;
+
+use crate::access::{Access, Effect, Operation};
+use crate::clock::Clock;
+use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
+use crate::token::Keys;
+
+/// For how long a standing read from the database is believed: the longest a revocation can take.
+const STANDING_LIFETIME: Duration = Duration::from_secs(2);
+/// How many standings are remembered.
+const STANDINGS_MAX: usize = 10_000;
+
+/// What every request needs.
+pub struct Desk {
+    pub store: Store,
+    pub clock: Clock,
+    pub keys: Keys,
+    /// Operations by method and path pattern, from the contract itself.
+    pub routes: HashMap<(Method, String), &'static Operation>,
+    standings: Mutex<HashMap<PrincipalId, (Instant, Arc<Standing>)>>,
+}
+
+impl Desk {
+    pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
+        Self { store, clock, keys, routes, standings: Mutex::new(HashMap::new()) }
+    }
+
+    async fn standing(&self, principal: PrincipalId) -> Result<Arc<Standing>, Problem> {
+        let remembered = self.standings.lock().ok().and_then(|known| {
+            known.get(&principal).filter(|(since, _)| since.elapsed() < STANDING_LIFETIME).map(|(_, standing)| Arc::clone(standing))
+        });
+        if let Some(standing) = remembered {
+            return Ok(standing);
+        }
+        let standing = match self.store.read(move |conn| db::identity::find_standing(conn, principal)).await {
+            Ok(standing) => Arc::new(standing),
+            Err(Fault::Missing) => return Err(Problem::from(&TOKEN_INVALID)),
+            Err(fault) => return Err(fault.into()),
+        };
+        if let Ok(mut known) = self.standings.lock() {
+            if known.len() >= STANDINGS_MAX {
+                known.clear();
+            }
+            known.insert(principal, (Instant::now(), Arc::clone(&standing)));
+        }
+        Ok(standing)
+    }
+}
+
+/// A request whose caller is proven: who, in which organisation, with which roles and clearance, when.
+#[derive(Clone)]
+pub struct Call {
+    pub desk: Arc<Desk>,
+    pub standing: Option<Arc<Standing>>,
+    /// The organisation of the path.
+    pub organisation: Option<OrganisationId>,
+    /// The roles held in it today.
+    pub roles: Vec<Role>,
+    pub today: NaiveDate,
+    pub now: DateTime<Utc>,
+    pub idempotency_key: Option<String>,
+    pub expected_version: Option<i64>,
+    /// Method and path, for the fingerprint of idempotent requests.
+    pub target: String,
+    /// The list that cursors of this request belong to: path and filters.
+    pub list: String,
+    operation: &'static Operation,
+}
+
+impl Call {
+    pub fn store(&self) -> &Store {
+        &self.desk.store
+    }
+
+    pub fn cursor_secret(&self) -> [u8; 32] {
+        self.desk.keys.derived
+    }
+
+    /// Who calls; only where the operation lets nobody anonymous in.
+    pub fn principal(&self) -> Result<PrincipalId, Problem> {
+        self.standing.as_ref().map(|standing| standing.principal).ok_or_else(|| Problem::from(&TOKEN_MISSING))
+    }
+
+    /// The rows that the caller may touch in the organisation of the path.
+    pub fn scope(&self) -> Result<Scope, Problem> {
+        Ok(self.scope_in(self.organisation.ok_or_else(|| Problem::from(&NOT_FOUND))?))
+    }
+
+    /// As [`Call::scope`], for handlers that have the organisation at hand.
+    pub fn scope_in(&self, organisation: OrganisationId) -> Scope {
+        let clearance = self.roles.iter().map(|role| role.clearance()).max().unwrap_or(Sensitivity::Public);
+        Scope { organisation, clearance }
+    }
+
+    /// The organisations whose records the caller reads as one of their own.
+    pub fn readable(&self) -> Vec<OrganisationId> {
+        let mut readable: Vec<OrganisationId> = self
+            .standing
+            .iter()
+            .flat_map(|standing| &standing.assignments)
+            .filter(|assignment| assignment.holds(assignment.organisation, self.today))
+            .filter(|assignment| assignment.role.clearance() >= Sensitivity::Internal)
+            .map(|assignment| assignment.organisation)
+            .collect();
+        readable.sort();
+        readable.dedup();
+        readable
+    }
+
+    /// The role under which the caller acts: the first that the operation asks for.
+    pub fn role(&self) -> Option<Role> {
+        match self.operation.access {
+            Access::Roles(wanted) => wanted.iter().copied().find(|role| self.roles.contains(role)),
+            Access::Platform => Some(Role::Administrator),
+            _ => self.roles.first().copied(),
+        }
+    }
+
+    /// Who writes, when.
+    pub fn author(&self) -> Author {
+        let actor = Actor {
+            principal: self.standing.as_ref().map(|standing| standing.principal),
+            role: self.role().map_or("none", Word::as_str).to_owned(),
+        };
+        Author { actor, now: self.now, today: self.today }
+    }
+
+    /// Where the official who acts sits.
+    pub fn seat(&self) -> Option<OrganisationId> {
+        let role = self.role()?;
+        let organisation = self.organisation?;
+        let standing = self.standing.as_ref()?;
+        standing.assignments.iter().find(|held| held.role == role && held.holds(organisation, self.today)).and_then(|held| held.seat)
+    }
+
+    /// Refuses to act on another version than the one that the caller read.
+    pub fn check_version(&self, version: i64) -> Result<(), Fault> {
+        match self.expected_version {
+            Some(expected) if expected != version => Err(Fault::Stale(version)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromRequest for Call {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Put there by `admit`; a route that `admit` does not know cannot be called.
+        ready(request.extensions().get::<Call>().cloned().ok_or_else(|| Problem::from(&SERVICE_BROKEN)))
+    }
+}
+
+/// The guard around every route: proves the caller by the declaration of the operation, or answers with a problem.
+pub async fn admit(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let Some(desk) = request.app_data::<web::Data<Desk>>().map(|desk| Arc::clone(desk)) else {
+        return Err(Problem::from(&SERVICE_BROKEN).into());
+    };
+    let Some(pattern) = request.match_pattern() else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let operation = desk.routes.get(&(method, pattern.clone())).copied();
+    let Some(operation) = operation else {
+        if desk.routes.keys().any(|(_, known)| *known == pattern) {
+            return Ok(refuse(request, not_offered(&desk, &pattern)));
+        }
+        // The documentation page and its files belong to no operation.
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    match prove(&desk, operation, &request, &pattern).await {
+        Ok(call) => {
+            request.extensions_mut().insert(call);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(problem) => Ok(refuse(request, problem)),
+    }
+}
+
+fn refuse(request: ServiceRequest, problem: Problem) -> ServiceResponse<actix_web::body::BoxBody> {
+    request.error_response(problem)
+}
+
+fn not_offered(desk: &Desk, pattern: &str) -> Problem {
+    let mut offered: Vec<&str> = desk.routes.keys().filter(|(_, known)| known == pattern).map(|(method, _)| method.as_str()).collect();
+    offered.sort_unstable();
+    Problem { allow: Some(offered.join(", ")), ..Problem::from(&METHOD_NOT_ALLOWED) }
+}
+
+async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &ServiceRequest, pattern: &str) -> Result<Call, Problem> {
+    let today = desk.clock.today();
+    let standing = match bearer(request.headers())? {
+        None => None,
+        Some(token) => {
+            let principal = desk.keys.verify(token).ok_or_else(|| Problem::from(&TOKEN_INVALID))?;
+            let standing = desk.standing(principal).await?;
+            if !standing.active {
+                return Err(Problem::from(&TOKEN_INVALID));
+            }
+            Some(standing)
+        }
+    };
+    let organisation = organisation_of(pattern, request.path())?;
+    let mut call = Call {
+        desk: Arc::clone(desk),
+        standing,
+        organisation,
+        roles: Vec::new(),
+        today,
+        now: desk.clock.now(),
+        idempotency_key: None,
+        expected_version: None,
+        target: format!("{} {}?{}", request.method(), request.path(), request.query_string()),
+        list: format!("{}?{}", request.path(), filters(request.query_string())),
+        operation,
+    };
+    call.roles = roles_in(&call, organisation);
+    authorise(&call, operation)?;
+    // HEAD and GET ask for nothing more; writes must be repeatable, and acts must name a version.
+    if matches!(operation.effect, Effect::Create | Effect::Act) {
+        call.idempotency_key = Some(idempotency_key(request.headers())?);
+    }
+    if operation.effect == Effect::Act {
+        call.expected_version = Some(expected_version(request.headers())?);
+    }
+    Ok(call)
+}
+
+fn roles_in(call: &Call, organisation: Option<OrganisationId>) -> Vec<Role> {
+    let Some(standing) = &call.standing else { return Vec::new() };
+    let held = |wanted: OrganisationId| standing.assignments.iter().filter(move |held| held.holds(wanted, call.today)).map(|held| held.role);
+    let mut roles: Vec<Role> = organisation.map(|wanted| held(wanted).collect()).unwrap_or_default();
+    if held(OrganisationId::platform()).any(|role| role == Role::Administrator) {
+        roles.push(Role::Administrator);
+    }
+    roles.sort();
+    roles.dedup();
+    roles
+}
+
+fn authorise(call: &Call, operation: &Operation) -> Result<(), Problem> {
+    if operation.access == Access::Open {
+        return Ok(());
+    }
+    if call.standing.is_none() {
+        return Err(Problem::from(&TOKEN_MISSING));
+    }
+    let missing = |roles: &[Role]| {
+        let roles: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
+        Problem::from(ROLE_MISSING.refuse().with("roles", roles))
+    };
+    match operation.access {
+        Access::Open | Access::SignedIn => Ok(()),
+        Access::Members if call.roles.is_empty() => Err(Problem::from(&NOT_FOUND)),
+        Access::Members => Ok(()),
+        Access::Roles(_) if call.roles.is_empty() => Err(Problem::from(&NOT_FOUND)),
+        Access::Roles(wanted) if call.roles.iter().any(|role| wanted.contains(role)) => Ok(()),
+        Access::Roles(wanted) => Err(missing(wanted)),
+        Access::Platform if call.roles.contains(&Role::Administrator) => Ok(()),
+        Access::Platform => Err(missing(&[Role::Administrator])),
+    }
+}
+
+/// The token of the request: one Authorization header of scheme Bearer, or none.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut given = headers.get_all(AUTHORIZATION);
+    let Some(first) = given.next() else { return Ok(None) };
+    let invalid = || Problem::from(&TOKEN_INVALID);
+    if given.next().is_some() {
+        return Err(invalid());
+    }
+    let (scheme, token) = first.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(invalid)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token)) } else { Err(invalid()) }
+}
+
+/// The segment of the path that stands for `{organisation_id}`.
+fn organisation_of(pattern: &str, path: &str) -> Result<Option<OrganisationId>, Problem> {
+    let segment = pattern.split('/').zip(path.split('/')).find(|(name, _)| *name == "{organisation_id}").map(|(_, segment)| segment);
+    match segment {
+        None => Ok(None),
+        Some(text) => Uuid::try_parse(text).map(|id| Some(OrganisationId(id))).map_err(|_| Problem::from(&NOT_FOUND)),
+    }
+}
+
+fn filters(query: &str) -> String {
+    let mut pairs: Vec<&str> =
+        query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("after=") && !pair.starts_with("limit=")).collect();
+    pairs.sort_unstable();
+    pairs.join("&")
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    let missing = || Problem::from(&IDEMPOTENCY_KEY_MISSING);
+    let raw = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
+    let key = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
+    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'));
+    if plain && (8..=64).contains(&key.len()) { Ok(key.to_owned()) } else { Err(missing()) }
+}
+
+/// The version in If-Match: `"7-json"`, with or without what encodings add to it.
+fn expected_version(headers: &HeaderMap) -> Result<i64, Problem> {
+    let required = || Problem::from(&VERSION_REQUIRED);
+    let raw = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).ok_or_else(required)?;
+    let tag = raw.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(required)?;
+    tag.split('-').next().and_then(|version| version.parse().ok()).ok_or_else(required)
+}

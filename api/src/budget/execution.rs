@@ -1,0 +1,171 @@
+//! Budget execution: the credit arithmetic, article by article and line by line.
+
+use std::collections::HashMap;
+
+use actix_web::{get, web};
+use chrono::NaiveDate;
+use db::fault::Fault;
+use domain::budget::{BUDGET_NOT_EXECUTABLE, Direction, Section};
+use domain::id::{BudgetId, BudgetLineId, OrganisationId};
+use domain::money::{Amount, Currency};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::answer::{Answered, ok};
+use crate::auth::Call;
+use crate::organisation::currency_of;
+use crate::wire::shown;
+
+/// The credit of an article and what was done with it. Always: paid ≤ accepted ≤ ordered ≤ verified ≤ committed ≤ open.
+#[derive(Serialize, ToSchema)]
+pub struct ArticleExecution {
+    section: Section,
+    #[schema(max_length = 10)]
+    article: String,
+    #[schema(max_length = 21)]
+    initial: String,
+    /// Increases by amendments in force.
+    #[schema(max_length = 21)]
+    increased: String,
+    /// Decreases by amendments in force.
+    #[schema(max_length = 21)]
+    decreased: String,
+    #[schema(max_length = 21)]
+    carried_forward: String,
+    /// initial + increased - decreased + carried_forward.
+    #[schema(max_length = 21)]
+    open: String,
+    /// Committed (engagé).
+    #[schema(max_length = 21)]
+    committed: String,
+    /// Verified (liquidé).
+    #[schema(max_length = 21)]
+    verified: String,
+    /// Ordered (mandaté), rejected orders left out.
+    #[schema(max_length = 21)]
+    ordered: String,
+    /// Accepted by the accountant (pris en charge).
+    #[schema(max_length = 21)]
+    accepted: String,
+    #[schema(max_length = 21)]
+    paid: String,
+    /// open - committed.
+    #[schema(max_length = 21)]
+    available: String,
+}
+
+/// A line and what was done with it.
+#[derive(Serialize, ToSchema)]
+pub struct LineExecution {
+    budget_line_id: BudgetLineId,
+    #[schema(max_length = 60, example = "F-D-60-602-01")]
+    code: String,
+    section: Section,
+    direction: Direction,
+    #[schema(max_length = 200)]
+    label_fr: String,
+    #[schema(max_length = 200)]
+    label_en: String,
+    #[schema(max_length = 21)]
+    initial: String,
+    #[schema(max_length = 21)]
+    committed: String,
+    #[schema(max_length = 21)]
+    verified: String,
+    #[schema(max_length = 21)]
+    ordered: String,
+    #[schema(max_length = 21)]
+    accepted: String,
+    #[schema(max_length = 21)]
+    paid: String,
+}
+
+/// The execution of a year's budget.
+#[derive(Serialize, ToSchema)]
+pub struct BudgetExecution {
+    organisation_id: OrganisationId,
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    budget_id: BudgetId,
+    #[schema(min_length = 3, max_length = 3)]
+    currency: String,
+    /// The business date on which this was so.
+    as_of: NaiveDate,
+    /// Credit is controlled here: per article of a section.
+    #[schema(max_items = 5000)]
+    articles: Vec<ArticleExecution>,
+    /// The same by line, for information.
+    #[schema(max_items = 5000)]
+    lines: Vec<LineExecution>,
+}
+
+fn article(row: &db::budget::credit::AppropriationRow, currency: Currency) -> Result<ArticleExecution, Fault> {
+    let credit = row.credit()?;
+    let show = |amount: Amount| amount.display(currency);
+    Ok(ArticleExecution {
+        section: row.section.0,
+        article: row.article.clone(),
+        initial: show(credit.initial),
+        increased: show(credit.increased),
+        decreased: show(credit.decreased),
+        carried_forward: show(credit.carried_forward),
+        open: show(credit.open().unwrap_or_default()),
+        committed: show(credit.committed),
+        verified: show(credit.verified),
+        ordered: show(credit.ordered),
+        accepted: show(credit.accepted),
+        paid: show(credit.paid),
+        available: show(credit.available().unwrap_or_default()),
+    })
+}
+
+/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available.
+#[utoipa::path(tag = "budget", responses((status = 200, body = BudgetExecution)))]
+#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/budget-execution")]
+pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, i32)>) -> Answered {
+    let (organisation, year) = path.into_inner();
+    let scope = call.scope()?;
+    let today = call.today;
+    let view = call
+        .store()
+        .read(move |conn| {
+            db::budget::fiscal_year::find_fiscal_year(conn, &scope, year)?;
+            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let budget = db::budget::find_executable(conn, &scope, year)?
+                .ok_or_else(|| Fault::from(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", year)))?;
+            let articles =
+                db::budget::credit::list_appropriations(conn, &budget)?.iter().map(|row| article(row, currency)).collect::<Result<_, _>>()?;
+            let mut done: HashMap<BudgetLineId, _> = db::budget::credit::list_executions(conn, &budget)?.into_iter().collect();
+            let lines = db::budget::list_lines(conn, &budget)?
+                .into_iter()
+                .map(|stored| {
+                    let execution = done.remove(&stored.id).unwrap_or_default();
+                    LineExecution {
+                        budget_line_id: stored.id,
+                        code: stored.line.code(),
+                        section: stored.line.section,
+                        direction: stored.line.direction,
+                        label_fr: stored.line.label_fr,
+                        label_en: stored.line.label_en,
+                        initial: stored.line.initial.display(currency),
+                        committed: shown(execution.committed, currency),
+                        verified: shown(execution.verified, currency),
+                        ordered: shown(execution.ordered, currency),
+                        accepted: shown(execution.accepted, currency),
+                        paid: shown(execution.paid, currency),
+                    }
+                })
+                .collect();
+            Ok(BudgetExecution {
+                organisation_id: organisation,
+                fiscal_year: year,
+                budget_id: budget.id.0,
+                currency: currency.code().to_owned(),
+                as_of: today,
+                articles,
+                lines,
+            })
+        })
+        .await?;
+    ok(&view)
+}

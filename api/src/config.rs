@@ -1,0 +1,164 @@
+//! Configuration: environment variables `SIGIDA_*`, or a TOML file with the same names in lower case. Unknown keys are
+//! refused. Secrets come from files or the environment, never from the command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use db::connection::Target;
+use db::store::Sizes;
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use serde::Deserialize;
+
+use crate::server::Listening;
+use crate::token::Keys;
+
+/// The longest life of a token, in minutes.
+const TOKEN_MINUTES_MAX: i64 = 10;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    database_url: Option<String>,
+    database_url_file: Option<PathBuf>,
+    signing_key_file: Option<PathBuf>,
+    #[serde(default = "default_listen")]
+    listen: SocketAddr,
+    metrics_listen: Option<SocketAddr>,
+    #[serde(default)]
+    cors_origins: String,
+    #[serde(default = "default_token_minutes")]
+    token_minutes: i64,
+    #[serde(default = "default_connections")]
+    readers: u32,
+    #[serde(default = "default_lanes")]
+    lanes: usize,
+    #[serde(default = "default_workers")]
+    workers: usize,
+    #[serde(default)]
+    log: LogLevel,
+}
+
+/// How much is logged. Nothing finer than `debug`, which never shows values of statements.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+}
+
+impl LogLevel {
+    pub fn filter(self) -> log::LevelFilter {
+        match self {
+            LogLevel::Error => log::LevelFilter::Error,
+            LogLevel::Warn => log::LevelFilter::Warn,
+            LogLevel::Info => log::LevelFilter::Info,
+            LogLevel::Debug => log::LevelFilter::Debug,
+        }
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn default_token_minutes() -> i64 {
+    TOKEN_MINUTES_MAX
+}
+
+fn default_connections() -> u32 {
+    4
+}
+
+fn default_lanes() -> usize {
+    4
+}
+
+fn default_workers() -> usize {
+    2
+}
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    pub target: Target,
+    pub signing_key_file: Option<PathBuf>,
+    pub listening: Listening,
+    pub token_seconds: i64,
+    pub sizes: Sizes,
+    pub log: LogLevel,
+}
+
+impl Config {
+    /// Reads and checks the configuration, or says what is wrong with it.
+    pub fn read(file: Option<&Path>) -> Result<Self, String> {
+        let mut figment = Figment::new();
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(format!("configuration file {} not found", file.display()));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let settings: Settings = figment
+            .merge(Env::prefixed("SIGIDA_").filter(|key| !key.starts_with("TEST_")))
+            .extract()
+            .map_err(|error| format!("configuration: {error}"))?;
+        settings.check()
+    }
+
+    /// The key pair, from a file that only its owner reads.
+    pub fn keys(&self) -> Result<Keys, String> {
+        let path = self.signing_key_file.as_deref().ok_or("no signing key: set SIGIDA_SIGNING_KEY_FILE to a PKCS #8 Ed25519 key in PEM")?;
+        require_private(path)?;
+        let pem = std::fs::read(path).map_err(|error| format!("signing key {}: {error}", path.display()))?;
+        Keys::from_pem(&pem, self.token_seconds)
+    }
+}
+
+impl Settings {
+    fn check(self) -> Result<Config, String> {
+        let url = match (self.database_url, self.database_url_file) {
+            (Some(_), Some(_)) => return Err("set database_url or database_url_file, not both".to_owned()),
+            (Some(url), None) => url,
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                text.trim().to_owned()
+            }
+            (None, None) => return Err("no database: set SIGIDA_DATABASE_URL (sqlite:file or postgres://…) or SIGIDA_DATABASE_URL_FILE".to_owned()),
+        };
+        if !(1..=TOKEN_MINUTES_MAX).contains(&self.token_minutes) {
+            return Err(format!("token_minutes lies between 1 and {TOKEN_MINUTES_MAX}"));
+        }
+        let cors_origins: Vec<String> = self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect();
+        for origin in &cors_origins {
+            let exact = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+            if !exact {
+                return Err(format!("cors_origins: {origin:?} is not an exact origin such as https://dash.example"));
+            }
+        }
+        Ok(Config {
+            target: Target::parse(&url)?,
+            signing_key_file: self.signing_key_file,
+            listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
+            token_seconds: self.token_minutes * 60,
+            sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64) },
+            log: self.log,
+        })
+    }
+}
+
+/// A key that others can read is no key.
+#[cfg(unix)]
+fn require_private(path: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(path).map_err(|error| format!("signing key {}: {error}", path.display()))?.permissions().mode();
+    if mode & 0o077 == 0 { Ok(()) } else { Err(format!("signing key {} can be read by others: chmod 600 it", path.display())) }
+}
+
+#[cfg(not(unix))]
+fn require_private(_: &Path) -> Result<(), String> {
+    Ok(())
+}

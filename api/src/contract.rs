@@ -1,0 +1,244 @@
+//! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
+
+use std::collections::HashMap;
+
+use actix_web::App;
+use actix_web::http::Method;
+use domain::word::Word;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{HttpMethod, Operation as Described, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
+use utoipa_actix_web::AppExt as _;
+
+use crate::access::{Access, Effect, Operation, operation};
+use crate::server::routes;
+
+const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
+**Amounts** are decimal strings in major units beside a `currency` (\"850000\", XOF): never JSON numbers.\n\n\
+**Errors** are `application/problem+json` (RFC 9457) with a stable `code`, the `facts` behind it and `errors` with JSON \
+Pointers, in French or English by `Accept-Language`. The codes are listed at `/v1/problems`.\n\n\
+**Repetition** is safe: operations that create or act require `Idempotency-Key`; the same request with the same key gets \
+the first answer again with `Idempotency-Replayed: true`. Keys are kept at least 30 days. Refusals are not kept.\n\n\
+**Versions**: acts require `If-Match` with the `ETag` read before (428 without, 412 when stale).\n\n\
+**Lists** are read with `limit` and `after`; cursors belong to their list and filters. Unknown parameters and members are \
+refused.\n\n\
+**What you may not see does not exist**: it is answered 404.";
+
+const TAGS: [(&str, &str); 9] = [
+    ("service", "The service about itself."),
+    ("audit", "What happened, in commit order."),
+    ("territory", "Regions, cercles and communes as they existed."),
+    ("organisation", "What owns data."),
+    ("identity", "Who may act."),
+    ("parameter", "Legal values in force."),
+    ("participation", "Consultations and public debates."),
+    ("budget", "Fiscal years, nomenclature, budgets, execution."),
+    ("ledger", "Accounts kept by double entry."),
+];
+
+/// The contract as the program serves it.
+pub fn contract() -> OpenApi {
+    let (_, mut contract) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    contract.info = InfoBuilder::new()
+        .title("Sigida")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .contact(Some(ContactBuilder::new().name(Some("Sigida")).build()))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    contract.servers = Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
+    let mut tags: Vec<Tag> = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect();
+    tags.push(Tag::builder().name("expenditure").description(Some("Commitment, verification, payment order, payment.")).build());
+    contract.tags = Some(tags);
+    let components = contract.components.get_or_insert_with(Components::new);
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer).into());
+    components.schemas.insert("Problem".to_owned(), problem_schema());
+    for (path, item) in &mut contract.paths.paths {
+        let described =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch].into_iter().filter_map(|described| described.as_mut());
+        for described in described {
+            describe(path, described);
+        }
+    }
+    contract
+}
+
+/// The operations by method and path, as the routes declare them. A route without a declaration of access stops the
+/// program at its start.
+pub fn operations() -> Result<HashMap<(Method, String), &'static Operation>, String> {
+    let mut operations = HashMap::new();
+    for (path, item) in &contract().paths.paths {
+        let described = [(Method::GET, &item.get), (Method::POST, &item.post), (Method::PUT, &item.put), (Method::PATCH, &item.patch)];
+        for (method, described) in described {
+            let Some(described) = described else { continue };
+            let id = described.operation_id.as_deref().unwrap_or_default();
+            let declared = operation(id).ok_or_else(|| format!("{method} {path} ({id}) does not declare who may call it"))?;
+            operations.insert((method, path.clone()), declared);
+        }
+    }
+    Ok(operations)
+}
+
+/// The methods that the contract may hold.
+pub const METHODS: [HttpMethod; 4] = [HttpMethod::Get, HttpMethod::Post, HttpMethod::Put, HttpMethod::Patch];
+
+fn problem_schema() -> RefOr<utoipa::openapi::Schema> {
+    let text = |max| ObjectBuilder::new().schema_type(Type::String).max_length(Some(max));
+    let pointer = ObjectBuilder::new()
+        .property("pointer", text(200).description(Some("JSON Pointer into the request body, or `?name` for a parameter.")))
+        .required("pointer")
+        .property("code", text(60))
+        .required("code")
+        .property("detail", text(2000))
+        .required("detail");
+    let errors = utoipa::openapi::ArrayBuilder::new().items(pointer).max_items(Some(100_000));
+    ObjectBuilder::new()
+        .description(Some("Why a request was not served (RFC 9457)."))
+        .property("type", text(200).description(Some("Where the code is described.")))
+        .required("type")
+        .property("title", text(200).description(Some("In the caller's language.")))
+        .required("title")
+        .property("status", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(400)).maximum(Some(599)))
+        .required("status")
+        .property("code", text(60).description(Some("Stable; never translated.")))
+        .required("code")
+        .property("detail", text(4000))
+        .required("detail")
+        .property("instance", text(2000).description(Some("Path of the request.")))
+        .property("request_id", text(64))
+        .property("facts", ObjectBuilder::new().description(Some("The facts behind the refusal, such as available and requested amounts.")))
+        .property("errors", errors)
+        .into()
+}
+
+fn describe(path: &str, described: &mut Described) {
+    let id = described.operation_id.clone().unwrap_or_default();
+    let Some(declared) = operation(&id) else { return };
+    let who = who(declared.access);
+    let text = described.description.take().or_else(|| described.summary.clone()).unwrap_or_default();
+    described.description = Some(format!("{text}\n\n{who}"));
+    described.security = match declared.access {
+        Access::Open if path.starts_with("/v1/organisations/{organisation_id}") => {
+            Some(vec![SecurityRequirement::default(), SecurityRequirement::new::<_, [&str; 0], &str>("token", [])])
+        }
+        Access::Open => Some(Vec::new()),
+        _ => Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]),
+    };
+    add_path_parameters(path, described);
+    add_headers(declared.effect, described);
+    add_problems(path, declared, described);
+    tell_versions(declared.effect, described);
+}
+
+fn who(access: Access) -> String {
+    match access {
+        Access::Open => "**Who**: anyone.".to_owned(),
+        Access::SignedIn => "**Who**: anyone with a token.".to_owned(),
+        Access::Members => "**Who**: whoever holds a role in the organisation.".to_owned(),
+        Access::Platform => "**Who**: platform administrators.".to_owned(),
+        Access::Roles(roles) => {
+            let roles: Vec<String> = roles.iter().map(|role| format!("`{}`", role.as_str())).collect();
+            format!("**Who**: {} in the organisation.", roles.join(", "))
+        }
+    }
+}
+
+fn text_schema(max: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(max))
+}
+
+fn add_path_parameters(path: &str, described: &mut Described) {
+    let names = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let parameters = described.parameters.get_or_insert_with(Vec::new);
+    parameters.retain(|parameter| !matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path));
+    let mut own: Vec<RefOr<Parameter>> = names
+        .map(|name| {
+            let schema = match name {
+                "year" => ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1960)).maximum(Some(2200)),
+                "code" | "account" => text_schema(60),
+                _ => text_schema(36).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+            };
+            ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True).schema(Some(schema)).build().into()
+        })
+        .collect();
+    own.append(parameters);
+    *parameters = own;
+}
+
+fn add_headers(effect: Effect, described: &mut Described) {
+    let parameters = described.parameters.get_or_insert_with(Vec::new);
+    let header = |name: &str, required, text: &str, schema: ObjectBuilder| -> RefOr<Parameter> {
+        ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(required).description(Some(text)).schema(Some(schema)).build().into()
+    };
+    parameters.push(header("Accept-Language", Required::False, "`fr` (default) or `en`.", text_schema(100)));
+    if matches!(effect, Effect::Create | Effect::Act) {
+        let schema = text_schema(64).min_length(Some(8)).pattern(Some("^[A-Za-z0-9._:-]{8,64}$"));
+        parameters.push(header("Idempotency-Key", Required::True, "A unique string for this request; repeat it when repeating the request.", schema));
+    }
+    if effect == Effect::Act {
+        parameters.push(header("If-Match", Required::True, "The ETag read before.", text_schema(64)));
+    }
+}
+
+fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
+    let mut statuses = vec![("400", "The request cannot be read."), ("503", "The service cannot answer now; `Retry-After` says when.")];
+    let writes = declared.effect != Effect::Read;
+    if declared.access != Access::Open || writes || path.contains("{organisation_id}") {
+        statuses.push(("401", "The token is missing, expired or not of this service."));
+    }
+    if matches!(declared.access, Access::Roles(_) | Access::Platform) || writes {
+        statuses.push(("403", "The role is missing, or the same person would stand on both sides."));
+    }
+    if path.contains('{') || writes || matches!(declared.access, Access::SignedIn) {
+        statuses.push(("404", "No such thing, or none that the caller may see."));
+    }
+    if path.ends_with("/lines") && !writes {
+        statuses.push(("406", "No representation of the asked kind."));
+    }
+    if path.ends_with("/budget-execution") {
+        statuses.push(("409", "The year has no executable budget."));
+    }
+    if writes {
+        statuses.push(("409", "The state of things stands against it."));
+        statuses.push(("413", "The body is too large."));
+        statuses.push(("415", "The body is of a kind that is not read here."));
+        statuses.push(("422", "A rule stands against it; `facts` say why."));
+    }
+    if declared.effect == Effect::Act {
+        statuses.push(("412", "The version is stale."));
+        statuses.push(("428", "If-Match is missing."));
+    }
+    statuses.push(("500", "The service failed; quote `request_id`."));
+    statuses.sort_unstable();
+    for (status, text) in statuses {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new().description(text).content("application/problem+json", content).build();
+        described.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
+    }
+}
+
+/// Successful answers that carry a version or a place say so.
+fn tell_versions(effect: Effect, described: &mut Described) {
+    for (status, response) in &mut described.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if !status.starts_with('2') {
+            continue;
+        }
+        if response.description.is_empty() {
+            response.description = if status == "201" { "Made.".to_owned() } else { "Done.".to_owned() };
+        }
+        let header = |text: &str| HeaderBuilder::new().schema(Some(text_schema(300))).description(Some(text)).build().into();
+        if status == "201" {
+            response.headers.insert("Location".to_owned(), header("Where it is read."));
+        }
+        if matches!(effect, Effect::Create | Effect::Act) {
+            response.headers.insert("ETag".to_owned(), header("Its version, for If-Match."));
+            response.headers.insert("Idempotency-Replayed".to_owned(), header("`true` when this is the answer of an earlier, equal request."));
+        }
+    }
+}

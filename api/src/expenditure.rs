@@ -1,0 +1,321 @@
+//! Expenditure: suppliers, commitments, verifications. Payment orders and payments: [`order`], [`payment`].
+
+pub mod order;
+pub mod payment;
+pub mod supplier;
+pub mod verification;
+
+use actix_web::{HttpRequest, get, post, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::fiscal_year::{Series, find_fiscal_year, next_number};
+use db::expenditure::{CommitmentFilter, CommitmentRow};
+use db::fault::Fault;
+use db::store::Tx;
+use domain::audit::Event;
+use domain::budget::credit::{Credit, Step};
+use domain::budget::{Direction, Section};
+use domain::calendar::FiscalYear;
+use domain::expenditure::{CommitmentFacts, CommitmentState, commit};
+use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId};
+use domain::money::{Amount, Currency};
+use domain::text::{Text, document_number};
+use domain::word::Word;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::{Answered, created, ok, versioned};
+use crate::auth::Call;
+use crate::body::{Asked, Json, Query, words};
+use crate::organisation::currency_of;
+use crate::page::{Page, keyset, page};
+use crate::parameter::COUNTRY;
+use crate::wire::{AmountText, CurrencyText, shown};
+
+/// A commitment (engagement): credit reserved for a debt to come.
+#[derive(Serialize, ToSchema)]
+pub struct CommitmentView {
+    id: CommitmentId,
+    organisation_id: OrganisationId,
+    /// "E-2025-000021", without gap in the year.
+    #[schema(max_length = 20, example = "E-2025-000021")]
+    number: String,
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    budget_line_id: BudgetLineId,
+    section: Section,
+    #[schema(max_length = 10, example = "602")]
+    article: String,
+    supplier_id: SupplierId,
+    #[schema(max_length = 300)]
+    label: String,
+    committed_on: NaiveDate,
+    #[schema(min_length = 3, max_length = 3, example = "XOF")]
+    currency: String,
+    #[schema(max_length = 21, example = "850000")]
+    amount: String,
+    /// What was verified of it.
+    #[schema(max_length = 21, example = "0")]
+    verified: String,
+    state: CommitmentState,
+    committed_by: PrincipalId,
+    recorded_at: DateTime<Utc>,
+    #[schema(minimum = 1)]
+    version: i64,
+}
+
+fn view(row: CommitmentRow, currency: Currency) -> CommitmentView {
+    CommitmentView {
+        id: row.id.0,
+        organisation_id: row.organisation_id.0,
+        number: document_number("E", row.fiscal_year, row.number),
+        fiscal_year: row.fiscal_year,
+        budget_line_id: row.budget_line_id.0,
+        section: row.section.0,
+        article: row.article,
+        supplier_id: row.supplier_id.0,
+        label: row.label,
+        committed_on: row.committed_on,
+        currency: currency.code().to_owned(),
+        amount: shown(row.amount, currency),
+        verified: shown(row.verified, currency),
+        state: row.state.0,
+        committed_by: row.committed_by.0,
+        recorded_at: row.recorded_at.0,
+        version: row.version,
+    }
+}
+
+/// The currency of the organisation that is written to.
+pub fn own_currency(tx: &mut Tx<'_>) -> Result<Currency, Fault> {
+    currency_of(&db::organisation::find_own(tx)?)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CommitmentQuery {
+    /// Only commitments of this year.
+    #[param(minimum = 1960, maximum = 2200)]
+    fiscal_year: Option<i32>,
+    /// Only commitments in one of these states, separated by commas.
+    #[param(max_length = 100)]
+    state: Option<String>,
+    /// Only commitments on this line.
+    budget_line_id: Option<BudgetLineId>,
+    /// Only commitments to this supplier.
+    supplier_id: Option<SupplierId>,
+    /// First date of commitment.
+    from: Option<NaiveDate>,
+    /// Last date of commitment.
+    to: Option<NaiveDate>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The commitments of the organisation.
+#[utoipa::path(tag = "expenditure", params(CommitmentQuery), responses((status = 200, body = Page<CommitmentView>)))]
+#[get("/v1/organisations/{organisation_id}/commitments")]
+pub async fn list_commitments(call: Call, _path: web::Path<OrganisationId>, query: Query<CommitmentQuery>) -> Answered {
+    let query = query.0;
+    let keys = keyset::<CommitmentId>(&call, query.after.as_deref(), query.limit)?;
+    let filter = CommitmentFilter {
+        fiscal_year: query.fiscal_year,
+        state: words("state", query.state.as_deref())?,
+        budget_line_id: query.budget_line_id,
+        supplier_id: query.supplier_id,
+        from: query.from,
+        to: query.to,
+    };
+    let scope = call.scope()?;
+    let asked = keys.clone();
+    let (currency, rows) = call
+        .store()
+        .read(move |conn| {
+            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            Ok((currency, db::expenditure::list_commitments(conn, &scope, &filter, &asked)?))
+        })
+        .await?;
+    ok(&page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+}
+
+/// One commitment.
+#[utoipa::path(tag = "expenditure", responses((status = 200, body = CommitmentView)))]
+#[get("/v1/organisations/{organisation_id}/commitments/{commitment_id}")]
+pub async fn read_commitment(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, CommitmentId)>) -> Answered {
+    let (_, id) = path.into_inner();
+    let scope = call.scope()?;
+    let (currency, row) = call
+        .store()
+        .read(move |conn| {
+            let row = db::expenditure::find_commitment(conn, &scope, id)?;
+            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+        })
+        .await?;
+    versioned(&request, row.version, &view(row, currency))
+}
+
+/// A commitment to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCommitment {
+    /// An identifier made by the client, if it works offline.
+    id: Option<CommitmentId>,
+    /// A line of expenditure of the executable budget.
+    budget_line_id: BudgetLineId,
+    supplier_id: SupplierId,
+    label: Text<300>,
+    amount: AmountText,
+    currency: CurrencyText,
+    /// Day of the commitment, in the fiscal year; the business date by default.
+    committed_on: Option<NaiveDate>,
+}
+
+impl Json for NewCommitment {}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CommitmentMode {
+    /// True to check only: the answer tells the credit as it would stand, nothing is stored.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// The credit of the article, as it stands or would stand.
+#[derive(Serialize, ToSchema)]
+pub struct BudgetCheck {
+    #[schema(max_length = 10)]
+    article: String,
+    #[schema(min_length = 3, max_length = 3)]
+    currency: String,
+    #[schema(max_length = 21)]
+    open: String,
+    /// With this commitment.
+    #[schema(max_length = 21)]
+    committed: String,
+    /// After this commitment.
+    #[schema(max_length = 21)]
+    available: String,
+}
+
+/// What a commitment is judged to be.
+struct Judged {
+    currency: Currency,
+    amount: Amount,
+    committed_on: NaiveDate,
+    charge: db::budget::credit::Charge,
+    credit: Credit,
+}
+
+/// Loads what the rules look at, and lets them judge.
+fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, Fault> {
+    let scope = call.scope_in(tx.organisation);
+    let (stored, budget) = db::budget::find_line(tx.conn, &scope, body.budget_line_id)?;
+    let organisation = db::organisation::find_own(tx)?;
+    let currency = currency_of(&organisation)?;
+    currency.expect(&body.currency.0)?;
+    let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+    let fiscal_year = FiscalYear::new(budget.fiscal_year)?;
+    let year = find_fiscal_year(tx.conn, &scope, budget.fiscal_year)?;
+    let supplier = db::expenditure::find_supplier(tx.conn, &scope, body.supplier_id)?.supplier();
+    let line = stored.line;
+    let executable = budget.state.is_executable();
+    let credit = if executable && line.direction == Direction::Expenditure {
+        db::budget::credit::find_credit(tx, budget.fiscal_year, line.section, &line.article)?
+    } else {
+        Credit::default()
+    };
+    let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), fiscal_year.first_day())?;
+    let cutoff = parameters.date(&format!("commitment_cutoff_{}", line.section), fiscal_year);
+    let committed_on = body.committed_on.unwrap_or(call.today);
+    let facts = CommitmentFacts {
+        currency,
+        fiscal_year,
+        year_state: year.state.0,
+        budget_executable: executable,
+        section: line.section,
+        direction: line.direction,
+        chapter: &line.chapter,
+        article: &line.article,
+        line_executable: line.executable,
+        credit,
+        supplier: &supplier,
+        cutoff,
+        today: call.today,
+    };
+    commit(&facts, amount, committed_on)?;
+    let charge = db::budget::credit::Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
+    Ok(Judged { currency, amount, committed_on, charge, credit })
+}
+
+/// Commits expenditure: reserves credit of the line's article, all or nothing, safe against every other commitment made
+/// at the same time. Refused with the open, committed and available credit when it does not fit.
+#[utoipa::path(
+    tag = "expenditure",
+    params(CommitmentMode),
+    request_body = NewCommitment,
+    responses((status = 201, body = CommitmentView), (status = 200, description = "The credit as it would stand (`dry_run=true`).", body = BudgetCheck))
+)]
+#[post("/v1/organisations/{organisation_id}/commitments")]
+pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<OrganisationId>, mode: Query<CommitmentMode>) -> Answered {
+    let organisation = path.into_inner();
+    if mode.0.dry_run {
+        return dry_run(asked).await;
+    }
+    let id = asked.body.id.unwrap_or_default();
+    asked
+        .write(move |call, body, tx| {
+            let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let judged = judge(call, body, tx)?;
+            let number = next_number(tx, judged.charge.fiscal_year, Series::Commitment)?;
+            db::budget::credit::update_credit(tx, &judged.charge, Step::Commit, judged.amount)?;
+            let new = db::expenditure::NewCommitment {
+                id,
+                number,
+                charge: judged.charge,
+                supplier: body.supplier_id,
+                label: body.label.as_str().to_owned(),
+                committed_on: judged.committed_on,
+                amount: judged.amount.minor(),
+                committed_by: principal,
+            };
+            let row = db::expenditure::insert_commitment(tx, &new)?;
+            let event = Event::of("commitment.recorded", "commitment", id.0, 1)
+                .begun(row.state.0)
+                .with("number", number)
+                .with("article", &row.article)
+                .with("amount", judged.amount.display(judged.currency))
+                .with("currency", judged.currency.code());
+            let location = format!("/v1/organisations/{organisation}/commitments/{id}");
+            Ok((created(location, 1, &view(row, judged.currency))?, event.into()))
+        })
+        .await
+}
+
+/// The rules judge as they would, and nothing is stored.
+async fn dry_run(asked: Asked<NewCommitment>) -> Answered {
+    let Asked { call, body, .. } = asked;
+    let scope = call.scope()?;
+    let author = call.author();
+    let store = call.store().clone();
+    let check = store
+        .read(move |conn| {
+            let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
+            let judged = judge(&call, &body, &mut tx)?;
+            let after = judged.credit.after(Step::Commit, judged.amount)?;
+            let show = |amount: Option<Amount>| amount.unwrap_or_default().display(judged.currency);
+            Ok(BudgetCheck {
+                article: judged.charge.article,
+                currency: judged.currency.code().to_owned(),
+                open: show(after.open()),
+                committed: show(Some(after.committed)),
+                available: show(after.available()),
+            })
+        })
+        .await?;
+    ok(&check)
+}

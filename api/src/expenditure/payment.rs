@@ -1,0 +1,362 @@
+//! Payments: of accepted orders, and of debts carried from earlier years.
+
+use actix_web::{HttpRequest, get, post, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::fiscal_year::{Series, find_fiscal_year, next_number};
+use db::expenditure::order::{CarriedDebtRow, Due, NewPayment as NewRow, PaymentOrderChange, PaymentRow};
+use db::fault::Fault;
+use db::ledger::Posted;
+use db::store::Tx;
+use domain::audit::{Event, Events};
+use domain::budget::credit::Step;
+use domain::calendar::FiscalYear;
+use domain::expenditure::{PaymentFacts, PaymentMode, PaymentOrderState, require_open, require_state};
+use domain::id::{CarriedDebtId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
+use domain::ledger::{Entry, Journal, creditor_paid};
+use domain::money::{Amount, Currency};
+use domain::text::document_number;
+use domain::word::Word;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::order::keep_apart;
+use super::own_currency;
+use crate::answer::{Answered, created, ok, versioned};
+use crate::auth::Call;
+use crate::body::{Asked, Json, Query};
+use crate::organisation::currency_of;
+use crate::page::{Page, keyset, page};
+use crate::parameter::COUNTRY;
+use crate::wire::{AmountText, CurrencyText, shown};
+
+/// A payment. It never changes.
+#[derive(Serialize, ToSchema)]
+pub struct PaymentView {
+    id: PaymentId,
+    organisation_id: OrganisationId,
+    /// "P-2025-000009", without gap in the year.
+    #[schema(max_length = 20, example = "P-2025-000009")]
+    number: String,
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    /// The order that it pays, unless it pays a carried debt.
+    payment_order_id: Option<PaymentOrderId>,
+    /// The debt of an earlier year that it pays.
+    carried_debt_id: Option<CarriedDebtId>,
+    payee_id: SupplierId,
+    mode: PaymentMode,
+    paid_on: NaiveDate,
+    #[schema(min_length = 3, max_length = 3, example = "XOF")]
+    currency: String,
+    #[schema(max_length = 21, example = "850000")]
+    amount: String,
+    /// The entry by which it was posted.
+    entry_id: EntryId,
+    paid_by: PrincipalId,
+    recorded_at: DateTime<Utc>,
+}
+
+fn view(row: PaymentRow, currency: Currency) -> PaymentView {
+    PaymentView {
+        id: row.id.0,
+        organisation_id: row.organisation_id.0,
+        number: document_number("P", row.fiscal_year, row.number),
+        fiscal_year: row.fiscal_year,
+        payment_order_id: row.payment_order_id.map(|id| id.0),
+        carried_debt_id: row.carried_debt_id.map(|id| id.0),
+        payee_id: row.payee_id.0,
+        mode: row.mode.0,
+        paid_on: row.paid_on,
+        currency: currency.code().to_owned(),
+        amount: shown(row.amount, currency),
+        entry_id: row.entry_id.0,
+        paid_by: row.paid_by.0,
+        recorded_at: row.recorded_at.0,
+    }
+}
+
+/// A payment to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPayment {
+    /// The creditor, named again: a payment to anyone else does not discharge.
+    payee_id: SupplierId,
+    /// At most what is still due.
+    amount: AmountText,
+    currency: CurrencyText,
+    mode: PaymentMode,
+}
+
+impl Json for NewPayment {}
+
+/// What a payment is made on.
+struct Debt {
+    fiscal_year: i32,
+    creditor_account: String,
+    creditor: SupplierId,
+    due: Amount,
+    paid: Amount,
+    label: String,
+    cause: Due,
+}
+
+/// Judges, posts and records one payment.
+fn pay(call: &Call, body: &NewPayment, tx: &mut Tx<'_>, id: PaymentId, debt: &Debt, currency: Currency) -> Result<(PaymentRow, Amount, Posted), Fault> {
+    let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
+    currency.expect(&body.currency.0)?;
+    let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+    let year = FiscalYear::new(debt.fiscal_year)?;
+    let state = find_fiscal_year(tx.conn, &call.scope_in(tx.organisation), debt.fiscal_year)?.state.0;
+    require_open(year, state)?;
+    year.accept(call.today, call.today)?;
+    let organisation = db::organisation::find_own(tx)?;
+    let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), year.first_day())?;
+    let accounts = db::ledger::find_posting_accounts(tx, debt.fiscal_year)?;
+    let money = if body.mode == PaymentMode::Cash { accounts.cash } else { accounts.treasury };
+    let facts = PaymentFacts {
+        currency,
+        net: debt.due,
+        paid: debt.paid,
+        creditor: debt.creditor,
+        cash: db::ledger::find_cash(tx, debt.fiscal_year, &money)?,
+        cash_account: money.clone(),
+        // The parameter is in whole francs.
+        cash_ceiling: parameters.text("cash_payment_max").and_then(|text| Amount::parse(text, currency).ok()),
+    };
+    domain::expenditure::pay(&facts, amount, body.mode, body.payee_id)?;
+    let postings = creditor_paid(&debt.creditor_account, &money, amount);
+    let entry = Entry::new(Journal::Treasury, call.today, &debt.label, postings, currency)?;
+    let posted = db::ledger::append_entry(tx, debt.fiscal_year, &entry, "payment", id.0)?;
+    let new = NewRow {
+        id,
+        fiscal_year: debt.fiscal_year,
+        number: next_number(tx, debt.fiscal_year, Series::Payment)?,
+        due: debt.cause,
+        payee: body.payee_id,
+        mode: body.mode,
+        paid_on: call.today,
+        amount: amount.minor(),
+        entry: posted.id,
+        paid_by: principal,
+    };
+    let row = db::expenditure::order::append_payment(tx, &new)?;
+    Ok((row, amount, posted))
+}
+
+fn paid_event(row: &PaymentRow, amount: Amount, posted: Posted, currency: Currency) -> Event {
+    Event::of("payment.made", "payment", row.id.0.0, 1)
+        .with("number", row.number)
+        .with("amount", amount.display(currency))
+        .with("currency", currency.code())
+        .with("entry_id", posted.id.to_string())
+        .with("entry_digest", posted.digest)
+}
+
+/// Pays a part or all of an accepted order: the creditor is debited, the Treasury account (or cash) credited.
+#[utoipa::path(tag = "expenditure", request_body = NewPayment, responses((status = 201, body = PaymentView)))]
+#[post("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/payments")]
+pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(OrganisationId, PaymentOrderId)>) -> Answered {
+    let (organisation, order_id) = path.into_inner();
+    let id = PaymentId::new();
+    asked
+        .write(move |call, body, tx| {
+            let scope = call.scope_in(organisation);
+            let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let order = db::expenditure::order::find_payment_order(tx.conn, &scope, order_id)?;
+            call.check_version(order.version)?;
+            // A paid order goes on to the rule, which answers that it is paid.
+            require_state(order.state.0, &[PaymentOrderState::Accepted, PaymentOrderState::PartlyPaid, PaymentOrderState::Paid])?;
+            keep_apart(tx, &scope, &order, principal)?;
+            let currency = own_currency(tx)?;
+            let commitment = db::expenditure::find_commitment(tx.conn, &scope, order.commitment_id.0)?;
+            let accounts = db::ledger::find_posting_accounts(tx, order.fiscal_year)?;
+            let debt = Debt {
+                fiscal_year: order.fiscal_year,
+                creditor_account: accounts.creditor(commitment.section.0).to_owned(),
+                creditor: order.supplier_id.0,
+                due: db::budget::amount(order.amount)?,
+                paid: db::budget::amount(order.paid)?,
+                label: order.number.map_or_else(String::new, |number| document_number("M", order.fiscal_year, number)),
+                cause: Due::Order(order_id),
+            };
+            let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
+            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Pay, amount)?;
+            let paid = order.paid + amount.minor();
+            let state = if paid == order.amount { PaymentOrderState::Paid } else { PaymentOrderState::PartlyPaid };
+            let after = db::expenditure::order::update_payment_order(tx, &order, PaymentOrderChange { paid: Some(paid), ..PaymentOrderChange::to(state) })?;
+            let events = Events::from(paid_event(&row, amount, posted, currency)).and(
+                Event::of("payment_order.paid", "payment_order", order_id.0, after.version)
+                    .moved(order.state.0, state)
+                    .with("payment_id", id.to_string()),
+            );
+            let location = format!("/v1/organisations/{organisation}/payments/{id}");
+            Ok((created(location, 1, &view(row, currency))?, events))
+        })
+        .await
+}
+
+/// A debt of an earlier year that the opening balances carry (reste à payer).
+#[derive(Serialize, ToSchema)]
+pub struct CarriedDebtView {
+    id: CarriedDebtId,
+    organisation_id: OrganisationId,
+    /// The year that carries it.
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    #[schema(max_length = 20, example = "401")]
+    account: String,
+    supplier_id: SupplierId,
+    /// The payment order of the earlier year.
+    #[schema(max_length = 60)]
+    reference: String,
+    #[schema(min_length = 3, max_length = 3, example = "XOF")]
+    currency: String,
+    #[schema(max_length = 21, example = "400000")]
+    amount: String,
+    #[schema(max_length = 21, example = "0")]
+    paid: String,
+    #[schema(minimum = 1)]
+    version: i64,
+}
+
+fn debt_view(row: CarriedDebtRow, currency: Currency) -> CarriedDebtView {
+    CarriedDebtView {
+        id: row.id.0,
+        organisation_id: row.organisation_id.0,
+        fiscal_year: row.fiscal_year,
+        account: row.account_code,
+        supplier_id: row.supplier_id.0,
+        reference: row.reference,
+        currency: currency.code().to_owned(),
+        amount: shown(row.amount, currency),
+        paid: shown(row.paid, currency),
+        version: row.version,
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CarriedDebtQuery {
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The debts of earlier years that the year carries.
+#[utoipa::path(tag = "expenditure", params(CarriedDebtQuery), responses((status = 200, body = Page<CarriedDebtView>)))]
+#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/carried-debts")]
+pub async fn list_carried_debts(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<CarriedDebtQuery>) -> Answered {
+    let (_, year) = path.into_inner();
+    let keys = keyset::<CarriedDebtId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let scope = call.scope()?;
+    let asked = keys.clone();
+    let (currency, rows) = call
+        .store()
+        .read(move |conn| {
+            find_fiscal_year(conn, &scope, year)?;
+            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            Ok((currency, db::expenditure::order::list_carried_debts(conn, &scope, year, &asked)?))
+        })
+        .await?;
+    ok(&page(&call, &keys, rows, |row| row.id.0, |row| debt_view(row, currency)))
+}
+
+/// One carried debt.
+#[utoipa::path(tag = "expenditure", responses((status = 200, body = CarriedDebtView)))]
+#[get("/v1/organisations/{organisation_id}/carried-debts/{carried_debt_id}")]
+pub async fn read_carried_debt(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, CarriedDebtId)>) -> Answered {
+    let (_, id) = path.into_inner();
+    let scope = call.scope()?;
+    let (currency, row) = call
+        .store()
+        .read(move |conn| {
+            let row = db::expenditure::order::find_carried_debt(conn, &scope, id)?;
+            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+        })
+        .await?;
+    versioned(&request, row.version, &debt_view(row, currency))
+}
+
+/// Pays a part or all of a debt of an earlier year. No credit of this year moves.
+#[utoipa::path(tag = "expenditure", request_body = NewPayment, responses((status = 201, body = PaymentView)))]
+#[post("/v1/organisations/{organisation_id}/carried-debts/{carried_debt_id}/payments")]
+pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(OrganisationId, CarriedDebtId)>) -> Answered {
+    let (organisation, debt_id) = path.into_inner();
+    let id = PaymentId::new();
+    asked
+        .write(move |call, body, tx| {
+            let carried = db::expenditure::order::find_carried_debt(tx.conn, &call.scope_in(organisation), debt_id)?;
+            call.check_version(carried.version)?;
+            let currency = own_currency(tx)?;
+            let debt = Debt {
+                fiscal_year: carried.fiscal_year,
+                creditor_account: carried.account_code.clone(),
+                creditor: carried.supplier_id.0,
+                due: db::budget::amount(carried.amount)?,
+                paid: db::budget::amount(carried.paid)?,
+                label: carried.reference.clone(),
+                cause: Due::CarriedDebt(debt_id),
+            };
+            let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
+            let version = db::expenditure::order::update_carried_debt(tx, &carried, carried.paid + amount.minor())?;
+            let events = Events::from(paid_event(&row, amount, posted, currency)).and(
+                Event::of("carried_debt.paid", "carried_debt", debt_id.0, version).with("payment_id", id.to_string()),
+            );
+            let location = format!("/v1/organisations/{organisation}/payments/{id}");
+            Ok((created(location, 1, &view(row, currency))?, events))
+        })
+        .await
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PaymentQuery {
+    /// Only payments of this year.
+    #[param(minimum = 1960, maximum = 2200)]
+    fiscal_year: Option<i32>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The payments of the organisation.
+#[utoipa::path(tag = "expenditure", params(PaymentQuery), responses((status = 200, body = Page<PaymentView>)))]
+#[get("/v1/organisations/{organisation_id}/payments")]
+pub async fn list_payments(call: Call, _path: web::Path<OrganisationId>, query: Query<PaymentQuery>) -> Answered {
+    let keys = keyset::<PaymentId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let scope = call.scope()?;
+    let asked = keys.clone();
+    let year = query.0.fiscal_year;
+    let (currency, rows) = call
+        .store()
+        .read(move |conn| {
+            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            Ok((currency, db::expenditure::order::list_payments(conn, &scope, year, &asked)?))
+        })
+        .await?;
+    ok(&page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+}
+
+/// One payment.
+#[utoipa::path(tag = "expenditure", responses((status = 200, body = PaymentView)))]
+#[get("/v1/organisations/{organisation_id}/payments/{payment_id}")]
+pub async fn read_payment(call: Call, path: web::Path<(OrganisationId, PaymentId)>) -> Answered {
+    let (_, id) = path.into_inner();
+    let scope = call.scope()?;
+    let (currency, row) = call
+        .store()
+        .read(move |conn| {
+            let row = db::expenditure::order::find_payment(conn, &scope, id)?;
+            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+        })
+        .await?;
+    ok(&view(row, currency))
+}

@@ -1,0 +1,388 @@
+//! The ledger: charts, opening balances, trial balance, entries, account postings.
+
+pub mod opening;
+
+use actix_web::{get, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use db::connection::Conn;
+use db::fault::Fault;
+use db::ledger::{BalanceRow, ChartAccountRow, EntryFilter, EntryRow, PostingRow};
+use domain::id::{EntryId, OrganisationId};
+use domain::ledger::{Journal, Side};
+use domain::money::{Amount, Currency};
+use domain::sensitivity::Scope;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::answer::{Answered, ok};
+use crate::auth::Call;
+use crate::body::Query;
+use crate::organisation::currency_of;
+use crate::page::{Page, keyset, page};
+use crate::wire::shown;
+
+/// A chart of accounts.
+#[derive(Serialize, ToSchema)]
+pub struct ChartView {
+    #[schema(max_length = 40)]
+    code: String,
+    #[schema(max_length = 200)]
+    label_fr: String,
+    #[schema(max_length = 200)]
+    label_en: String,
+    valid_from: NaiveDate,
+    valid_to: Option<NaiveDate>,
+    #[schema(max_length = 1000)]
+    source: String,
+}
+
+/// An account of a chart.
+#[derive(Serialize, ToSchema)]
+pub struct ChartAccount {
+    #[schema(max_length = 20, example = "602")]
+    code: String,
+    #[schema(max_length = 300)]
+    label_fr: String,
+    #[schema(max_length = 300)]
+    label_en: String,
+    normal_side: Side,
+    /// Whether entries are posted on it.
+    postable: bool,
+    /// GFSM 2014 code.
+    #[schema(max_length = 20)]
+    gfsm_code: Option<String>,
+}
+
+/// A chart with its accounts.
+#[derive(Serialize, ToSchema)]
+pub struct ChartDetail {
+    chart: ChartView,
+    #[schema(max_items = 10_000)]
+    accounts: Vec<ChartAccount>,
+}
+
+fn chart_view(row: db::ledger::ChartRow) -> ChartView {
+    ChartView {
+        code: row.code,
+        label_fr: row.label_fr,
+        label_en: row.label_en,
+        valid_from: row.valid_from,
+        valid_to: row.valid_to,
+        source: row.source,
+    }
+}
+
+/// The charts of accounts.
+#[utoipa::path(tag = "ledger", responses((status = 200, body = Vec<ChartView>)))]
+#[get("/v1/charts")]
+pub async fn list_charts(call: Call) -> Answered {
+    let rows = call.store().read(db::ledger::list_charts).await?;
+    ok(&rows.into_iter().map(chart_view).collect::<Vec<_>>())
+}
+
+/// A chart of accounts with its accounts.
+#[utoipa::path(tag = "ledger", responses((status = 200, body = ChartDetail)))]
+#[get("/v1/charts/{code}")]
+pub async fn read_chart(call: Call, path: web::Path<String>) -> Answered {
+    let code = path.into_inner();
+    let (chart, accounts) = call
+        .store()
+        .read(move |conn| {
+            let chart = db::ledger::find_chart_by_code(conn, &code)?;
+            let accounts = db::ledger::list_chart_accounts(conn, chart.id.0)?;
+            Ok((chart, accounts))
+        })
+        .await?;
+    let account = |row: ChartAccountRow| ChartAccount {
+        code: row.code,
+        label_fr: row.label_fr,
+        label_en: row.label_en,
+        normal_side: row.normal_side.0,
+        postable: row.postable,
+        gfsm_code: row.gfsm_code,
+    };
+    ok(&ChartDetail { chart: chart_view(chart), accounts: accounts.into_iter().map(account).collect() })
+}
+
+/// The currency of an organisation whose year is visible in the scope.
+fn currency_in_year(conn: &mut Conn, scope: &Scope, year: i32) -> Result<Currency, Fault> {
+    db::budget::fiscal_year::find_fiscal_year(conn, scope, year)?;
+    currency_of(&db::organisation::find_organisation(conn, scope)?)
+}
+
+/// An account in the trial balance.
+#[derive(Serialize, ToSchema)]
+pub struct TrialBalanceLine {
+    #[schema(max_length = 20, example = "602")]
+    account: String,
+    #[schema(max_length = 300)]
+    label_fr: String,
+    #[schema(max_length = 300)]
+    label_en: String,
+    #[schema(max_length = 21)]
+    opening_debit: String,
+    #[schema(max_length = 21)]
+    opening_credit: String,
+    /// Debits of the year, opening left out.
+    #[schema(max_length = 21)]
+    movement_debit: String,
+    /// Credits of the year, opening left out.
+    #[schema(max_length = 21)]
+    movement_credit: String,
+    /// The balance, if it is a debit.
+    #[schema(max_length = 21)]
+    closing_debit: String,
+    /// The balance, if it is a credit.
+    #[schema(max_length = 21)]
+    closing_credit: String,
+}
+
+/// Sums of the trial balance; each pair is equal.
+#[derive(Serialize, ToSchema)]
+pub struct TrialBalanceTotals {
+    #[schema(max_length = 21)]
+    opening_debit: String,
+    #[schema(max_length = 21)]
+    opening_credit: String,
+    #[schema(max_length = 21)]
+    movement_debit: String,
+    #[schema(max_length = 21)]
+    movement_credit: String,
+    #[schema(max_length = 21)]
+    closing_debit: String,
+    #[schema(max_length = 21)]
+    closing_credit: String,
+}
+
+/// The trial balance of a fiscal year (balance générale).
+#[derive(Serialize, ToSchema)]
+pub struct TrialBalance {
+    organisation_id: OrganisationId,
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    #[schema(min_length = 3, max_length = 3)]
+    currency: String,
+    /// The business date on which this was so.
+    as_of: NaiveDate,
+    /// Accounts that were opened with a balance or moved, by code.
+    #[schema(max_items = 10_000)]
+    accounts: Vec<TrialBalanceLine>,
+    totals: TrialBalanceTotals,
+    /// Whether debits equal credits in each pair.
+    balanced: bool,
+}
+
+fn trial_balance(organisation: OrganisationId, year: i32, as_of: NaiveDate, currency: Currency, rows: Vec<(BalanceRow, ChartAccountRow)>) -> Result<TrialBalance, Fault> {
+    let mut sums = [Amount::ZERO; 6];
+    let mut accounts = Vec::with_capacity(rows.len());
+    for (row, account) in rows {
+        let net = row.net()?.minor();
+        let minors = [row.opening_debit, row.opening_credit, row.debit, row.credit, net.max(0), (-net).max(0)];
+        let mut amounts = [Amount::ZERO; 6];
+        for ((minor, amount), sum) in minors.into_iter().zip(&mut amounts).zip(&mut sums) {
+            *amount = db::budget::amount(minor)?;
+            *sum = sum.checked_add(*amount).ok_or_else(|| Fault::Corrupt("trial balance out of range".to_owned()))?;
+        }
+        let [opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit] =
+            amounts.map(|amount| amount.display(currency));
+        accounts.push(TrialBalanceLine {
+            account: row.account_code,
+            label_fr: account.label_fr,
+            label_en: account.label_en,
+            opening_debit,
+            opening_credit,
+            movement_debit,
+            movement_credit,
+            closing_debit,
+            closing_credit,
+        });
+    }
+    let balanced = sums[0] == sums[1] && sums[2] == sums[3] && sums[4] == sums[5];
+    let [opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit] =
+        sums.map(|sum| sum.display(currency));
+    Ok(TrialBalance {
+        organisation_id: organisation,
+        fiscal_year: year,
+        currency: currency.code().to_owned(),
+        as_of,
+        accounts,
+        totals: TrialBalanceTotals { opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit },
+        balanced,
+    })
+}
+
+/// The trial balance of the year: opening, movements and balance of each account.
+#[utoipa::path(tag = "ledger", responses((status = 200, body = TrialBalance)))]
+#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/trial-balance")]
+pub async fn read_trial_balance(call: Call, path: web::Path<(OrganisationId, i32)>) -> Answered {
+    let (organisation, year) = path.into_inner();
+    let scope = call.scope()?;
+    let today = call.today;
+    let view = call
+        .store()
+        .read(move |conn| {
+            let currency = currency_in_year(conn, &scope, year)?;
+            let rows = db::ledger::list_balances(conn, &scope, year)?;
+            trial_balance(organisation, year, today, currency, rows)
+        })
+        .await?;
+    ok(&view)
+}
+
+/// A line of an entry.
+#[derive(Serialize, ToSchema)]
+pub struct PostingView {
+    #[schema(max_length = 20, example = "602")]
+    account: String,
+    side: Side,
+    /// Decimal string.
+    #[schema(max_length = 21, example = "850000")]
+    amount: String,
+}
+
+/// An entry of the ledger. It never changes.
+#[derive(Serialize, ToSchema)]
+pub struct EntryView {
+    id: EntryId,
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    journal: Journal,
+    /// Number in the journal, without gap.
+    #[schema(minimum = 1)]
+    number: i64,
+    /// The date on which it counts.
+    accounting_date: NaiveDate,
+    /// The instant at which it was written.
+    recorded_at: DateTime<Utc>,
+    #[schema(max_length = 300)]
+    label: String,
+    #[schema(min_length = 3, max_length = 3)]
+    currency: String,
+    /// Sum of its debits, equal to the sum of its credits.
+    #[schema(max_length = 21)]
+    total: String,
+    /// What gave rise to it, such as "payment_order".
+    #[schema(max_length = 40)]
+    source_kind: String,
+    source_id: Uuid,
+    #[schema(max_items = 1000)]
+    postings: Vec<PostingView>,
+    /// Digest over date and lines, which stands on the organisation's chain of events.
+    #[schema(min_length = 64, max_length = 64)]
+    digest: String,
+}
+
+fn posting_view(row: &PostingRow, currency: Currency) -> PostingView {
+    let (side, minor) = if row.debit > 0 { (Side::Debit, row.debit) } else { (Side::Credit, row.credit) };
+    PostingView { account: row.account_code.clone(), side, amount: shown(minor, currency) }
+}
+
+fn entry_view(row: EntryRow, lines: &[PostingRow], currency: Currency) -> EntryView {
+    EntryView {
+        postings: lines.iter().filter(|line| line.entry_id == row.id).map(|line| posting_view(line, currency)).collect(),
+        id: row.id.0,
+        fiscal_year: row.fiscal_year,
+        journal: row.journal.0,
+        number: row.number,
+        accounting_date: row.accounting_date,
+        recorded_at: row.recorded_at.0,
+        label: row.label,
+        currency: currency.code().to_owned(),
+        total: shown(row.total, currency),
+        source_kind: row.source_kind,
+        source_id: row.source_id.0,
+        digest: row.digest,
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EntryQuery {
+    /// Only entries of this journal.
+    journal: Option<Journal>,
+    /// Only entries that move this account.
+    #[param(max_length = 20)]
+    account: Option<String>,
+    /// First accounting date.
+    from: Option<NaiveDate>,
+    /// Last accounting date.
+    to: Option<NaiveDate>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+async fn entries(call: &Call, year: i32, filter: EntryFilter, after: Option<&str>, limit: Option<u32>) -> Result<Page<EntryView>, crate::problem::Problem> {
+    let keys = keyset::<EntryId>(call, after, limit)?;
+    let scope = call.scope()?;
+    let asked = keys.clone();
+    let (rows, more) = call
+        .store()
+        .read(move |conn| {
+            let currency = currency_in_year(conn, &scope, year)?;
+            let found = db::ledger::list_entries(conn, &scope, year, &filter, &asked)?;
+            let ids: Vec<EntryId> = found.rows.iter().map(|row| row.id.0).collect();
+            let lines = db::ledger::list_postings(conn, scope.organisation, &ids)?;
+            let views: Vec<EntryView> = found.rows.into_iter().map(|row| entry_view(row, &lines, currency)).collect();
+            Ok((views, found.more))
+        })
+        .await?;
+    Ok(page(call, &keys, db::page::Rows { rows, more }, |view| view.id, |view| view))
+}
+
+/// The entries of the year, in the order of recording.
+#[utoipa::path(tag = "ledger", params(EntryQuery), responses((status = 200, body = Page<EntryView>)))]
+#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/entries")]
+pub async fn list_entries(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<EntryQuery>) -> Answered {
+    let query = query.0;
+    let filter = EntryFilter { journal: query.journal, account: query.account, from: query.from, to: query.to };
+    ok(&entries(&call, path.into_inner().1, filter, query.after.as_deref(), query.limit).await?)
+}
+
+/// One entry with its lines.
+#[utoipa::path(tag = "ledger", responses((status = 200, body = EntryView)))]
+#[get("/v1/organisations/{organisation_id}/entries/{entry_id}")]
+pub async fn read_entry(call: Call, path: web::Path<(OrganisationId, EntryId)>) -> Answered {
+    let (_, id) = path.into_inner();
+    let scope = call.scope()?;
+    let view = call
+        .store()
+        .read(move |conn| {
+            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let (row, lines) = db::ledger::find_entry(conn, &scope, id)?;
+            Ok(entry_view(row, &lines, currency))
+        })
+        .await?;
+    ok(&view)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AccountQuery {
+    /// First accounting date.
+    from: Option<NaiveDate>,
+    /// Last accounting date.
+    to: Option<NaiveDate>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The general ledger of one account (grand livre): the entries that move it.
+#[utoipa::path(tag = "ledger", params(AccountQuery), responses((status = 200, body = Page<EntryView>)))]
+#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/accounts/{account}/entries")]
+pub async fn list_account_postings(call: Call, path: web::Path<(OrganisationId, i32, String)>, query: Query<AccountQuery>) -> Answered {
+    let (_, year, account) = path.into_inner();
+    let query = query.0;
+    let filter = EntryFilter { account: Some(account), from: query.from, to: query.to, journal: None };
+    ok(&entries(&call, year, filter, query.after.as_deref(), query.limit).await?)
+}

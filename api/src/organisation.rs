@@ -1,0 +1,183 @@
+//! Organisations: the public directory of what owns data.
+
+use actix_web::{HttpRequest, get, post, web};
+use db::organisation::{NewOrganisation as NewRow, OrganisationFilter, OrganisationRow};
+use domain::audit::Event;
+use domain::id::{OrganisationId, TerritorialUnitId};
+use domain::money::Currency;
+use domain::organisation::{ORGANISATION_UNIT_REQUIRED, ORGANISATION_UNIT_UNEXPECTED, OrganisationKind};
+use domain::sensitivity::{Scope, Sensitivity};
+use domain::text::Text;
+use domain::word::Word;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::answer::{Answered, created, ok, versioned};
+use crate::auth::Call;
+use crate::body::{Asked, Json, Query};
+use crate::page::{Page, keyset, page};
+use crate::problem::{Problem, REQUEST_BODY_INVALID};
+use crate::wire::CurrencyText;
+
+/// An organisation.
+#[derive(Serialize, ToSchema)]
+pub struct OrganisationView {
+    id: OrganisationId,
+    kind: OrganisationKind,
+    /// Short code, unique in the service.
+    #[schema(max_length = 40, example = "ML-C01")]
+    code: String,
+    #[schema(max_length = 200)]
+    name: String,
+    /// The region, cercle or commune that a local government governs.
+    territorial_unit_id: Option<TerritorialUnitId>,
+    /// The State representation that checks the legality of its acts.
+    supervisor_id: Option<OrganisationId>,
+    /// The Treasury post where its accountant sits.
+    treasury_post_id: Option<OrganisationId>,
+    /// The currency in which its accounts are kept.
+    #[schema(min_length = 3, max_length = 3, example = "XOF")]
+    currency: String,
+    /// True for organisations that do not exist, made for demonstrations and training.
+    fictional: bool,
+    #[schema(minimum = 1)]
+    version: i64,
+}
+
+pub fn view(row: OrganisationRow) -> OrganisationView {
+    OrganisationView {
+        id: row.id.0,
+        kind: row.kind.0,
+        code: row.code,
+        name: row.name,
+        territorial_unit_id: row.territorial_unit_id.map(|id| id.0),
+        supervisor_id: row.supervisor_id.map(|id| id.0),
+        treasury_post_id: row.treasury_post_id.map(|id| id.0),
+        currency: row.currency,
+        fictional: row.fictional,
+        version: row.version,
+    }
+}
+
+/// The currency of an organisation's accounts.
+pub fn currency_of(row: &OrganisationRow) -> Result<Currency, db::fault::Fault> {
+    Currency::parse(&row.currency).ok_or_else(|| db::fault::Fault::Corrupt(format!("currency {}", row.currency)))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OrganisationQuery {
+    /// Only organisations of this kind.
+    kind: Option<OrganisationKind>,
+    /// Only the local government of this unit.
+    territorial_unit_id: Option<TerritorialUnitId>,
+    /// A part of the name, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// Only fictional, or only real organisations.
+    fictional: Option<bool>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The directory of organisations.
+#[utoipa::path(tag = "organisation", params(OrganisationQuery), responses((status = 200, body = Page<OrganisationView>)))]
+#[get("/v1/organisations")]
+pub async fn list_organisations(call: Call, query: Query<OrganisationQuery>) -> Answered {
+    let query = query.0;
+    let keys = keyset::<OrganisationId>(&call, query.after.as_deref(), query.limit)?;
+    let filter = OrganisationFilter {
+        kind: query.kind,
+        territorial_unit_id: query.territorial_unit_id,
+        query: query.q,
+        fictional: query.fictional,
+    };
+    let asked = keys.clone();
+    let rows = call.store().read(move |conn| db::organisation::list_organisations(conn, &filter, &asked)).await?;
+    ok(&page(&call, &keys, rows, |row| row.id.0, view))
+}
+
+/// One organisation.
+#[utoipa::path(tag = "organisation", responses((status = 200, body = OrganisationView)))]
+#[get("/v1/organisations/{organisation_id}")]
+pub async fn read_organisation(call: Call, request: HttpRequest, _path: web::Path<OrganisationId>) -> Answered {
+    let scope = call.scope()?;
+    let row = call.store().read(move |conn| db::organisation::find_organisation(conn, &scope)).await?;
+    versioned(&request, row.version, &view(row))
+}
+
+/// An organisation to register.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganisation {
+    /// An identifier made by the client, if it works offline.
+    id: Option<OrganisationId>,
+    kind: OrganisationKind,
+    /// Short code, unique in the service.
+    code: Text<40>,
+    name: Text<200>,
+    /// Required for local governments, of the same level; not allowed for others.
+    territorial_unit_id: Option<TerritorialUnitId>,
+    supervisor_id: Option<OrganisationId>,
+    treasury_post_id: Option<OrganisationId>,
+    currency: CurrencyText,
+    /// True for organisations that do not exist, made for demonstrations and training.
+    #[serde(default)]
+    fictional: bool,
+}
+
+impl Json for NewOrganisation {}
+
+/// Registers an organisation and starts its chain of events.
+#[utoipa::path(tag = "organisation", request_body = NewOrganisation, responses((status = 201, body = OrganisationView)))]
+#[post("/v1/organisations")]
+pub async fn create_organisation(asked: Asked<NewOrganisation>) -> Answered {
+    if Currency::parse(&asked.body.currency.0).is_none() {
+        return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "/currency", "unknown ISO 4217 code"));
+    }
+    let id = asked.body.id.unwrap_or_default();
+    asked
+        .write_on(OrganisationId::platform(), move |_, body, tx| {
+            let local = body.kind.is_local_government();
+            match body.territorial_unit_id {
+                Some(_) if !local => {
+                    return Err(ORGANISATION_UNIT_UNEXPECTED.refuse().with("kind", body.kind).at("/territorial_unit_id").into());
+                }
+                None if local => {
+                    return Err(ORGANISATION_UNIT_REQUIRED.refuse().with("level", body.kind).at("/territorial_unit_id").into());
+                }
+                Some(unit) => {
+                    let level = db::territory::find_unit(tx.conn, unit)?.unit.level.0;
+                    if level.as_str() != body.kind.as_str() {
+                        return Err(ORGANISATION_UNIT_REQUIRED.refuse().with("level", body.kind).at("/territorial_unit_id").into());
+                    }
+                }
+                None => {}
+            }
+            for known in [body.supervisor_id, body.treasury_post_id].into_iter().flatten() {
+                db::organisation::find_organisation(tx.conn, &Scope { organisation: known, clearance: Sensitivity::Sealed })?;
+            }
+            let new = NewRow {
+                id,
+                kind: body.kind,
+                code: body.code.as_str().to_owned(),
+                name: body.name.as_str().to_owned(),
+                territorial_unit_id: body.territorial_unit_id,
+                supervisor_id: body.supervisor_id,
+                treasury_post_id: body.treasury_post_id,
+                currency: body.currency.0.clone(),
+                fictional: body.fictional,
+            };
+            db::organisation::insert_organisation(tx.conn, &new)?;
+            let row = db::organisation::find_organisation(tx.conn, &Scope { organisation: id, clearance: Sensitivity::Sealed })?;
+            let event = Event::of("organisation.registered", "organisation", id.0, 1).with("code", &new.code).with("kind", new.kind);
+            let answer = created(format!("/v1/organisations/{id}"), 1, &view(row))?;
+            Ok((answer, event.into()))
+        })
+        .await
+}

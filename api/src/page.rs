@@ -1,0 +1,89 @@
+//! Pages of lists: opaque, signed cursors that belong to one list with its filters, and expire.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use db::page::{Keyset, Rows};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use utoipa::ToSchema;
+
+use crate::auth::Call;
+use crate::problem::{CURSOR_INVALID, Problem, REQUEST_PARAMETER_INVALID};
+
+/// Rows of a page when the caller does not say.
+pub const LIMIT_DEFAULT: u32 = 50;
+/// The most rows of a page.
+pub const LIMIT_MAX: u32 = 200;
+/// How long a cursor is good, in seconds.
+const CURSOR_LIFETIME: i64 = 7 * 24 * 3600;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The rows of this page.
+    #[schema(max_items = 200)]
+    pub data: Vec<T>,
+    pub page: PageLinks,
+}
+
+/// Where the list goes on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PageLinks {
+    /// The cursor of the next page, for parameter `after`; absent on the last page.
+    #[schema(max_length = 1024)]
+    pub next: Option<String>,
+    /// The most rows of a page of this request.
+    #[schema(minimum = 1, maximum = 200)]
+    pub limit: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor<K> {
+    list: String,
+    key: K,
+    until: i64,
+}
+
+fn seal(secret: &[u8; 32], payload: &[u8]) -> Option<[u8; 16]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    mac.update(payload);
+    mac.finalize().into_bytes().get(..16)?.try_into().ok()
+}
+
+/// Reads the cursor and the limit of a list request.
+pub fn keyset<K: DeserializeOwned>(call: &Call, after: Option<&str>, limit: Option<u32>) -> Result<Keyset<K>, Problem> {
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(Problem::unreadable(&REQUEST_PARAMETER_INVALID, "?limit", &format!("1 to {LIMIT_MAX}")));
+    }
+    let after = match after {
+        None => None,
+        Some(text) => Some(open(call, text).ok_or_else(|| Problem::from(&CURSOR_INVALID))?),
+    };
+    Ok(Keyset { after, limit: i64::from(limit) })
+}
+
+fn open<K: DeserializeOwned>(call: &Call, text: &str) -> Option<K> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (mac, payload) = bytes.split_at_checked(16)?;
+    if seal(&call.cursor_secret(), payload)?.as_slice() != mac {
+        return None;
+    }
+    let cursor: Cursor<K> = serde_json::from_slice(payload).ok()?;
+    (cursor.list == call.list && cursor.until >= call.now.timestamp()).then_some(cursor.key)
+}
+
+/// A page of views, with the cursor of the next.
+pub fn page<R, K: Serialize, V>(call: &Call, keyset: &Keyset<impl Sized>, rows: Rows<R>, key: impl Fn(&R) -> K, view: impl Fn(R) -> V) -> Page<V> {
+    let next = rows.rows.last().filter(|_| rows.more).and_then(|last| {
+        let cursor = Cursor { list: call.list.clone(), key: key(last), until: call.now.timestamp() + CURSOR_LIFETIME };
+        let payload = serde_json::to_vec(&cursor).ok()?;
+        let mut bytes = seal(&call.cursor_secret(), &payload)?.to_vec();
+        bytes.extend(payload);
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    });
+    let limit = u32::try_from(keyset.limit).unwrap_or(LIMIT_MAX);
+    Page { data: rows.rows.into_iter().map(view).collect(), page: PageLinks { next, limit } }
+}

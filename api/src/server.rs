@@ -1,0 +1,240 @@
+//! The server: routes, middleware in their order, and the listening socket.
+
+use std::net::{SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
+use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web_prom::{PrometheusMetrics, PrometheusMetricsBuilder};
+use futures_util::FutureExt as _;
+use prometheus::{Encoder as _, TextEncoder};
+use utoipa_actix_web::AppExt as _;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::SwaggerUi;
+use uuid::Uuid;
+
+use crate::auth::{Desk, admit};
+use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
+use crate::{audit, budget, contract, expenditure, identity, ledger, organisation, parameter, participation, service, territory};
+
+/// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
+pub fn routes(routes: &mut ServiceConfig<'_>) {
+    // service
+    routes.service(service::read_meta).service(service::read_liveness).service(service::read_readiness);
+    routes.service(service::list_problems).service(service::read_problem);
+    // audit
+    routes.service(audit::list_events);
+    // territory
+    routes.service(territory::list_territorial_units).service(territory::read_territorial_unit);
+    routes.service(territory::list_territorial_boundaries);
+    // organisation
+    routes.service(organisation::list_organisations).service(organisation::read_organisation);
+    routes.service(organisation::create_organisation);
+    // identity
+    routes.service(identity::activate_principal).service(identity::sign_in).service(identity::issue_token);
+    routes.service(identity::read_keys).service(identity::read_self);
+    routes.service(identity::create_principal).service(identity::issue_activation_code);
+    routes.service(identity::list_role_assignments).service(identity::assign_role).service(identity::end_role_assignment);
+    // parameter
+    routes.service(parameter::list_parameters);
+    // participation
+    routes.service(participation::list_consultations).service(participation::record_consultation);
+    routes.service(participation::list_public_debates).service(participation::record_public_debate);
+    // budget
+    routes.service(budget::nomenclature::list_nomenclatures).service(budget::nomenclature::read_nomenclature);
+    routes.service(budget::fiscal_year::list_fiscal_years).service(budget::fiscal_year::read_fiscal_year);
+    routes.service(budget::fiscal_year::prepare_fiscal_year);
+    routes.service(budget::list_budgets).service(budget::read_budget).service(budget::create_budget);
+    routes.service(budget::line::list_budget_lines).service(budget::line::replace_budget_lines);
+    routes.service(budget::lifecycle::list_budget_transitions).service(budget::lifecycle::open_budget_consultation);
+    routes.service(budget::lifecycle::table_budget).service(budget::lifecycle::vote_budget);
+    routes.service(budget::lifecycle::rework_budget).service(budget::lifecycle::transmit_budget);
+    routes.service(budget::lifecycle::approve_budget).service(budget::lifecycle::return_budget);
+    routes.service(budget::lifecycle::settle_budget).service(budget::execution::read_budget_execution);
+    // ledger
+    routes.service(ledger::list_charts).service(ledger::read_chart);
+    routes.service(ledger::opening::record_opening_balances).service(ledger::read_trial_balance);
+    routes.service(ledger::list_entries).service(ledger::read_entry).service(ledger::list_account_postings);
+    // expenditure
+    routes.service(expenditure::supplier::list_suppliers).service(expenditure::supplier::read_supplier);
+    routes.service(expenditure::supplier::register_supplier).service(expenditure::supplier::change_supplier);
+    routes.service(expenditure::list_commitments).service(expenditure::read_commitment).service(expenditure::commit_expenditure);
+    routes.service(expenditure::verification::list_verifications).service(expenditure::verification::read_verification);
+    routes.service(expenditure::verification::verify_commitment).service(expenditure::verification::certify_verification);
+    routes.service(expenditure::order::list_payment_orders).service(expenditure::order::read_payment_order);
+    routes.service(expenditure::order::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
+    routes.service(expenditure::order::sign_payment_order).service(expenditure::order::transmit_payment_orders);
+    routes.service(expenditure::order::read_payment_order_batch).service(expenditure::order::accept_payment_order);
+    routes.service(expenditure::order::reject_payment_order);
+    routes.service(expenditure::payment::pay_payment_order);
+    routes.service(expenditure::payment::list_carried_debts).service(expenditure::payment::read_carried_debt);
+    routes.service(expenditure::payment::pay_carried_debt);
+    routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);
+}
+
+/// How the server listens.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    pub address: SocketAddr,
+    pub metrics: Option<SocketAddr>,
+    /// Exact origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    pub workers: usize,
+}
+
+impl Listening {
+    pub fn on(address: SocketAddr) -> Self {
+        Self { address, metrics: None, cors_origins: Vec::new(), workers: 2 }
+    }
+}
+
+/// What browsers of other origins may read of an answer.
+const EXPOSED: [&str; 8] =
+    ["ETag", "Link", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-Id", "Content-Language", "Content-Disposition"];
+
+fn cors(origins: &[String]) -> Cors {
+    let allowed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+    allowed
+        .allowed_methods(["GET", "POST", "PUT", "PATCH"])
+        .allowed_headers(["authorization", "content-type", "if-match", "if-none-match", "idempotency-key", "accept-language", "x-request-id"])
+        .expose_headers(EXPOSED)
+        .max_age(3600)
+}
+
+/// A request id: the caller's if it is plain, otherwise a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Finishes every answer: problems in the caller's language, security headers, request id; a panic is a problem too.
+async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let language = Language::accepted(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
+    let id = request_id(request.headers());
+    let path = request.path().to_owned();
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let response = match outcome {
+        Ok(response) => response?,
+        Err(_) => {
+            log::error!("a handler panicked; request {id}");
+            return Err(Problem::from(&SERVICE_BROKEN).into());
+        }
+    };
+    let status = response.status();
+    let ours = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    let mut response: ServiceResponse<BoxBody> = match ours {
+        Some(problem) => response.into_response(problem.answer(language, &path, &id)),
+        None if status.is_client_error() || status.is_server_error() => {
+            let problem = of_status(status);
+            response.into_response(problem.answer(language, &path, &id))
+        }
+        None => response.map_into_boxed_body(),
+    };
+    if response.status().is_server_error() {
+        log::warn!("{} {path:?} answered {}; request {id}", response.request().method(), response.status().as_u16());
+    }
+    let headers = response.headers_mut();
+    let page = path.starts_with("/docs");
+    let policy = if page { "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'" } else { "default-src 'none'; frame-ancestors 'none'" };
+    let fixed = [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("content-security-policy", policy),
+    ];
+    for (name, value) in fixed {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    headers.append(VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
+    Ok(response)
+}
+
+/// A strong ETag differs with the encoding of the body: `"7-json"` becomes `"7-json-br"`.
+async fn tag_encoding(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let tag = headers.get(ETAG).and_then(|value| value.to_str().ok()).and_then(|tag| tag.strip_suffix('"')).map(str::to_owned);
+    if let (Some(encoding), Some(tag)) = (encoding, tag)
+        && let Ok(value) = HeaderValue::from_str(&format!("{tag}-{encoding}\""))
+    {
+        headers.insert(ETAG, value);
+    }
+    Ok(response)
+}
+
+async fn unknown_path() -> Result<HttpResponse, Problem> {
+    Err(Problem::from(&NOT_FOUND))
+}
+
+/// Binds the sockets and makes the server; nothing is answered before it is awaited. Gives the address bound to.
+pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, SocketAddr)> {
+    let socket = TcpListener::bind(listening.address)?;
+    let address = socket.local_addr()?;
+    let desk = web::Data::from(Arc::new(desk));
+    let contract = contract::contract();
+    let served = web::Data::new(contract.to_json().map_err(std::io::Error::other)?);
+    let metrics = metrics().map_err(std::io::Error::other)?;
+    let registry = metrics.registry.clone();
+    let origins = listening.cors_origins.clone();
+    let server = HttpServer::new(move || {
+        let app = App::new()
+            .app_data(desk.clone())
+            .app_data(served.clone())
+            .app_data(web::PathConfig::default().error_handler(|_, _| Problem::from(&NOT_FOUND).into()))
+            .wrap(from_fn(admit))
+            .wrap(from_fn(finish))
+            .wrap(Compress::default())
+            .wrap(from_fn(tag_encoding))
+            .wrap(cors(&origins))
+            .wrap(metrics.clone());
+        let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
+        app.route("/openapi.json", web::get().to(openapi_json))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()))
+            .default_service(web::to(unknown_path))
+    })
+    .workers(listening.workers)
+    .client_request_timeout(Duration::from_secs(5))
+    .keep_alive(Duration::from_secs(30))
+    .shutdown_timeout(25)
+    .listen(socket)?
+    .run();
+    if let Some(address) = listening.metrics {
+        let scraper = HttpServer::new(move || {
+            App::new().app_data(web::Data::new(registry.clone())).route("/metrics", web::get().to(read_metrics))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind(address)?
+        .run();
+        actix_web::rt::spawn(scraper);
+    }
+    Ok((server, address))
+}
+
+fn metrics() -> Result<PrometheusMetrics, Box<dyn std::error::Error + Send + Sync>> {
+    PrometheusMetricsBuilder::new("sigida").mask_unmatched_patterns("unmatched").build()
+}
+
+async fn read_metrics(registry: web::Data<prometheus::Registry>) -> HttpResponse {
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&registry.gather(), &mut text) {
+        Ok(()) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+async fn openapi_json(text: web::Data<String>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(text.get_ref().clone())
+}

@@ -1,0 +1,140 @@
+//! Access tokens: short, signed with Ed25519, saying who and nothing else. Roles are read from the database.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::id::PrincipalId;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+const ISSUER: &str = "sigida";
+const TYPE: &str = "at+jwt";
+/// The most bytes of a token.
+const LENGTH_MAX: usize = 4096;
+/// By how many seconds clocks may differ.
+const LEEWAY_SECONDS: u64 = 30;
+
+/// What a token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: Uuid,
+}
+
+/// The key pair of the service and the rules of its tokens.
+pub struct Keys {
+    kid: String,
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    jwks: JwkSet,
+    validation: Validation,
+    /// The longest life of a token, in seconds.
+    pub lifetime: i64,
+    /// A secret for other uses (cursors), derived from the private key.
+    pub derived: [u8; 32],
+}
+
+impl Keys {
+    /// Reads a PKCS #8 Ed25519 private key in PEM, and proves that it signs and verifies.
+    pub fn from_pem(pem: &[u8], lifetime: i64) -> Result<Self, String> {
+        let unusable = |error: jsonwebtoken::errors::Error| format!("the signing key cannot be used: {error}");
+        let signing = EncodingKey::from_ed_pem(pem).map_err(unusable)?;
+        let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(unusable)?;
+        let kid: String = jwk.thumbprint(ThumbprintHash::SHA256).map_err(unusable)?.chars().take(32).collect();
+        jwk.common.key_id = Some(kid.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let verifying = DecodingKey::from_jwk(&jwk).map_err(unusable)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.leeway = LEEWAY_SECONDS;
+        validation.validate_nbf = true;
+        validation.set_audience(&[ISSUER]);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+        let derived = Sha256::new().chain_update(b"sigida.derived.v1").chain_update(pem).finalize().into();
+        let keys = Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, lifetime, derived };
+        let probe = PrincipalId::new();
+        let token = keys.sign(probe, chrono::Utc::now().timestamp())?;
+        if keys.verify(&token) != Some(probe) {
+            return Err("the signing key does not verify what it signs".to_owned());
+        }
+        Ok(keys)
+    }
+
+    /// Makes a private key and keeps it in a file that only its owner reads; reads it if it is there already.
+    pub fn create(path: &Path, lifetime: i64) -> Result<Self, String> {
+        if !path.exists() {
+            let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new())
+                .map_err(|_| "no key could be made".to_owned())?;
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+            write_private(path, pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::from_pem(&pem, lifetime)
+    }
+
+    /// A token for a principal, issued at an instant (Unix seconds).
+    pub fn sign(&self, principal: PrincipalId, issued_at: i64) -> Result<String, String> {
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: principal.0,
+            iat: issued_at,
+            nbf: issued_at,
+            exp: issued_at + self.lifetime,
+            jti: Uuid::new_v4(),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(self.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|error| error.to_string())
+    }
+
+    /// Who a token speaks for; nothing if anything about it is not exactly as this service issues it.
+    pub fn verify(&self, token: &str) -> Option<PrincipalId> {
+        if token.len() > LENGTH_MAX || !canonical_header(token) {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        let ours = header.alg == Algorithm::EdDSA && header.typ.as_deref() == Some(TYPE) && header.kid.as_deref() == Some(&self.kid);
+        if !ours {
+            return None;
+        }
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
+        let sane = claims.exp > claims.iat && claims.exp - claims.iat <= self.lifetime && claims.nbf <= claims.exp;
+        sane.then_some(PrincipalId(claims.sub))
+    }
+
+    /// The public key, for anyone who verifies tokens.
+    pub fn jwks(&self) -> &JwkSet {
+        &self.jwks
+    }
+}
+
+/// Our tokens have a header of exactly three members; `crit`, `jku`, `jwk`, `x5u`, `zip` and the like are refused unread.
+fn canonical_header(token: &str) -> bool {
+    let Some((head, _)) = token.split_once('.') else { return false };
+    let Ok(bytes) = URL_SAFE_NO_PAD.decode(head) else { return false };
+    let Ok(members) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes) else { return false };
+    members.len() == 3 && ["alg", "typ", "kid"].iter().all(|name| members.get(*name).is_some_and(serde_json::Value::is_string))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)?.write_all(bytes)
+}

@@ -1,0 +1,37 @@
+//! Words of the wire that every room uses: amounts, digests, versions.
+
+use domain::money::{Amount, Currency};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+/// A SHA-256 digest in lower-case hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64, example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
+pub struct Sha256Hex(pub String);
+
+impl<'de> Deserialize<'de> for Sha256Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Ok(Self(text));
+        }
+        Err(serde::de::Error::custom("expected 64 lower-case hexadecimal digits"))
+    }
+}
+
+/// An amount of money as a decimal string in major units, such as "850000" for XOF, which has no decimals.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, pattern = "^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,4})?$", max_length = 21, example = "850000")]
+pub struct AmountText(pub String);
+
+/// The ISO 4217 code of the currency of the amounts beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "XOF")]
+pub struct CurrencyText(pub String);
+
+/// An amount read back from the database, for the wire.
+pub fn shown(minor: i64, currency: Currency) -> String {
+    Amount::from_minor(minor).unwrap_or_default().display(currency)
+}

@@ -1,0 +1,185 @@
+//! The credits of articles, and what was done with them and with each line.
+
+use diesel::prelude::*;
+use domain::budget::credit::{Credit, Step};
+use domain::budget::{Line, Section, articles};
+use domain::id::{BudgetLineId, OrganisationId};
+use domain::money::Amount;
+
+use super::{BudgetRow, StoredLine, amount};
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::schema::{appropriations, budget_lines, line_executions};
+use crate::store::Tx;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = appropriations)]
+pub struct AppropriationRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub fiscal_year: i32,
+    pub section: Col<Section>,
+    pub article: String,
+    pub initial: i64,
+    pub increased: i64,
+    pub decreased: i64,
+    pub carried_forward: i64,
+    pub committed: i64,
+    pub verified: i64,
+    pub ordered: i64,
+    pub accepted: i64,
+    pub paid: i64,
+}
+
+impl AppropriationRow {
+    /// The credit, rebuilt; a row that breaks the chain is corrupt.
+    pub fn credit(&self) -> Result<Credit, Fault> {
+        let credit = Credit {
+            initial: amount(self.initial)?,
+            increased: amount(self.increased)?,
+            decreased: amount(self.decreased)?,
+            carried_forward: amount(self.carried_forward)?,
+            committed: amount(self.committed)?,
+            verified: amount(self.verified)?,
+            ordered: amount(self.ordered)?,
+            accepted: amount(self.accepted)?,
+            paid: amount(self.paid)?,
+        };
+        if credit.in_order() { Ok(credit) } else { Err(Fault::Corrupt(format!("credit of article {}", self.article))) }
+    }
+}
+
+/// Opens the credits of a budget that became executable: one appropriation per article, one execution per line.
+pub fn open_credits(tx: &mut Tx<'_>, budget: &BudgetRow, lines: &[StoredLine]) -> Result<(), Fault> {
+    let all: Vec<Line> = lines.iter().map(|line| line.line.clone()).collect();
+    let articles = articles(&all).ok_or_else(|| Fault::Corrupt("sum of lines out of range".to_owned()))?;
+    for ((section, article), initial) in articles {
+        diesel::insert_into(appropriations::table)
+            .values((
+                appropriations::organisation_id.eq(Col(tx.organisation)),
+                appropriations::fiscal_year.eq(budget.fiscal_year),
+                appropriations::section.eq(Col(section)),
+                appropriations::article.eq(article),
+                appropriations::initial.eq(initial.minor()),
+                appropriations::increased.eq(0),
+                appropriations::decreased.eq(0),
+                appropriations::carried_forward.eq(0),
+                appropriations::committed.eq(0),
+                appropriations::verified.eq(0),
+                appropriations::ordered.eq(0),
+                appropriations::accepted.eq(0),
+                appropriations::paid.eq(0),
+            ))
+            .execute(tx.conn)?;
+    }
+    for line in lines.iter().filter(|line| line.line.direction == domain::budget::Direction::Expenditure) {
+        diesel::insert_into(line_executions::table)
+            .values((
+                line_executions::organisation_id.eq(Col(tx.organisation)),
+                line_executions::budget_line_id.eq(Col(line.id)),
+                line_executions::committed.eq(0),
+                line_executions::verified.eq(0),
+                line_executions::ordered.eq(0),
+                line_executions::accepted.eq(0),
+                line_executions::paid.eq(0),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The credit of an article, within a write of its organisation.
+pub fn find_credit(tx: &mut Tx<'_>, fiscal_year: i32, section: Section, article: &str) -> Result<Credit, Fault> {
+    let row: AppropriationRow = appropriations::table
+        .filter(appropriations::organisation_id.eq(Col(tx.organisation)))
+        .filter(appropriations::fiscal_year.eq(fiscal_year))
+        .filter(appropriations::section.eq(Col(section)))
+        .filter(appropriations::article.eq(article))
+        .select(AppropriationRow::as_select())
+        .first(tx.conn)?;
+    row.credit()
+}
+
+/// Where a step of the expenditure chain is charged.
+#[derive(Clone, Debug)]
+pub struct Charge {
+    pub fiscal_year: i32,
+    pub section: Section,
+    pub article: String,
+    pub line: BudgetLineId,
+}
+
+/// Moves the credit of an article and the execution of its line by one step; gives the credit after it. The database
+/// holds the chain as well.
+pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount) -> Result<Credit, Fault> {
+    let after = find_credit(tx, charge.fiscal_year, charge.section, &charge.article)?.after(step, moved)?;
+    diesel::update(
+        appropriations::table
+            .filter(appropriations::organisation_id.eq(Col(tx.organisation)))
+            .filter(appropriations::fiscal_year.eq(charge.fiscal_year))
+            .filter(appropriations::section.eq(Col(charge.section)))
+            .filter(appropriations::article.eq(&charge.article)),
+    )
+    .set((
+        appropriations::committed.eq(after.committed.minor()),
+        appropriations::verified.eq(after.verified.minor()),
+        appropriations::ordered.eq(after.ordered.minor()),
+        appropriations::accepted.eq(after.accepted.minor()),
+        appropriations::paid.eq(after.paid.minor()),
+    ))
+    .execute(tx.conn)?;
+    let delta = |of: Step| if of == step { moved.minor() } else { 0 };
+    let ordered = delta(Step::Order) - delta(Step::Reject);
+    let updated = diesel::update(
+        line_executions::table
+            .filter(line_executions::organisation_id.eq(Col(tx.organisation)))
+            .filter(line_executions::budget_line_id.eq(Col(charge.line))),
+    )
+    .set((
+        line_executions::committed.eq(line_executions::committed + delta(Step::Commit)),
+        line_executions::verified.eq(line_executions::verified + delta(Step::Verify)),
+        line_executions::ordered.eq(line_executions::ordered + ordered),
+        line_executions::accepted.eq(line_executions::accepted + delta(Step::Accept)),
+        line_executions::paid.eq(line_executions::paid + delta(Step::Pay)),
+    ))
+    .execute(tx.conn)?;
+    if updated == 1 { Ok(after) } else { Err(Fault::Corrupt("the line has no execution".to_owned())) }
+}
+
+/// What was done with a line.
+#[derive(Clone, Debug, Default, Queryable, Selectable)]
+#[diesel(table_name = line_executions)]
+pub struct LineExecutionRow {
+    pub committed: i64,
+    pub verified: i64,
+    pub ordered: i64,
+    pub accepted: i64,
+    pub paid: i64,
+}
+
+/// The appropriations of a year, in the order of section and article.
+pub fn list_appropriations(conn: &mut Conn, budget: &BudgetRow) -> Result<Vec<AppropriationRow>, Fault> {
+    Ok(appropriations::table
+        .filter(appropriations::organisation_id.eq(budget.organisation_id))
+        .filter(appropriations::fiscal_year.eq(budget.fiscal_year))
+        .order((appropriations::section.desc(), appropriations::article))
+        .select(AppropriationRow::as_select())
+        .load(conn)?)
+}
+
+/// What was done with each line of expenditure of a budget.
+pub fn list_executions(conn: &mut Conn, budget: &BudgetRow) -> Result<Vec<(BudgetLineId, LineExecutionRow)>, Fault> {
+    let rows: Vec<(Col<BudgetLineId>, LineExecutionRow)> = line_executions::table
+        .inner_join(
+            budget_lines::table.on(budget_lines::organisation_id
+                .eq(line_executions::organisation_id)
+                .and(budget_lines::id.eq(line_executions::budget_line_id))),
+        )
+        .filter(line_executions::organisation_id.eq(budget.organisation_id))
+        .filter(budget_lines::budget_id.eq(budget.id))
+        .filter(budget_lines::edition.eq(budget.edition))
+        .order(budget_lines::position)
+        .select((line_executions::budget_line_id, LineExecutionRow::as_select()))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, row)| (id.0, row)).collect())
+}

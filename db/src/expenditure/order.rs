@@ -1,0 +1,337 @@
+//! Payment orders, batches, carried debts and payments.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use domain::expenditure::{PaymentMode, PaymentOrderState, RejectionReason};
+use domain::id::{BatchId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
+use domain::sensitivity::{Scope, Sensitivity};
+
+use super::VerificationRow;
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
+use crate::schema::{batches, carried_debts, payment_orders, payments};
+use crate::store::Tx;
+use crate::visible;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = payment_orders)]
+pub struct PaymentOrderRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<PaymentOrderId>,
+    pub fiscal_year: i32,
+    pub number: Option<i64>,
+    pub verification_id: Col<VerificationId>,
+    pub commitment_id: Col<CommitmentId>,
+    pub supplier_id: Col<SupplierId>,
+    pub batch_id: Option<Col<BatchId>>,
+    pub amount: i64,
+    pub paid: i64,
+    pub state: Col<PaymentOrderState>,
+    pub drafted_by: Col<PrincipalId>,
+    pub recorded_at: Col<DateTime<Utc>>,
+    pub signed_by: Option<Col<PrincipalId>>,
+    pub signed_on: Option<NaiveDate>,
+    pub decided_by: Option<Col<PrincipalId>>,
+    pub decided_on: Option<NaiveDate>,
+    pub rejection_reason: Option<Col<RejectionReason>>,
+    pub rejection_text: Option<String>,
+    pub version: i64,
+}
+
+pub fn insert_payment_order(
+    tx: &mut Tx<'_>,
+    id: PaymentOrderId,
+    verification: &VerificationRow,
+    amount: i64,
+    drafted_by: PrincipalId,
+) -> Result<PaymentOrderRow, Fault> {
+    diesel::insert_into(payment_orders::table)
+        .values((
+            payment_orders::organisation_id.eq(Col(tx.organisation)),
+            payment_orders::id.eq(Col(id)),
+            payment_orders::fiscal_year.eq(verification.fiscal_year),
+            payment_orders::verification_id.eq(verification.id),
+            payment_orders::commitment_id.eq(verification.commitment_id),
+            payment_orders::supplier_id.eq(verification.supplier_id),
+            payment_orders::amount.eq(amount),
+            payment_orders::paid.eq(0),
+            payment_orders::state.eq(Col(PaymentOrderState::Draft)),
+            payment_orders::drafted_by.eq(Col(drafted_by)),
+            payment_orders::recorded_at.eq(Col(tx.author.now)),
+            payment_orders::sensitivity.eq(Sensitivity::Internal.rank()),
+            payment_orders::version.eq(1),
+        ))
+        .execute(tx.conn)?;
+    find_payment_order(tx.conn, &Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed }, id)
+}
+
+pub fn find_payment_order(conn: &mut Conn, scope: &Scope, id: PaymentOrderId) -> Result<PaymentOrderRow, Fault> {
+    Ok(visible!(payment_orders, scope).filter(payment_orders::id.eq(Col(id))).select(PaymentOrderRow::as_select()).first(conn)?)
+}
+
+/// Which payment orders to list.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentOrderFilter {
+    pub fiscal_year: Option<i32>,
+    pub state: Vec<PaymentOrderState>,
+    pub supplier_id: Option<SupplierId>,
+}
+
+pub fn list_payment_orders(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &PaymentOrderFilter,
+    page: &Keyset<PaymentOrderId>,
+) -> Result<Rows<PaymentOrderRow>, Fault> {
+    let mut query =
+        visible!(payment_orders, scope).order(payment_orders::id).limit(page.probe()).select(PaymentOrderRow::as_select()).into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(payment_orders::id.gt(Col(after)));
+    }
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(payment_orders::fiscal_year.eq(year));
+    }
+    if !filter.state.is_empty() {
+        query = query.filter(payment_orders::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(supplier) = filter.supplier_id {
+        query = query.filter(payment_orders::supplier_id.eq(Col(supplier)));
+    }
+    Ok(page.cut(query.load(conn)?))
+}
+
+/// What an action changes of a payment order; what is `None` stays as it is.
+#[derive(AsChangeset, Clone, Debug)]
+#[diesel(table_name = payment_orders)]
+pub struct PaymentOrderChange {
+    pub state: Col<PaymentOrderState>,
+    pub number: Option<i64>,
+    pub batch_id: Option<Col<BatchId>>,
+    pub paid: Option<i64>,
+    pub signed_by: Option<Col<PrincipalId>>,
+    pub signed_on: Option<NaiveDate>,
+    pub decided_by: Option<Col<PrincipalId>>,
+    pub decided_on: Option<NaiveDate>,
+    pub rejection_reason: Option<Col<RejectionReason>>,
+    pub rejection_text: Option<String>,
+}
+
+impl PaymentOrderChange {
+    pub fn to(state: PaymentOrderState) -> Self {
+        Self {
+            state: Col(state),
+            number: None,
+            batch_id: None,
+            paid: None,
+            signed_by: None,
+            signed_on: None,
+            decided_by: None,
+            decided_on: None,
+            rejection_reason: None,
+            rejection_text: None,
+        }
+    }
+}
+
+/// Changes a payment order; gives the row as it now stands.
+pub fn update_payment_order(tx: &mut Tx<'_>, row: &PaymentOrderRow, change: PaymentOrderChange) -> Result<PaymentOrderRow, Fault> {
+    diesel::update(
+        payment_orders::table.filter(payment_orders::organisation_id.eq(row.organisation_id)).filter(payment_orders::id.eq(row.id)),
+    )
+    .set((change, payment_orders::version.eq(row.version + 1)))
+    .execute(tx.conn)?;
+    find_payment_order(tx.conn, &Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed }, row.id.0)
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = batches)]
+pub struct BatchRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<BatchId>,
+    pub fiscal_year: i32,
+    pub number: i64,
+    pub transmitted_on: NaiveDate,
+    pub transmitted_by: Col<PrincipalId>,
+    pub total: i64,
+}
+
+/// Records a numbered batch.
+pub fn insert_batch(tx: &mut Tx<'_>, id: BatchId, fiscal_year: i32, number: i64, total: i64, by: PrincipalId) -> Result<BatchRow, Fault> {
+    diesel::insert_into(batches::table)
+        .values((
+            batches::organisation_id.eq(Col(tx.organisation)),
+            batches::id.eq(Col(id)),
+            batches::fiscal_year.eq(fiscal_year),
+            batches::number.eq(number),
+            batches::transmitted_on.eq(tx.author.today),
+            batches::transmitted_by.eq(Col(by)),
+            batches::total.eq(total),
+            batches::sensitivity.eq(Sensitivity::Internal.rank()),
+        ))
+        .execute(tx.conn)?;
+    let scope = Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed };
+    find_batch(tx.conn, &scope, id).map(|(batch, _)| batch)
+}
+
+/// A batch and the orders on it.
+pub fn find_batch(conn: &mut Conn, scope: &Scope, id: BatchId) -> Result<(BatchRow, Vec<PaymentOrderRow>), Fault> {
+    let batch = visible!(batches, scope).filter(batches::id.eq(Col(id))).select(BatchRow::as_select()).first(conn)?;
+    let orders = visible!(payment_orders, scope)
+        .filter(payment_orders::batch_id.eq(Some(Col(id))))
+        .order(payment_orders::number)
+        .select(PaymentOrderRow::as_select())
+        .load(conn)?;
+    Ok((batch, orders))
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = carried_debts)]
+pub struct CarriedDebtRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<CarriedDebtId>,
+    pub fiscal_year: i32,
+    pub account_code: String,
+    pub supplier_id: Col<SupplierId>,
+    pub reference: String,
+    pub amount: i64,
+    pub paid: i64,
+    pub version: i64,
+}
+
+/// A debt of an earlier year, as the opening balances itemise it.
+#[derive(Clone, Debug)]
+pub struct NewCarriedDebt {
+    pub account_code: String,
+    pub supplier_id: SupplierId,
+    pub reference: String,
+    pub amount: i64,
+}
+
+pub fn insert_carried_debt(tx: &mut Tx<'_>, fiscal_year: i32, new: &NewCarriedDebt) -> Result<(), Fault> {
+    diesel::insert_into(carried_debts::table)
+        .values((
+            carried_debts::organisation_id.eq(Col(tx.organisation)),
+            carried_debts::id.eq(Col(CarriedDebtId::new())),
+            carried_debts::fiscal_year.eq(fiscal_year),
+            carried_debts::account_code.eq(&new.account_code),
+            carried_debts::supplier_id.eq(Col(new.supplier_id)),
+            carried_debts::reference.eq(&new.reference),
+            carried_debts::amount.eq(new.amount),
+            carried_debts::paid.eq(0),
+            carried_debts::sensitivity.eq(Sensitivity::Internal.rank()),
+            carried_debts::version.eq(1),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn find_carried_debt(conn: &mut Conn, scope: &Scope, id: CarriedDebtId) -> Result<CarriedDebtRow, Fault> {
+    Ok(visible!(carried_debts, scope).filter(carried_debts::id.eq(Col(id))).select(CarriedDebtRow::as_select()).first(conn)?)
+}
+
+pub fn list_carried_debts(conn: &mut Conn, scope: &Scope, fiscal_year: i32, page: &Keyset<CarriedDebtId>) -> Result<Rows<CarriedDebtRow>, Fault> {
+    let mut query = visible!(carried_debts, scope)
+        .filter(carried_debts::fiscal_year.eq(fiscal_year))
+        .order(carried_debts::id)
+        .limit(page.probe())
+        .select(CarriedDebtRow::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(carried_debts::id.gt(Col(after)));
+    }
+    Ok(page.cut(query.load(conn)?))
+}
+
+/// Adds to what is paid of a carried debt.
+pub fn update_carried_debt(tx: &mut Tx<'_>, row: &CarriedDebtRow, paid: i64) -> Result<i64, Fault> {
+    let version = row.version + 1;
+    diesel::update(
+        carried_debts::table.filter(carried_debts::organisation_id.eq(row.organisation_id)).filter(carried_debts::id.eq(row.id)),
+    )
+    .set((carried_debts::paid.eq(paid), carried_debts::version.eq(version)))
+    .execute(tx.conn)?;
+    Ok(version)
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = payments)]
+pub struct PaymentRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<PaymentId>,
+    pub fiscal_year: i32,
+    pub number: i64,
+    pub payment_order_id: Option<Col<PaymentOrderId>>,
+    pub carried_debt_id: Option<Col<CarriedDebtId>>,
+    pub payee_id: Col<SupplierId>,
+    pub mode: Col<PaymentMode>,
+    pub paid_on: NaiveDate,
+    pub amount: i64,
+    pub entry_id: Col<EntryId>,
+    pub paid_by: Col<PrincipalId>,
+    pub recorded_at: Col<DateTime<Utc>>,
+}
+
+/// What a payment discharges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    Order(PaymentOrderId),
+    CarriedDebt(CarriedDebtId),
+}
+
+/// A new payment, already judged, posted and numbered.
+#[derive(Clone, Debug)]
+pub struct NewPayment {
+    pub id: PaymentId,
+    pub fiscal_year: i32,
+    pub number: i64,
+    pub due: Due,
+    pub payee: SupplierId,
+    pub mode: PaymentMode,
+    pub paid_on: NaiveDate,
+    pub amount: i64,
+    pub entry: EntryId,
+    pub paid_by: PrincipalId,
+}
+
+pub fn append_payment(tx: &mut Tx<'_>, new: &NewPayment) -> Result<PaymentRow, Fault> {
+    let (order, debt) = match new.due {
+        Due::Order(id) => (Some(Col(id)), None),
+        Due::CarriedDebt(id) => (None, Some(Col(id))),
+    };
+    diesel::insert_into(payments::table)
+        .values((
+            payments::organisation_id.eq(Col(tx.organisation)),
+            payments::id.eq(Col(new.id)),
+            payments::fiscal_year.eq(new.fiscal_year),
+            payments::number.eq(new.number),
+            payments::payment_order_id.eq(order),
+            payments::carried_debt_id.eq(debt),
+            payments::payee_id.eq(Col(new.payee)),
+            payments::mode.eq(Col(new.mode)),
+            payments::paid_on.eq(new.paid_on),
+            payments::amount.eq(new.amount),
+            payments::entry_id.eq(Col(new.entry)),
+            payments::paid_by.eq(Col(new.paid_by)),
+            payments::recorded_at.eq(Col(tx.author.now)),
+            payments::sensitivity.eq(Sensitivity::Internal.rank()),
+        ))
+        .execute(tx.conn)?;
+    find_payment(tx.conn, &Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed }, new.id)
+}
+
+pub fn find_payment(conn: &mut Conn, scope: &Scope, id: PaymentId) -> Result<PaymentRow, Fault> {
+    Ok(visible!(payments, scope).filter(payments::id.eq(Col(id))).select(PaymentRow::as_select()).first(conn)?)
+}
+
+pub fn list_payments(conn: &mut Conn, scope: &Scope, fiscal_year: Option<i32>, page: &Keyset<PaymentId>) -> Result<Rows<PaymentRow>, Fault> {
+    let mut query = visible!(payments, scope).order(payments::id).limit(page.probe()).select(PaymentRow::as_select()).into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(payments::id.gt(Col(after)));
+    }
+    if let Some(year) = fiscal_year {
+        query = query.filter(payments::fiscal_year.eq(year));
+    }
+    Ok(page.cut(query.load(conn)?))
+}

@@ -1,0 +1,244 @@
+//! Ledger, credits and numbers of one organisation, recomputed from their documents.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use domain::budget::Section;
+use domain::expenditure::PaymentOrderState;
+use domain::id::{BudgetLineId, CommitmentId, EntryId, OrganisationId, PaymentOrderId};
+use domain::ledger::Journal;
+use uuid::Uuid;
+
+use super::chain::Facts;
+use super::{Failure, wrong};
+use crate::budget::credit::AppropriationRow;
+use crate::budget::fiscal_year::Series;
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
+use crate::schema::{
+    appropriations, balances, batches, commitments, entries, line_executions, number_series, payment_orders, payments, verifications,
+};
+
+/// How many entries are read at a time.
+const CHUNK: i64 = 500;
+
+/// Every entry balances and is on the chain as posted; kept balances equal the sums of postings.
+pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, facts: &Facts) -> Result<usize, Failure> {
+    let mut sums: BTreeMap<(i32, String), [i64; 4]> = BTreeMap::new();
+    let mut count = 0;
+    let mut after = Uuid::nil();
+    loop {
+        let rows: Vec<EntryRow> = entries::table
+            .filter(entries::organisation_id.eq(Col(organisation)))
+            .filter(entries::id.gt(Col(after)))
+            .order(entries::id)
+            .limit(CHUNK)
+            .select(EntryRow::as_select())
+            .load(conn)?;
+        let Some(last) = rows.last() else { break };
+        after = last.id.0.0;
+        let ids: Vec<EntryId> = rows.iter().map(|row| row.id.0).collect();
+        let lines = list_postings(conn, organisation, &ids)?;
+        for row in &rows {
+            let place = format!("{code}, entry {} {} {}", row.fiscal_year, row.journal.0, row.number);
+            let own: Vec<(String, i64, i64)> = lines
+                .iter()
+                .filter(|line| line.entry_id == row.id)
+                .map(|line| (line.account_code.clone(), line.debit, line.credit))
+                .collect();
+            let debit: i64 = own.iter().map(|line| line.1).sum();
+            let credit: i64 = own.iter().map(|line| line.2).sum();
+            if debit != credit || debit != row.total {
+                return wrong(format!("{place}: debits {debit}, credits {credit}, total {}", row.total));
+            }
+            let digest = entry_digest(row.accounting_date, &own);
+            if digest != row.digest || facts.entry_digests.get(&row.id.0.0) != Some(&digest) {
+                return wrong(format!("{place}: its lines are not those that were put on the chain"));
+            }
+            let opening = row.journal.0 == Journal::Opening;
+            for (account, debit, credit) in own {
+                let [opening_debit, opening_credit, moved_debit, moved_credit] = sums.entry((row.fiscal_year, account)).or_default();
+                let (to_debit, to_credit) = if opening { (opening_debit, opening_credit) } else { (moved_debit, moved_credit) };
+                *to_debit += debit;
+                *to_credit += credit;
+            }
+            count += 1;
+        }
+    }
+    if count != facts.entry_digests.len() {
+        return wrong(format!("{code}: {count} entries stand in the ledger, {} on the chain", facts.entry_digests.len()));
+    }
+    let kept: Vec<(i32, BalanceRow)> = balances::table
+        .filter(balances::organisation_id.eq(Col(organisation)))
+        .select((balances::fiscal_year, BalanceRow::as_select()))
+        .load(conn)?;
+    for (year, row) in kept {
+        let kept = [row.opening_debit, row.opening_credit, row.debit, row.credit];
+        let summed = sums.remove(&(year, row.account_code.clone())).unwrap_or_default();
+        if kept != summed {
+            return wrong(format!("{code}, balance {year} {}: kept {kept:?}, postings sum to {summed:?}", row.account_code));
+        }
+    }
+    match sums.into_keys().next() {
+        Some((year, account)) => wrong(format!("{code}, account {year} {account}: postings without a balance")),
+        None => Ok(count),
+    }
+}
+
+type Article = (i32, Section, String);
+
+/// Credits of articles and executions of lines equal the sums of the documents behind them.
+pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
+    let owner = Col(organisation);
+    let committed: Vec<(Col<CommitmentId>, i32, Col<Section>, String, Col<BudgetLineId>, i64, i64)> = commitments::table
+        .filter(commitments::organisation_id.eq(owner))
+        .select((
+            commitments::id,
+            commitments::fiscal_year,
+            commitments::section,
+            commitments::article,
+            commitments::budget_line_id,
+            commitments::amount,
+            commitments::verified,
+        ))
+        .load(conn)?;
+    let verified: Vec<(Col<CommitmentId>, i64)> = verifications::table
+        .filter(verifications::organisation_id.eq(owner))
+        .select((verifications::commitment_id, verifications::amount))
+        .load(conn)?;
+    let ordered: Vec<(Col<PaymentOrderId>, Col<CommitmentId>, Col<PaymentOrderState>, i64, i64)> = payment_orders::table
+        .filter(payment_orders::organisation_id.eq(owner))
+        .select((payment_orders::id, payment_orders::commitment_id, payment_orders::state, payment_orders::amount, payment_orders::paid))
+        .load(conn)?;
+    let paid: Vec<(Option<Col<PaymentOrderId>>, i64)> = payments::table
+        .filter(payments::organisation_id.eq(owner))
+        .select((payments::payment_order_id, payments::amount))
+        .load(conn)?;
+
+    let mut stages: BTreeMap<CommitmentId, [i64; 5]> = committed.iter().map(|row| (row.0.0, [row.5, 0, 0, 0, 0])).collect();
+    for (commitment, amount) in &verified {
+        if let Some(stage) = stages.get_mut(commitment) {
+            stage[1] += amount;
+        }
+    }
+    for (order, commitment, state, amount, order_paid) in &ordered {
+        use PaymentOrderState as S;
+        let sum: i64 = paid.iter().filter(|(of, _)| *of == Some(*order)).map(|(_, amount)| amount).sum();
+        if sum != *order_paid {
+            return wrong(format!("{code}, payment order {}: paid {order_paid}, payments sum to {sum}", order.0));
+        }
+        if let Some(stage) = stages.get_mut(commitment) {
+            stage[2] += if matches!(state.0, S::Draft | S::Rejected) { 0 } else { *amount };
+            stage[3] += if matches!(state.0, S::Accepted | S::PartlyPaid | S::Paid) { *amount } else { 0 };
+            stage[4] += sum;
+        }
+    }
+    let mut articles: BTreeMap<Article, [i64; 5]> = BTreeMap::new();
+    let mut lines: BTreeMap<BudgetLineId, [i64; 5]> = BTreeMap::new();
+    for (id, year, section, article, line, _, commitment_verified) in committed {
+        let stage = stages.get(&id).copied().unwrap_or_default();
+        if stage[1] != commitment_verified {
+            return wrong(format!("{code}, commitment {}: verified {commitment_verified}, verifications sum to {}", id.0, stage[1]));
+        }
+        add(articles.entry((year, section.0, article)).or_default(), stage);
+        add(lines.entry(line.0).or_default(), stage);
+    }
+
+    let mut count = 0;
+    let credits: Vec<AppropriationRow> = appropriations::table
+        .filter(appropriations::organisation_id.eq(owner))
+        .select(AppropriationRow::as_select())
+        .load(conn)?;
+    for row in credits {
+        let place = format!("{code}, credit {} {} {}", row.fiscal_year, row.section.0, row.article);
+        if row.credit().is_err() {
+            return wrong(format!("{place}: the chain of stages is broken"));
+        }
+        let kept = [row.committed, row.verified, row.ordered, row.accepted, row.paid];
+        let summed = articles.remove(&(row.fiscal_year, row.section.0, row.article)).unwrap_or_default();
+        if kept != summed {
+            return wrong(format!("{place}: kept {kept:?}, documents sum to {summed:?}"));
+        }
+        count += 1;
+    }
+    let executions: Vec<(Col<BudgetLineId>, i64, i64, i64, i64, i64)> = line_executions::table
+        .filter(line_executions::organisation_id.eq(owner))
+        .select((
+            line_executions::budget_line_id,
+            line_executions::committed,
+            line_executions::verified,
+            line_executions::ordered,
+            line_executions::accepted,
+            line_executions::paid,
+        ))
+        .load(conn)?;
+    for (line, committed, verified, ordered, accepted, paid) in executions {
+        let kept = [committed, verified, ordered, accepted, paid];
+        let summed = lines.remove(&line.0).unwrap_or_default();
+        if kept != summed {
+            return wrong(format!("{code}, line {}: kept {kept:?}, documents sum to {summed:?}", line.0));
+        }
+        count += 1;
+    }
+    match (articles.into_keys().next(), lines.into_keys().next()) {
+        (None, None) => Ok(count),
+        (article, line) => wrong(format!("{code}: documents without a credit ({article:?}, {line:?})")),
+    }
+}
+
+fn add(sum: &mut [i64; 5], more: [i64; 5]) {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+/// Numbers run from 1 to the last of each series, without gap.
+pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
+    let mut used: BTreeMap<(i32, String), Vec<i64>> = BTreeMap::new();
+    let owner = Col(organisation);
+    macro_rules! numbers {
+        ($table:ident, $series:expr) => {
+            let rows: Vec<(i32, i64)> =
+                $table::table.filter($table::organisation_id.eq(owner)).select(($table::fiscal_year, $table::number)).load(conn)?;
+            for (year, number) in rows {
+                used.entry((year, $series.name())).or_default().push(number);
+            }
+        };
+    }
+    numbers!(commitments, Series::Commitment);
+    numbers!(verifications, Series::Verification);
+    numbers!(batches, Series::Batch);
+    numbers!(payments, Series::Payment);
+    let orders: Vec<(i32, Option<i64>)> = payment_orders::table
+        .filter(payment_orders::organisation_id.eq(owner))
+        .filter(payment_orders::number.is_not_null())
+        .select((payment_orders::fiscal_year, payment_orders::number))
+        .load(conn)?;
+    for (year, number) in orders {
+        used.entry((year, Series::PaymentOrder.name())).or_default().extend(number);
+    }
+    let posted: Vec<(i32, Col<Journal>, i64)> = entries::table
+        .filter(entries::organisation_id.eq(owner))
+        .select((entries::fiscal_year, entries::journal, entries::number))
+        .load(conn)?;
+    for (year, journal, number) in posted {
+        used.entry((year, Series::Entry(journal.0).name())).or_default().push(number);
+    }
+    let series: Vec<(i32, String, i64)> = number_series::table
+        .filter(number_series::organisation_id.eq(owner))
+        .select((number_series::fiscal_year, number_series::series, number_series::last_number))
+        .load(conn)?;
+    let count = series.len();
+    for (year, name, last) in series {
+        let mut numbers = used.remove(&(year, name.clone())).unwrap_or_default();
+        numbers.sort_unstable();
+        if !numbers.iter().copied().eq(1..=last) {
+            return wrong(format!("{code}, numbers of {name} in {year}: {} used, the last given is {last}", numbers.len()));
+        }
+    }
+    match used.into_keys().next() {
+        Some((year, name)) => wrong(format!("{code}: numbers of {name} in {year} without a series")),
+        None => Ok(count),
+    }
+}
