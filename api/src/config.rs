@@ -95,6 +95,15 @@ pub struct Config {
 impl Config {
     /// Reads and checks the configuration, or says what is wrong with it.
     pub fn read(file: Option<&Path>) -> Result<Self, String> {
+        Self::settings(file)?.check()
+    }
+
+    /// Only the address to listen on, for the probe, which needs no secrets.
+    pub fn listen(file: Option<&Path>) -> Result<SocketAddr, String> {
+        Ok(Self::settings(file)?.listen)
+    }
+
+    fn settings(file: Option<&Path>) -> Result<Settings, String> {
         let mut figment = Figment::new();
         if let Some(file) = file {
             if !file.is_file() {
@@ -102,11 +111,10 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        let settings: Settings = figment
+        figment
             .merge(Env::prefixed("SIGIDA_").filter(|key| !key.starts_with("TEST_")))
             .extract()
-            .map_err(|error| format!("configuration: {error}"))?;
-        settings.check()
+            .map_err(|error| format!("configuration: {error}"))
     }
 
     /// The key pair, from a file that only its owner reads.

@@ -1,1 +1,116 @@
-pub fn placeholder() {}
+//! The demonstration: an embedded database, the real territory, one fictional commune and a believable piece of its
+//! year, played through the API's own handlers.
+
+pub mod cast;
+pub mod player;
+pub mod year;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use chrono::NaiveDate;
+use db::connection::Target;
+use db::reference::install;
+use db::store::{Sizes, Store};
+
+use crate::auth::Desk;
+use crate::clock::Clock;
+use crate::contract::operations;
+use crate::server::{Listening, serve};
+use crate::token::Keys;
+
+/// Tokens of a demonstration live long enough to try things out.
+pub const TOKEN_SECONDS: i64 = 12 * 3600;
+
+/// The file names in the folder of a demonstration.
+const DATABASE: &str = "sigida.db";
+const SIGNING_KEY: &str = "signing-key.pem";
+
+/// The database of a demonstration folder.
+pub fn target(folder: &Path) -> Target {
+    Target::Sqlite(folder.join(DATABASE))
+}
+
+/// The key pair of a demonstration folder; made at the first start.
+pub fn keys(folder: &Path) -> Result<Keys, String> {
+    Keys::create(&folder.join(SIGNING_KEY), TOKEN_SECONDS)
+}
+
+/// The business date on which a played demonstration stands.
+pub fn today() -> NaiveDate {
+    year::LAST_DAY
+}
+
+/// Runs the demonstration until it is stopped.
+pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let store = Store::open(&target(folder), Sizes::default()).map_err(|fault| fault.to_string())?;
+    let clock = Clock::settable(year::FIRST_DAY);
+    let loaded = install(&store, clock.now(), clock.today()).await.map_err(|fault| fault.to_string())?;
+    println!("Sigida demo: data in {}", folder.display());
+    for what in loaded {
+        println!("  loaded {what}");
+    }
+    let keys = keys(folder)?;
+    let administrator = cast::administrator(&store, &clock).await?;
+    let first_token = keys.sign(administrator, clock.now().timestamp())?;
+    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?);
+    let (server, bound) = serve(desk, &Listening::on(address)).map_err(|error| format!("{address}: {error}"))?;
+    let handle = server.handle();
+    let running = actix_web::rt::spawn(server);
+
+    let played: Result<cast::Town, String> = {
+        let (folder, clock, store) = (folder.to_owned(), clock.clone(), store.clone());
+        let player = player::Player::new(bound, clock, self::keys(&folder)?, first_token);
+        let town = cast::find(&store).await?;
+        tokio::task::spawn_blocking(move || match town {
+            Some(town) => Ok(town),
+            None => {
+                println!("  playing a piece of the year of {} (a fictional commune)…", cast::COMMUNE_CODE);
+                let town = cast::gather(&player)?;
+                year::play(&player, &town)?;
+                Ok(town)
+            }
+        })
+        .await
+        .map_err(|error| error.to_string())?
+    };
+    let town = match played {
+        Ok(town) => town,
+        Err(why) => {
+            handle.stop(false).await;
+            return Err(format!("the demo could not be played: {why}"));
+        }
+    };
+    clock.set(year::LAST_DAY);
+    announce(&store, folder, bound, &town).await?;
+    running.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    println!("Stopped. Start again with the same folder to go on.");
+    Ok(())
+}
+
+async fn announce(store: &Store, folder: &Path, address: SocketAddr, town: &cast::Town) -> Result<(), String> {
+    let keys = keys(folder)?;
+    let organisation = town.commune;
+    println!("\nAddress:   http://{address}");
+    println!("API page:  http://{address}/docs/  (works offline)");
+    println!("Business date: {} · commune {} ({organisation}), fictional", today(), cast::COMMUNE_CODE);
+    println!("\nTokens, good for 12 hours (mint another: cargo run --release -- token --folder {} LOGIN):", folder.display());
+    let mut mayor = String::new();
+    for login in cast::LOGINS {
+        let wanted = login.to_owned();
+        let row = store.read(move |conn| db::identity::find_principal_by_login(conn, &wanted)).await.map_err(|fault| fault.to_string())?;
+        let token = keys.sign(row.id.0, chrono::Utc::now().timestamp())?;
+        println!("\n  {login} — {}\n  {token}", row.display_name);
+        if login == "mayor" {
+            mayor = token;
+        }
+    }
+    let base = format!("http://{address}/v1/organisations/{organisation}/fiscal-years/{}", year::FISCAL_YEAR);
+    println!("\nTry (the first needs no token; published data is open):\n");
+    println!("curl -s 'http://{address}/v1/territorial-units?q=kenieba'\n");
+    println!("curl -s -H 'Authorization: Bearer {mayor}' {base}/trial-balance\n");
+    println!("curl -s -H 'Authorization: Bearer {mayor}' {base}/budget-execution\n");
+    println!("Ctrl-C stops it.");
+    Ok(())
+}

@@ -1,1 +1,206 @@
-fn main() {}
+//! The program `sigida`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use api::auth::Desk;
+use api::clock::Clock;
+use api::config::Config;
+use api::contract::{contract, operations};
+use api::token::Keys;
+use api::{demo, founding, server};
+use clap::{Parser, Subcommand};
+use db::connection::Target;
+use db::store::Store;
+
+/// Municipal budgets and public accounting over HTTP.
+///
+/// Start with `sigida demo`: it needs no configuration. The other commands read the environment variables SIGIDA_*
+/// or a configuration file (see README.md).
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API on the configured database.
+    Serve {
+        /// Configuration file (TOML); the environment wins over it.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Try everything: an embedded database with the real territory and a fictional commune.
+    Demo {
+        /// Folder for the database and the signing key; kept for the next start.
+        #[arg(long, default_value = "sigida-demo")]
+        folder: PathBuf,
+        /// Address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Bring the database up to date and load reference data; the first time, print the first administrator's code.
+    Migrate {
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Recompute chains, ledger, credits and numbers; name the first thing wrong.
+    Verify {
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Verify the database of a demonstration folder.
+        #[arg(long, conflicts_with = "config")]
+        folder: Option<PathBuf>,
+    },
+    /// Print the contract (OpenAPI 3.1) as YAML.
+    Openapi,
+    /// Print a token for a principal, for those who hold the signing key.
+    Token {
+        /// Login of the principal, such as `mayor`.
+        login: String,
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Use the key and the database of a demonstration folder.
+        #[arg(long, conflicts_with = "config")]
+        folder: Option<PathBuf>,
+    },
+    /// Ask the running service whether it is ready; exit code 0 means yes.
+    Health {
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Address of the service, instead of the configured one.
+        #[arg(long)]
+        address: Option<SocketAddr>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("sigida: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Serve { config } => actix_web::rt::System::new().block_on(serve(config.as_deref())),
+        Command::Demo { folder, listen } => {
+            start_log(log::LevelFilter::Warn);
+            actix_web::rt::System::new().block_on(demo::run(&folder, listen))
+        }
+        Command::Migrate { config } => actix_web::rt::System::new().block_on(migrate(config.as_deref())),
+        Command::Verify { config, folder } => verify(&target(config.as_deref(), folder.as_deref())?),
+        Command::Openapi => {
+            print!("{}", contract().to_yaml().map_err(|error| error.to_string())?);
+            Ok(())
+        }
+        Command::Token { login, config, folder } => token(&login, config.as_deref(), folder.as_deref()),
+        Command::Health { config, address } => health(config.as_deref(), address),
+    }
+}
+
+/// Log lines on the standard error, escaped so that nothing foreign can forge one.
+fn start_log(level: log::LevelFilter) {
+    use std::io::Write as _;
+    env_logger::Builder::new()
+        .filter_level(level)
+        .filter_module("actix_http", log::LevelFilter::Warn)
+        .format(|out, record| {
+            let text = record.args().to_string().escape_debug().to_string();
+            writeln!(out, "{} {} {} {text}", chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ"), record.level(), record.target())
+        })
+        .init();
+}
+
+async fn serve(config: Option<&Path>) -> Result<(), String> {
+    let config = Config::read(config)?;
+    let keys = config.keys()?;
+    start_log(config.log.filter());
+    let store = Store::open(&config.target, config.sizes).map_err(|fault| fault.to_string())?;
+    let ready = store.read(db::reference::is_installed).await.map_err(|fault| fault.to_string())?;
+    if !ready {
+        return Err("the database is not installed: run `sigida migrate` first".to_owned());
+    }
+    let desk = Desk::new(store, Clock::default(), keys, operations()?);
+    let (server, address) = server::serve(desk, &config.listening).map_err(|error| format!("{}: {error}", config.listening.address))?;
+    log::info!("listening on http://{address}");
+    server.await.map_err(|error| error.to_string())
+}
+
+async fn migrate(config: Option<&Path>) -> Result<(), String> {
+    let config = Config::read(config)?;
+    if let Target::Sqlite(path) = &config.target
+        && let Some(folder) = db::connection::folder_of(path)
+    {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let store = Store::open(&config.target, config.sizes).map_err(|fault| fault.to_string())?;
+    let clock = Clock::default();
+    let loaded = db::reference::install(&store, clock.now(), clock.today()).await.map_err(|fault| fault.to_string())?;
+    for what in &loaded {
+        println!("loaded {what}");
+    }
+    match founding::first_administrator(&store, &clock).await? {
+        Some(code) => println!("First administrator: login `{}`, one-time code {code} (good for 7 days, shown only now)", founding::LOGIN),
+        None => println!("The database is up to date."),
+    }
+    Ok(())
+}
+
+fn target(config: Option<&Path>, folder: Option<&Path>) -> Result<Target, String> {
+    match folder {
+        Some(folder) => Ok(demo::target(folder)),
+        None => Ok(Config::read(config)?.target),
+    }
+}
+
+fn verify(target: &Target) -> Result<(), String> {
+    let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
+    let checked = db::verify::verify(&mut conn).map_err(|failure| format!("NOT verified: {failure}"))?;
+    println!(
+        "Verified: {} organisations, {} events, {} entries, {} credits, {} number series.",
+        checked.organisations, checked.events, checked.entries, checked.credits, checked.numbers
+    );
+    Ok(())
+}
+
+fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<(), String> {
+    let (keys, target): (Keys, Target) = match folder {
+        Some(folder) => (demo::keys(folder)?, demo::target(folder)),
+        None => {
+            let config = Config::read(config)?;
+            (config.keys()?, config.target)
+        }
+    };
+    if let Target::Sqlite(path) = &target
+        && !path.exists()
+    {
+        return Err(format!("{} does not exist: run `sigida demo` or `sigida migrate` first", path.display()));
+    }
+    let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
+    let row = db::identity::find_principal_by_login(&mut conn, login).map_err(|_| format!("nobody signs in as {login:?}"))?;
+    println!("{}", keys.sign(row.id.0, Clock::default().now().timestamp())?);
+    Ok(())
+}
+
+fn health(config: Option<&Path>, address: Option<SocketAddr>) -> Result<(), String> {
+    let mut address = match address {
+        Some(address) => address,
+        None => Config::listen(config)?,
+    };
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(4))).build().into();
+    agent.get(format!("http://{address}/health/ready")).call().map_err(|error| format!("http://{address}: {error}"))?;
+    println!("ready");
+    Ok(())
+}
+
