@@ -1,0 +1,8 @@
+//! One black-box suite through HTTP, on SQLite always and on PostgreSQL where its server binaries are installed or
+//! `SIGIDA_TEST_POSTGRES_URL` names a server. One file per room, reading like the minutes of a meeting.
+
+mod harness;
+
+mod budget;
+mod expenditure;
+mod race;

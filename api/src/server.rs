@@ -201,6 +201,7 @@ pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, Sock
             .wrap(metrics.clone());
         let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
         app.route("/openapi.json", web::get().to(openapi_json))
+            .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()))
             .default_service(web::to(unknown_path))
     })

@@ -3,7 +3,6 @@
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::cast::Town;
 use super::player::{Player, Reply};
@@ -56,24 +55,49 @@ impl Worker<'_> {
     }
 }
 
-/// Plays the year so far.
-pub fn play(player: &Player, town: &Town) -> Result<(), String> {
-    let worker = |login: &str| -> Result<Worker<'_>, String> {
+/// The people at work on the commune.
+struct Staff<'a> {
+    mayor: Worker<'a>,
+    finance: Worker<'a>,
+    accountant: Worker<'a>,
+    prefect: Worker<'a>,
+    registrar: Worker<'a>,
+    certifier: Worker<'a>,
+}
+
+fn staff<'a>(player: &'a Player, town: &Town) -> Result<Staff<'a>, String> {
+    let worker = |login: &str| -> Result<Worker<'a>, String> {
         Ok(Worker { player, token: player.token(town.person(login)?)?, base: format!("/v1/organisations/{}", town.commune) })
     };
-    let [mayor, finance, accountant, prefect, registrar, certifier] =
-        ["mayor", "finance-officer", "accountant", "state-representative", "council-registrar", "certifier"].map(worker);
-    let (mayor, finance, accountant) = (mayor?, finance?, accountant?);
-    let (prefect, registrar, certifier) = (prefect?, registrar?, certifier?);
+    Ok(Staff {
+        mayor: worker("mayor")?,
+        finance: worker("finance-officer")?,
+        accountant: worker("accountant")?,
+        prefect: worker("state-representative")?,
+        registrar: worker("council-registrar")?,
+        certifier: worker("certifier")?,
+    })
+}
 
-    vote_budget(&finance, &mayor, &registrar, &prefect)?;
-    let garage = open_year(&finance, &accountant)?;
-    buy_fuel(&finance, &mayor, &certifier, &accountant, garage)?;
+/// Plays up to the opening of the year: the budget is approved, balances and a carried debt are recorded.
+pub fn open(player: &Player, town: &Town) -> Result<(), String> {
+    let staff = staff(player, town)?;
+    vote_budget(&staff)?;
+    open_year(&staff)
+}
+
+/// Plays the year so far.
+pub fn play(player: &Player, town: &Town) -> Result<(), String> {
+    open(player, town)?;
+    let staff = staff(player, town)?;
+    pay_carried_debt(&staff)?;
+    buy_fuel(&staff)?;
     player.on(LAST_DAY);
     Ok(())
 }
 
-fn vote_budget(finance: &Worker<'_>, mayor: &Worker<'_>, registrar: &Worker<'_>, prefect: &Worker<'_>) -> Result<(), String> {
+fn vote_budget(staff: &Staff<'_>) -> Result<(), String> {
+    let Staff { mayor, finance, registrar, prefect, .. } = staff;
     finance.player.on(day(2024, 9, 16));
     finance.create("/fiscal-years", &json!({ "fiscal_year": FISCAL_YEAR }))?;
     let body = json!({ "fiscal_year": FISCAL_YEAR, "kind": "original", "title": "Budget primitif 2025" });
@@ -116,12 +140,16 @@ fn vote_budget(finance: &Worker<'_>, mayor: &Worker<'_>, registrar: &Worker<'_>,
     Ok(())
 }
 
-/// Opens the year and pays the debt that it carries; gives the supplier of fuel.
-fn open_year(finance: &Worker<'_>, accountant: &Worker<'_>) -> Result<Uuid, String> {
+/// The suppliers of the commune: of fuel, and of the paper bought the year before.
+const GARAGE: &str = "SUP-0012";
+const STATIONER: &str = "SUP-0003";
+
+/// Opens the year with its balances and the debt that it carries.
+fn open_year(staff: &Staff<'_>) -> Result<(), String> {
+    let Staff { finance, accountant, .. } = staff;
     accountant.player.on(day(2025, 1, 2));
-    let garage = finance.create("/suppliers", &json!({ "code": "SUP-0012", "name": "Station-service du chef-lieu (fictive)" }))?.id()?;
-    let stationer = finance.create("/suppliers", &json!({ "code": "SUP-0003", "name": "Papeterie du marché (fictive)" }))?.id()?;
-    let year = format!("/fiscal-years/{FISCAL_YEAR}");
+    finance.create("/suppliers", &json!({ "code": GARAGE, "name": "Station-service du chef-lieu (fictive)" }))?;
+    let stationer = finance.create("/suppliers", &json!({ "code": STATIONER, "name": "Papeterie du marché (fictive)" }))?.id()?;
     let body = json!({
         "currency": "XOF",
         "lines": [
@@ -132,21 +160,37 @@ fn open_year(finance: &Worker<'_>, accountant: &Worker<'_>) -> Result<Uuid, Stri
         ],
         "carried_debts": [{ "account": "401", "supplier_id": stationer, "reference": "M-2024-000113", "amount": "400000" }],
     });
-    accountant.act(&year, "/opening-balances", &body)?;
-    accountant.player.on(day(2025, 1, 20));
-    let debts = accountant.get(&format!("{year}/carried-debts"))?;
-    let debt = debts.body.pointer("/data/0/id").and_then(Value::as_str).ok_or("no carried debt")?.to_owned();
-    let body = json!({ "payee_id": stationer, "amount": "400000", "currency": "XOF", "mode": "transfer" });
-    accountant.act(&format!("/carried-debts/{debt}"), "/payments", &body)?;
-    Ok(garage)
+    accountant.act(&format!("/fiscal-years/{FISCAL_YEAR}"), "/opening-balances", &body)?;
+    Ok(())
 }
 
-fn buy_fuel(finance: &Worker<'_>, mayor: &Worker<'_>, certifier: &Worker<'_>, accountant: &Worker<'_>, garage: Uuid) -> Result<(), String> {
+impl Worker<'_> {
+    /// The member of the first row of a list that has another member with this value.
+    fn find(&self, path: &str, list: &str, by: (&str, &str), member: &str) -> Result<Value, String> {
+        let found = self.get(path)?;
+        let rows = found.body.get(list).and_then(Value::as_array).ok_or_else(|| format!("no {list} in {path}"))?;
+        let row = rows.iter().find(|row| row.get(by.0).and_then(Value::as_str) == Some(by.1));
+        row.and_then(|row| row.get(member)).cloned().ok_or_else(|| format!("no {} {} in {path}", by.0, by.1))
+    }
+}
+
+fn pay_carried_debt(staff: &Staff<'_>) -> Result<(), String> {
+    let accountant = &staff.accountant;
+    accountant.player.on(day(2025, 1, 20));
+    let stationer = accountant.find("/suppliers", "data", ("code", STATIONER), "id")?;
+    let debts = format!("/fiscal-years/{FISCAL_YEAR}/carried-debts");
+    let debt = accountant.find(&debts, "data", ("reference", "M-2024-000113"), "id")?;
+    let body = json!({ "payee_id": stationer, "amount": "400000", "currency": "XOF", "mode": "transfer" });
+    accountant.act(&format!("/carried-debts/{}", debt.as_str().unwrap_or_default()), "/payments", &body)?;
+    Ok(())
+}
+
+fn buy_fuel(staff: &Staff<'_>) -> Result<(), String> {
+    let Staff { mayor, finance, accountant, certifier, .. } = staff;
     mayor.player.on(day(2025, 2, 3));
-    let execution = mayor.get(&format!("/fiscal-years/{FISCAL_YEAR}/budget-execution"))?;
-    let lines = execution.body.get("lines").and_then(Value::as_array).ok_or("no lines")?;
-    let fuel = lines.iter().find(|line| line.get("code").and_then(Value::as_str) == Some("F-D-60-602-01"));
-    let fuel = fuel.and_then(|line| line.get("budget_line_id")).ok_or("no line of fuel")?;
+    let garage = mayor.find("/suppliers", "data", ("code", GARAGE), "id")?;
+    let execution = format!("/fiscal-years/{FISCAL_YEAR}/budget-execution");
+    let fuel = mayor.find(&execution, "lines", ("code", "F-D-60-602-01"), "budget_line_id")?;
     let body = json!({ "budget_line_id": fuel, "supplier_id": garage, "label": "Carburant, premier trimestre", "amount": "850000", "currency": "XOF" });
     let commitment = format!("/commitments/{}", mayor.create("/commitments", &body)?.id()?);
 

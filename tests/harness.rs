@@ -1,0 +1,34 @@
+//! What every test needs: a town with a running server and a fresh database, and people who call it.
+
+pub mod client;
+pub mod postgres;
+pub mod town;
+
+pub use client::{Answer, Client};
+pub use town::{Stage, Town};
+
+/// Runs a story on both engines: `on_both_engines!(Stage::Open, fn name(town) { … });`. After each story the whole
+/// database is verified.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($stage:expr, fn $name:ident($town:ident) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn story($town: &$crate::harness::Town) $body
+
+            #[test]
+            fn on_sqlite() {
+                story(&$crate::harness::Town::on_sqlite($stage));
+            }
+
+            #[test]
+            fn on_postgresql() {
+                if let Some(town) = $crate::harness::Town::on_postgresql($stage) {
+                    story(&town);
+                }
+            }
+        }
+    )+};
+}
