@@ -6,7 +6,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
-RUN cargo build --locked --profile dist --features postgres-tls
+RUN cargo build --locked --profile dist --no-default-features --features postgres-tls
 
 FROM debian:bookworm-slim
 RUN apt-get update \

@@ -3,6 +3,17 @@
 
 mod harness;
 
+mod access;
+mod audit;
 mod budget;
+mod contract;
+mod engines;
 mod expenditure;
+mod identity;
+mod input;
+mod ledger;
+mod operations;
+mod organisation;
 mod race;
+mod territory;
+mod tidy;

@@ -2,7 +2,7 @@
 
 use domain::identity::Role;
 use domain::identity::Role::{
-    Accountant, Administrator, AuthorisingOfficer, CouncilRegistrar, FinanceOfficer, StateRepresentative,
+    Accountant, Administrator, Auditor, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative,
 };
 
 /// Who may call an operation.
@@ -61,6 +61,10 @@ use Access::{Members, Open, Platform, Roles, SignedIn};
 
 /// Those who prepare a budget.
 const BUDGET_MAKERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
+
+/// Those who read the accounts: the organisation's own people and the officials who keep or control them.
+const BOOK_READERS: Access =
+    Roles(&[AuthorisingOfficer, FinanceOfficer, Certifier, CouncilRegistrar, Accountant, StateRepresentative, Auditor]);
 
 /// Every operation, in the order of the rooms.
 pub const OPERATIONS: &[Operation] = &[
@@ -123,10 +127,10 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_charts", Open),
     read("read_chart", Open),
     act("record_opening_balances", Roles(&[Accountant])),
-    read("read_trial_balance", Members),
-    read("list_entries", Members),
-    read("read_entry", Members),
-    read("list_account_postings", Members),
+    read("read_trial_balance", BOOK_READERS),
+    read("list_entries", BOOK_READERS),
+    read("read_entry", BOOK_READERS),
+    read("list_account_postings", BOOK_READERS),
     // expenditure
     read("list_suppliers", Members),
     read("read_supplier", Members),
@@ -138,7 +142,7 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_verifications", Members),
     read("read_verification", Members),
     act("verify_commitment", Roles(&[FinanceOfficer, AuthorisingOfficer])),
-    act("certify_verification", Roles(&[Role::Certifier])),
+    act("certify_verification", Roles(&[Certifier])),
     read("list_payment_orders", Members),
     read("read_payment_order", Members),
     read("list_payment_order_transitions", Members),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::answer::{Answered, ok};
 use crate::auth::Call;
 use crate::body::Query;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, feed, keyset};
 use crate::problem::{NOT_FOUND, Problem};
 
 /// Something that happened, as it stands on the chain of its organisation.
@@ -86,7 +86,7 @@ pub struct EventQuery {
     kind: Option<String>,
     /// Only events of this subject.
     subject_id: Option<Uuid>,
-    /// Cursor of an earlier page. The feed never ends: keep the last cursor and ask again.
+    /// Cursor of an earlier page, good for 90 days. The feed never ends: keep the last `next` and ask again.
     #[param(max_length = 1024)]
     after: Option<String>,
     /// Rows a page.
@@ -112,5 +112,5 @@ pub async fn list_events(call: Call, query: Query<EventQuery>) -> Answered {
     let filter = EventFilter { kind: query.kind, subject_id: query.subject_id };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::audit::list_events(conn, &readable, &filter, &asked)).await?;
-    ok(&page(&call, &keys, rows, |row| row.0, view))
+    ok(&feed(&call, &keys, rows, |row| row.0, view))
 }

@@ -175,7 +175,10 @@ impl FromRequest for Call {
 }
 
 /// The guard around every route: proves the caller by the declaration of the operation, or answers with a problem.
-pub async fn admit(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+pub async fn admit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let Some(desk) = request.app_data::<web::Data<Desk>>().map(|desk| Arc::clone(desk)) else {
         return Err(Problem::from(&SERVICE_BROKEN).into());
     };
@@ -188,8 +191,11 @@ pub async fn admit(request: ServiceRequest, next: Next<impl MessageBody + 'stati
         if desk.routes.keys().any(|(_, known)| *known == pattern) {
             return Ok(refuse(request, not_offered(&desk, &pattern)));
         }
-        // The documentation page and its files belong to no operation.
-        return Ok(next.call(request).await?.map_into_boxed_body());
+        // The contract and its page belong to no operation; whatever else is not declared is not served.
+        if pattern == "/openapi.json" || pattern.starts_with("/docs") {
+            return Ok(next.call(request).await?.map_into_boxed_body());
+        }
+        return Ok(refuse(request, Problem::from(&SERVICE_BROKEN)));
     };
     match prove(&desk, operation, &request, &pattern).await {
         Ok(call) => {
@@ -251,7 +257,8 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
 
 fn roles_in(call: &Call, organisation: Option<OrganisationId>) -> Vec<Role> {
     let Some(standing) = &call.standing else { return Vec::new() };
-    let held = |wanted: OrganisationId| standing.assignments.iter().filter(move |held| held.holds(wanted, call.today)).map(|held| held.role);
+    let held =
+        |wanted: OrganisationId| standing.assignments.iter().filter(move |held| held.holds(wanted, call.today)).map(|held| held.role);
     let mut roles: Vec<Role> = organisation.map(|wanted| held(wanted).collect()).unwrap_or_default();
     if held(OrganisationId::platform()).any(|role| role == Role::Administrator) {
         roles.push(Role::Administrator);

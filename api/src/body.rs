@@ -147,7 +147,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = web::Query::<T>::from_query(request.query_string());
-        ready(parsed.map(|query| Query(query.into_inner())).map_err(|error| Problem::unreadable(&REQUEST_PARAMETER_INVALID, "", &error.to_string())))
+        ready(
+            parsed
+                .map(|query| Query(query.into_inner()))
+                .map_err(|error| Problem::unreadable(&REQUEST_PARAMETER_INVALID, "", &error.to_string())),
+        )
     }
 }
 
@@ -155,7 +159,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 pub fn words<W: domain::word::Word>(name: &str, text: Option<&str>) -> Result<Vec<W>, Problem> {
     text.map_or(Ok(Vec::new()), |text| {
         text.split(',')
-            .map(|word| W::parse(word).ok_or_else(|| Problem::unreadable(&REQUEST_PARAMETER_INVALID, &format!("?{name}"), &format!("unknown value {word:?}"))))
+            .map(|word| {
+                W::parse(word)
+                    .ok_or_else(|| Problem::unreadable(&REQUEST_PARAMETER_INVALID, &format!("?{name}"), &format!("unknown value {word:?}")))
+            })
             .collect()
     })
 }

@@ -60,7 +60,7 @@ pub struct BudgetView {
     #[schema(max_length = 2000)]
     return_text: Option<String>,
     /// What does not prevent the budget but must be known, such as `BUDGET_VOTE_LATE`.
-    #[schema(max_items = 10)]
+    #[schema(max_items = 10, value_type = Vec<Text<60>>)]
     warnings: Vec<String>,
     #[schema(minimum = 1)]
     version: i64,

@@ -135,12 +135,15 @@ impl Settings {
                 let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
                 text.trim().to_owned()
             }
-            (None, None) => return Err("no database: set SIGIDA_DATABASE_URL (sqlite:file or postgres://…) or SIGIDA_DATABASE_URL_FILE".to_owned()),
+            (None, None) => {
+                return Err("no database: set SIGIDA_DATABASE_URL (sqlite:file or postgres://…) or SIGIDA_DATABASE_URL_FILE".to_owned());
+            }
         };
         if !(1..=TOKEN_MINUTES_MAX).contains(&self.token_minutes) {
             return Err(format!("token_minutes lies between 1 and {TOKEN_MINUTES_MAX}"));
         }
-        let cors_origins: Vec<String> = self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect();
+        let cors_origins: Vec<String> =
+            self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect();
         for origin in &cors_origins {
             let exact = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
             if !exact {

@@ -173,12 +173,24 @@ fn add_path_parameters(path: &str, described: &mut Described) {
 fn add_headers(effect: Effect, described: &mut Described) {
     let parameters = described.parameters.get_or_insert_with(Vec::new);
     let header = |name: &str, required, text: &str, schema: ObjectBuilder| -> RefOr<Parameter> {
-        ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(required).description(Some(text)).schema(Some(schema)).build().into()
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(required)
+            .description(Some(text))
+            .schema(Some(schema))
+            .build()
+            .into()
     };
     parameters.push(header("Accept-Language", Required::False, "`fr` (default) or `en`.", text_schema(100)));
     if matches!(effect, Effect::Create | Effect::Act) {
         let schema = text_schema(64).min_length(Some(8)).pattern(Some("^[A-Za-z0-9._:-]{8,64}$"));
-        parameters.push(header("Idempotency-Key", Required::True, "A unique string for this request; repeat it when repeating the request.", schema));
+        parameters.push(header(
+            "Idempotency-Key",
+            Required::True,
+            "A unique string for this request; repeat it when repeating the request.",
+            schema,
+        ));
     }
     if effect == Effect::Act {
         parameters.push(header("If-Match", Required::True, "The ETag read before.", text_schema(64)));
@@ -238,7 +250,9 @@ fn tell_versions(effect: Effect, described: &mut Described) {
         }
         if matches!(effect, Effect::Create | Effect::Act) {
             response.headers.insert("ETag".to_owned(), header("Its version, for If-Match."));
-            response.headers.insert("Idempotency-Replayed".to_owned(), header("`true` when this is the answer of an earlier, equal request."));
+            response
+                .headers
+                .insert("Idempotency-Replayed".to_owned(), header("`true` when this is the answer of an earlier, equal request."));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Expenditure: suppliers, commitments, verifications. Payment orders and payments: [`order`], [`payment`].
 
+pub mod batch;
 pub mod order;
 pub mod payment;
 pub mod supplier;
@@ -248,7 +249,8 @@ fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, F
         today: call.today,
     };
     commit(&facts, amount, committed_on)?;
-    let charge = db::budget::credit::Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
+    let charge =
+        db::budget::credit::Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
     Ok(Judged { currency, amount, committed_on, charge, credit })
 }
 

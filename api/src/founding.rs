@@ -31,10 +31,16 @@ pub async fn first_administrator(store: &Store, clock: &Clock) -> Result<Option<
             secret_hash: None,
         };
         db::identity::insert_principal(tx, &new)?;
-        let assignment =
-            Assignment { organisation: OrganisationId::platform(), role: Role::Administrator, seat: None, valid_from: today, valid_to: None };
+        let assignment = Assignment {
+            organisation: OrganisationId::platform(),
+            role: Role::Administrator,
+            seat: None,
+            valid_from: today,
+            valid_to: None,
+        };
         db::identity::insert_role_assignment(tx, RoleAssignmentId::new(), id, &assignment)?;
-        let events = Events::from(Event::of("principal.registered", "principal", id.0, 1).with("kind", new.kind)).and(issue_code(tx, id, &issued)?);
+        let events =
+            Events::from(Event::of("principal.registered", "principal", id.0, 1).with("kind", new.kind)).and(issue_code(tx, id, &issued)?);
         Ok(Outcome::Happened(true, events))
     });
     Ok(founded.await.map_err(|fault| fault.to_string())?.then_some(code))

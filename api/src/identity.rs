@@ -381,7 +381,8 @@ pub async fn assign_role(asked: Asked<NewRoleAssignment>, path: web::Path<Organi
             if let Some(seat) = body.seat_id {
                 db::organisation::find_organisation(tx.conn, &Scope { organisation: seat, clearance: Sensitivity::Sealed })?;
             }
-            let new = Assignment { organisation, role: body.role, seat: body.seat_id, valid_from: body.valid_from, valid_to: body.valid_to };
+            let new =
+                Assignment { organisation, role: body.role, seat: body.seat_id, valid_from: body.valid_from, valid_to: body.valid_to };
             domain::identity::grant(&new, &db::identity::assignments_of(tx.conn, body.principal_id)?)?;
             db::identity::insert_role_assignment(tx, id, body.principal_id, &new)?;
             let row = db::identity::find_role_assignment(tx.conn, &call.scope_in(organisation), id)?;
@@ -408,7 +409,11 @@ impl Json for RoleEnd {}
 /// Ends a role. It takes effect within five seconds.
 #[utoipa::path(tag = "identity", request_body = RoleEnd, responses((status = 200, body = RoleAssignmentView)))]
 #[post("/v1/organisations/{organisation_id}/role-assignments/{role_assignment_id}/end")]
-pub async fn end_role_assignment(asked: Asked<RoleEnd>, path: web::Path<(OrganisationId, RoleAssignmentId)>, _request: HttpRequest) -> Answered {
+pub async fn end_role_assignment(
+    asked: Asked<RoleEnd>,
+    path: web::Path<(OrganisationId, RoleAssignmentId)>,
+    _request: HttpRequest,
+) -> Answered {
     let (organisation, id) = path.into_inner();
     asked
         .write(move |call, body, tx| {

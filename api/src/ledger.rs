@@ -173,7 +173,13 @@ pub struct TrialBalance {
     balanced: bool,
 }
 
-fn trial_balance(organisation: OrganisationId, year: i32, as_of: NaiveDate, currency: Currency, rows: Vec<(BalanceRow, ChartAccountRow)>) -> Result<TrialBalance, Fault> {
+fn trial_balance(
+    organisation: OrganisationId,
+    year: i32,
+    as_of: NaiveDate,
+    currency: Currency,
+    rows: Vec<(BalanceRow, ChartAccountRow)>,
+) -> Result<TrialBalance, Fault> {
     let mut sums = [Amount::ZERO; 6];
     let mut accounts = Vec::with_capacity(rows.len());
     for (row, account) in rows {
@@ -317,7 +323,13 @@ pub struct EntryQuery {
     limit: Option<u32>,
 }
 
-async fn entries(call: &Call, year: i32, filter: EntryFilter, after: Option<&str>, limit: Option<u32>) -> Result<Page<EntryView>, crate::problem::Problem> {
+async fn entries(
+    call: &Call,
+    year: i32,
+    filter: EntryFilter,
+    after: Option<&str>,
+    limit: Option<u32>,
+) -> Result<Page<EntryView>, crate::problem::Problem> {
     let keys = keyset::<EntryId>(call, after, limit)?;
     let scope = call.scope()?;
     let asked = keys.clone();

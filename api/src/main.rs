@@ -123,7 +123,7 @@ async fn serve(config: Option<&Path>) -> Result<(), String> {
     let config = Config::read(config)?;
     let keys = config.keys()?;
     start_log(config.log.filter());
-    let store = Store::open(&config.target, config.sizes).map_err(|fault| fault.to_string())?;
+    let store = Store::open_to_serve(&config.target, config.sizes).map_err(|fault| fault.to_string())?;
     let ready = store.read(db::reference::is_installed).await.map_err(|fault| fault.to_string())?;
     if !ready {
         return Err("the database is not installed: run `sigida migrate` first".to_owned());
@@ -162,6 +162,7 @@ fn target(config: Option<&Path>, folder: Option<&Path>) -> Result<Target, String
 }
 
 fn verify(target: &Target) -> Result<(), String> {
+    target.require_existing().map_err(|fault| fault.to_string())?;
     let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
     let checked = db::verify::verify(&mut conn).map_err(|failure| format!("NOT verified: {failure}"))?;
     println!(
@@ -179,11 +180,7 @@ fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<()
             (config.keys()?, config.target)
         }
     };
-    if let Target::Sqlite(path) = &target
-        && !path.exists()
-    {
-        return Err(format!("{} does not exist: run `sigida demo` or `sigida migrate` first", path.display()));
-    }
+    target.require_existing().map_err(|fault| fault.to_string())?;
     let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
     let row = db::identity::find_principal_by_login(&mut conn, login).map_err(|_| format!("nobody signs in as {login:?}"))?;
     println!("{}", keys.sign(row.id.0, Clock::default().now().timestamp())?);
@@ -203,4 +200,3 @@ fn health(config: Option<&Path>, address: Option<SocketAddr>) -> Result<(), Stri
     println!("ready");
     Ok(())
 }
-

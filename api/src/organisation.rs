@@ -91,12 +91,8 @@ pub struct OrganisationQuery {
 pub async fn list_organisations(call: Call, query: Query<OrganisationQuery>) -> Answered {
     let query = query.0;
     let keys = keyset::<OrganisationId>(&call, query.after.as_deref(), query.limit)?;
-    let filter = OrganisationFilter {
-        kind: query.kind,
-        territorial_unit_id: query.territorial_unit_id,
-        query: query.q,
-        fictional: query.fictional,
-    };
+    let filter =
+        OrganisationFilter { kind: query.kind, territorial_unit_id: query.territorial_unit_id, query: query.q, fictional: query.fictional };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::organisation::list_organisations(conn, &filter, &asked)).await?;
     ok(&page(&call, &keys, rows, |row| row.id.0, view))

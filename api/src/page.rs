@@ -17,7 +17,7 @@ pub const LIMIT_DEFAULT: u32 = 50;
 /// The most rows of a page.
 pub const LIMIT_MAX: u32 = 200;
 /// How long a cursor is good, in seconds.
-const CURSOR_LIFETIME: i64 = 7 * 24 * 3600;
+const CURSOR_LIFETIME: i64 = 90 * 24 * 3600;
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,15 +75,38 @@ fn open<K: DeserializeOwned>(call: &Call, text: &str) -> Option<K> {
     (cursor.list == call.list && cursor.until >= call.now.timestamp()).then_some(cursor.key)
 }
 
+/// The cursor that goes on after a key.
+fn cursor(call: &Call, key: &impl Serialize) -> Option<String> {
+    let cursor = Cursor { list: call.list.clone(), key, until: call.now.timestamp() + CURSOR_LIFETIME };
+    let payload = serde_json::to_vec(&cursor).ok()?;
+    let mut bytes = seal(&call.cursor_secret(), &payload)?.to_vec();
+    bytes.extend(payload);
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// A page of views, with the cursor of the next.
-pub fn page<R, K: Serialize, V>(call: &Call, keyset: &Keyset<impl Sized>, rows: Rows<R>, key: impl Fn(&R) -> K, view: impl Fn(R) -> V) -> Page<V> {
-    let next = rows.rows.last().filter(|_| rows.more).and_then(|last| {
-        let cursor = Cursor { list: call.list.clone(), key: key(last), until: call.now.timestamp() + CURSOR_LIFETIME };
-        let payload = serde_json::to_vec(&cursor).ok()?;
-        let mut bytes = seal(&call.cursor_secret(), &payload)?.to_vec();
-        bytes.extend(payload);
-        Some(URL_SAFE_NO_PAD.encode(bytes))
-    });
+pub fn page<R, K: Serialize, V>(
+    call: &Call,
+    keyset: &Keyset<impl Sized>,
+    rows: Rows<R>,
+    key: impl Fn(&R) -> K,
+    view: impl Fn(R) -> V,
+) -> Page<V> {
+    let next = rows.rows.last().filter(|_| rows.more).and_then(|last| cursor(call, &key(last)));
     let limit = u32::try_from(keyset.limit).unwrap_or(LIMIT_MAX);
     Page { data: rows.rows.into_iter().map(view).collect(), page: PageLinks { next, limit } }
+}
+
+/// A page of a feed, which never ends: it always tells where to go on.
+pub fn feed<R, K: Serialize + Clone, V>(
+    call: &Call,
+    keyset: &Keyset<K>,
+    rows: Rows<R>,
+    key: impl Fn(&R) -> K,
+    view: impl Fn(R) -> V,
+) -> Page<V> {
+    let reached = rows.rows.last().map(&key).or_else(|| keyset.after.clone());
+    let mut page = page(call, keyset, rows, key, view);
+    page.page.next = reached.and_then(|key| cursor(call, &key));
+    page
 }

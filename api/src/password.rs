@@ -43,7 +43,12 @@ pub async fn hash(secret: String) -> Result<String, Problem> {
 /// What an unknown login is checked against, so that it costs what a known one costs.
 fn nobody() -> &'static str {
     static NOBODY: OnceLock<String> = OnceLock::new();
-    NOBODY.get_or_init(|| argon2().ok().and_then(|argon2| argon2.hash_password(b"nobody signs in with this").ok()).map_or_else(String::new, |hash| hash.to_string()))
+    NOBODY.get_or_init(|| {
+        argon2()
+            .ok()
+            .and_then(|argon2| argon2.hash_password(b"nobody signs in with this").ok())
+            .map_or_else(String::new, |hash| hash.to_string())
+    })
 }
 
 /// Whether a secret is the one behind a hash; without a hash, the same work and the answer no.

@@ -69,8 +69,8 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::verification::verify_commitment).service(expenditure::verification::certify_verification);
     routes.service(expenditure::order::list_payment_orders).service(expenditure::order::read_payment_order);
     routes.service(expenditure::order::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
-    routes.service(expenditure::order::sign_payment_order).service(expenditure::order::transmit_payment_orders);
-    routes.service(expenditure::order::read_payment_order_batch).service(expenditure::order::accept_payment_order);
+    routes.service(expenditure::order::sign_payment_order).service(expenditure::batch::transmit_payment_orders);
+    routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::order::accept_payment_order);
     routes.service(expenditure::order::reject_payment_order);
     routes.service(expenditure::payment::pay_payment_order);
     routes.service(expenditure::payment::list_carried_debts).service(expenditure::payment::read_carried_debt);
@@ -102,7 +102,15 @@ fn cors(origins: &[String]) -> Cors {
     let allowed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
     allowed
         .allowed_methods(["GET", "POST", "PUT", "PATCH"])
-        .allowed_headers(["authorization", "content-type", "if-match", "if-none-match", "idempotency-key", "accept-language", "x-request-id"])
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "if-match",
+            "if-none-match",
+            "idempotency-key",
+            "accept-language",
+            "x-request-id",
+        ])
         .expose_headers(EXPOSED)
         .max_age(3600)
 }
@@ -117,7 +125,10 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Finishes every answer: problems in the caller's language, security headers, request id; a panic is a problem too.
-async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+async fn finish(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let language = Language::accepted(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
     let id = request_id(request.headers());
     let path = request.path().to_owned();
@@ -144,12 +155,12 @@ async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>)
     }
     let headers = response.headers_mut();
     let page = path.starts_with("/docs");
-    let policy = if page { "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'" } else { "default-src 'none'; frame-ancestors 'none'" };
-    let fixed = [
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-        ("content-security-policy", policy),
-    ];
+    let policy = if page {
+        "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    };
+    let fixed = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("content-security-policy", policy)];
     for (name, value) in fixed {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
@@ -161,7 +172,10 @@ async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>)
 }
 
 /// A strong ETag differs with the encoding of the body: `"7-json"` becomes `"7-json-br"`.
-async fn tag_encoding(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+async fn tag_encoding(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -212,13 +226,12 @@ pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, Sock
     .listen(socket)?
     .run();
     if let Some(address) = listening.metrics {
-        let scraper = HttpServer::new(move || {
-            App::new().app_data(web::Data::new(registry.clone())).route("/metrics", web::get().to(read_metrics))
-        })
-        .workers(1)
-        .disable_signals()
-        .bind(address)?
-        .run();
+        let scraper =
+            HttpServer::new(move || App::new().app_data(web::Data::new(registry.clone())).route("/metrics", web::get().to(read_metrics)))
+                .workers(1)
+                .disable_signals()
+                .bind(address)?
+                .run();
         actix_web::rt::spawn(scraper);
     }
     Ok((server, address))

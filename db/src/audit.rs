@@ -40,9 +40,8 @@ pub fn insert_head(conn: &mut Conn, organisation: OrganisationId) -> Result<(), 
 
 /// Takes the organisation's head: the first lock of every write.
 pub fn lock_head(conn: &mut Conn, organisation: OrganisationId) -> Result<Head, Fault> {
-    let query = audit_heads::table
-        .filter(audit_heads::organisation_id.eq(Col(organisation)))
-        .select((audit_heads::sequence, audit_heads::hash));
+    let query =
+        audit_heads::table.filter(audit_heads::organisation_id.eq(Col(organisation))).select((audit_heads::sequence, audit_heads::hash));
     let (sequence, hash): (i64, Vec<u8>) = Locked(query).get_result(conn)?;
     Ok(Head { sequence, hash: hash_of(&hash)? })
 }
@@ -174,9 +173,8 @@ pub fn list_events(
 ) -> Result<Rows<(i64, EventRow)>, Fault> {
     let mut query = event_positions::table
         .inner_join(
-            events::table.on(events::organisation_id
-                .eq(event_positions::organisation_id)
-                .and(events::sequence.eq(event_positions::sequence))),
+            events::table
+                .on(events::organisation_id.eq(event_positions::organisation_id).and(events::sequence.eq(event_positions::sequence))),
         )
         .filter(event_positions::organisation_id.eq_any(readable.iter().copied().map(Col).collect::<Vec<_>>()))
         .filter(events::sensitivity.le(Sensitivity::Internal.rank()))

@@ -75,7 +75,9 @@ pub fn insert_budget(tx: &mut Tx<'_>, id: BudgetId, fiscal_year: i32, kind: Budg
             budgets::version.eq(1),
         ))
         .execute(tx.conn)
-        .map_err(|error| Fault::from(error).taken(|| BUDGET_DUPLICATE.refuse().with("fiscal_year", fiscal_year).with("budget_id", id.to_string())))?;
+        .map_err(|error| {
+            Fault::from(error).taken(|| BUDGET_DUPLICATE.refuse().with("fiscal_year", fiscal_year).with("budget_id", id.to_string()))
+        })?;
     Ok(())
 }
 
@@ -334,8 +336,10 @@ pub fn list_lines(conn: &mut Conn, row: &BudgetRow) -> Result<Vec<StoredLine>, F
 
 /// A line of the current edition of a budget that the scope may see.
 pub fn find_line(conn: &mut Conn, scope: &Scope, id: BudgetLineId) -> Result<(StoredLine, BudgetRow), Fault> {
-    let (line, edition): (LineRow, i32) =
-        visible!(budget_lines, scope).filter(budget_lines::id.eq(Col(id))).select((LineRow::as_select(), budget_lines::edition)).first(conn)?;
+    let (line, edition): (LineRow, i32) = visible!(budget_lines, scope)
+        .filter(budget_lines::id.eq(Col(id)))
+        .select((LineRow::as_select(), budget_lines::edition))
+        .first(conn)?;
     let budget = find_budget(conn, scope, line.budget_id.0)?;
     if edition != budget.edition {
         return Err(Fault::Missing);

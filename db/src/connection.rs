@@ -48,7 +48,10 @@ pub enum Engine {
 
 /// Hosts that need no TLS because nothing leaves the machine.
 fn is_local(host: &str) -> bool {
-    host.is_empty() || host.starts_with('/') || host.starts_with("%2F") || host.starts_with("%2f")
+    host.is_empty()
+        || host.starts_with('/')
+        || host.starts_with("%2F")
+        || host.starts_with("%2f")
         || matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]")
 }
 
@@ -67,10 +70,14 @@ impl Target {
             return Err(format!("unknown database scheme {scheme:?}: use sqlite: or postgres:"));
         }
         let parsed = url::Url::parse(url).map_err(|_| "the database URL cannot be read".to_owned())?;
-        let option = |name: &str| parsed.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        let host = option("host").unwrap_or_else(|| parsed.host_str().unwrap_or("").to_owned());
-        let tls = matches!(option("sslmode").as_deref(), Some("verify-full" | "verify-ca" | "require"));
-        if !is_local(&host) && !tls {
+        let options = |wanted: &'static [&'static str]| {
+            parsed.query_pairs().filter(move |(key, _)| wanted.contains(&key.as_ref())).map(|(_, value)| value.into_owned())
+        };
+        // libpq takes lists of hosts, in the address and in the options.
+        let hosts = options(&["host", "hostaddr"]).chain(std::iter::once(parsed.host_str().unwrap_or("").to_owned()));
+        let remote = hosts.flat_map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>()).find(|host| !is_local(host));
+        let verified = options(&["sslmode"]).last().as_deref() == Some("verify-full");
+        if let Some(host) = remote.filter(|_| !verified) {
             return Err(format!("PostgreSQL on another host ({host}) needs TLS: add sslmode=verify-full to the database URL"));
         }
         Ok(Self::Postgres(url.to_owned()))
@@ -80,6 +87,16 @@ impl Target {
         match self {
             Target::Sqlite(_) => Engine::Sqlite,
             Target::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Refuses a SQLite file that is not there, which opening would make anew.
+    pub fn require_existing(&self) -> Result<(), Fault> {
+        match self {
+            Target::Sqlite(path) if !path.is_file() => {
+                Err(Fault::Broken(format!("{} does not exist: run `sigida migrate` (or `sigida demo`) first", path.display())))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -135,8 +152,15 @@ impl ManageConnection for Readers {
     }
 }
 
+/// The advisory lock of PostgreSQL under which a schema is migrated.
+const MIGRATION_LOCK: i64 = 5_167_120;
+
 /// Brings the schema up to this program's version and applies the engine's guards. Says what was applied.
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    if let Conn::Pg(inner) = conn {
+        // Two programs that start at once migrate one after the other; the lock ends with the connection.
+        inner.batch_execute(&format!("SET lock_timeout = '60s'; SELECT pg_advisory_lock({MIGRATION_LOCK}); SET lock_timeout = '5s';"))?;
+    }
     let applied = on_engine!(conn, |inner| {
         let versions = inner.run_pending_migrations(MIGRATIONS).map_err(|error| Fault::Broken(error.to_string()))?;
         versions.iter().map(ToString::to_string).collect()
@@ -146,6 +170,9 @@ pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
         Conn::Sqlite(_) => include_str!("../guards/sqlite.sql"),
     };
     conn.batch_execute(&format!("BEGIN; {guards} COMMIT;"))?;
+    if let Conn::Pg(inner) = conn {
+        inner.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+    }
     Ok(applied)
 }
 
@@ -229,7 +256,15 @@ mod tests {
 
     #[test]
     fn another_host_needs_tls() {
-        for wrong in ["postgres://db.example/sigida", "postgres://u@10.0.0.5:5432/s?sslmode=prefer", "postgres:///s?host=db.example"] {
+        for wrong in [
+            "postgres://db.example/sigida",
+            "postgres://u@10.0.0.5:5432/s?sslmode=prefer",
+            "postgres://db.example/s?sslmode=require",
+            "postgres:///s?host=db.example",
+            "postgres:///s?host=/tmp&host=db.example",
+            "postgres:///s?host=localhost,db.example",
+            "postgres://localhost/s?hostaddr=10.0.0.5",
+        ] {
             assert!(Target::parse(wrong).expect_err("no TLS").contains("TLS"), "{wrong}");
         }
         assert!(Target::parse("postgres://db.example/sigida?sslmode=verify-full").is_ok());

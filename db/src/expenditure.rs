@@ -5,9 +5,7 @@ pub mod order;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::budget::Section;
-use domain::expenditure::{
-    CommitmentState, SUPPLIER_DUPLICATE, Supplier, VERIFICATION_DUPLICATE_INVOICE, VerificationState,
-};
+use domain::expenditure::{CommitmentState, SUPPLIER_DUPLICATE, Supplier, VERIFICATION_DUPLICATE_INVOICE, VerificationState};
 use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
@@ -183,8 +181,7 @@ pub fn list_commitments(
     filter: &CommitmentFilter,
     page: &Keyset<CommitmentId>,
 ) -> Result<Rows<CommitmentRow>, Fault> {
-    let mut query =
-        visible!(commitments, scope).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select()).into_boxed();
+    let mut query = visible!(commitments, scope).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(commitments::id.gt(Col(after)));
     }

@@ -90,7 +90,7 @@ impl std::fmt::Display for Fault {
             Fault::Taken(what) => write!(f, "taken: {what}"),
             Fault::Busy(why) => write!(f, "busy: {why}"),
             Fault::Corrupt(what) => write!(f, "corrupt: {what}"),
-            Fault::Broken(what) => write!(f, "broken: {what}"),
+            Fault::Broken(what) => f.write_str(what),
         }
     }
 }

@@ -92,9 +92,11 @@ pub fn find_activation(conn: &mut Conn, code_hash: &[u8], now: DateTime<Utc>) ->
 
 /// Spends the code and sets the secret.
 pub fn activate(tx: &mut Tx<'_>, principal: &PrincipalRow, code_hash: &[u8], secret_hash: &str) -> Result<(), Fault> {
-    let spent = diesel::update(activation_codes::table.filter(activation_codes::code_hash.eq(code_hash)).filter(activation_codes::used_at.is_null()))
-        .set(activation_codes::used_at.eq(Some(Col(tx.author.now))))
-        .execute(tx.conn)?;
+    let spent = diesel::update(
+        activation_codes::table.filter(activation_codes::code_hash.eq(code_hash)).filter(activation_codes::used_at.is_null()),
+    )
+    .set(activation_codes::used_at.eq(Some(Col(tx.author.now))))
+    .execute(tx.conn)?;
     if spent != 1 {
         return Err(ACTIVATION_FAILED.refuse().into());
     }
@@ -179,9 +181,7 @@ pub fn find_role_assignment(conn: &mut Conn, scope: &Scope, id: RoleAssignmentId
 /// Sets the last day of a role.
 pub fn end_role_assignment(tx: &mut Tx<'_>, row: &RoleAssignmentRow, valid_to: NaiveDate) -> Result<(), Fault> {
     diesel::update(
-        role_assignments::table
-            .filter(role_assignments::organisation_id.eq(row.organisation_id))
-            .filter(role_assignments::id.eq(row.id)),
+        role_assignments::table.filter(role_assignments::organisation_id.eq(row.organisation_id)).filter(role_assignments::id.eq(row.id)),
     )
     .set((role_assignments::valid_to.eq(Some(valid_to)), role_assignments::version.eq(row.version + 1)))
     .execute(tx.conn)?;

@@ -136,6 +136,7 @@ pub fn open_balances(tx: &mut Tx<'_>, year: FiscalYear) -> Result<(), Fault> {
                 balances::opening_credit.eq(0),
                 balances::debit.eq(0),
                 balances::credit.eq(0),
+                balances::sensitivity.eq(Sensitivity::Internal.rank()),
             ))
             .execute(tx.conn)?;
     }
@@ -295,21 +296,14 @@ pub fn append_entry(tx: &mut Tx<'_>, fiscal_year: i32, entry: &Entry, source_kin
 
 /// Every account of the year that moved or was opened with a balance, with its label, in the order of codes.
 pub fn list_balances(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<(BalanceRow, ChartAccountRow)>, Fault> {
-    // The fiscal year itself was found within the scope by the caller; balances carry no sensitivity of their own.
     Ok(balances::table
         .inner_join(
-            chart_accounts::table
-                .on(chart_accounts::chart_id.eq(balances::chart_id).and(chart_accounts::code.eq(balances::account_code))),
+            chart_accounts::table.on(chart_accounts::chart_id.eq(balances::chart_id).and(chart_accounts::code.eq(balances::account_code))),
         )
         .filter(balances::organisation_id.eq(Col(scope.organisation)))
+        .filter(balances::sensitivity.le(scope.clearance.rank()))
         .filter(balances::fiscal_year.eq(fiscal_year))
-        .filter(
-            balances::opening_debit
-                .gt(0)
-                .or(balances::opening_credit.gt(0))
-                .or(balances::debit.gt(0))
-                .or(balances::credit.gt(0)),
-        )
+        .filter(balances::opening_debit.gt(0).or(balances::opening_credit.gt(0)).or(balances::debit.gt(0)).or(balances::credit.gt(0)))
         .order(balances::account_code)
         .select((BalanceRow::as_select(), ChartAccountRow::as_select()))
         .load(conn)?)

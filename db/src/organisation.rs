@@ -108,7 +108,11 @@ pub struct OrganisationFilter {
 }
 
 /// The public directory.
-pub fn list_organisations(conn: &mut Conn, filter: &OrganisationFilter, page: &Keyset<OrganisationId>) -> Result<Rows<OrganisationRow>, Fault> {
+pub fn list_organisations(
+    conn: &mut Conn,
+    filter: &OrganisationFilter,
+    page: &Keyset<OrganisationId>,
+) -> Result<Rows<OrganisationRow>, Fault> {
     let mut query = organisations::table
         .filter(organisations::sensitivity.le(Sensitivity::Public.rank()))
         .order(organisations::id)

@@ -1,20 +1,26 @@
 //! The tables, as the query language sees them. Held against the live schema of both engines by a test.
 
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
+/// Declares tables with the column types of this crate, all of which may appear in one query.
+macro_rules! tables {
+    ($($name:ident ($($key:ident),+) { $($column:ident -> $type:ty,)+ })+) => {
+        $(diesel::table! {
+            use crate::column::{Identity, Instant, Vocabulary};
+            use diesel::sql_types::*;
 
+            $name ($($key),+) { $($column -> $type,)+ }
+        })+
+
+        diesel::allow_tables_to_appear_in_same_query!($($name,)+);
+    };
+}
+
+tables! {
     audit_heads (organisation_id) {
         organisation_id -> Identity,
         sequence -> BigInt,
         hash -> Binary,
         positioned -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     events (organisation_id, sequence) {
         organisation_id -> Identity,
@@ -33,32 +39,17 @@ diesel::table! {
         hash -> Binary,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     event_positions (position) {
         position -> BigInt,
         organisation_id -> Identity,
         sequence -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     event_sequencer (id) {
         id -> Integer,
         last_position -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     idempotency_keys (principal_id, key) {
         principal_id -> Identity,
@@ -71,11 +62,6 @@ diesel::table! {
         body -> Binary,
         recorded_at -> Instant,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     territorial_units (id) {
         id -> Identity,
@@ -90,11 +76,6 @@ diesel::table! {
         fictional -> Bool,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     territorial_codes (scheme, edition, code) {
         scheme -> Vocabulary,
@@ -102,11 +83,6 @@ diesel::table! {
         code -> Text,
         unit_id -> Identity,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     territorial_names (unit_id, name) {
         unit_id -> Identity,
@@ -114,11 +90,6 @@ diesel::table! {
         kind -> Vocabulary,
         folded -> Text,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     territorial_parents (unit_id, valid_from) {
         unit_id -> Identity,
@@ -126,11 +97,6 @@ diesel::table! {
         valid_from -> Date,
         valid_to -> Nullable<Date>,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     territorial_successions (predecessor_id, successor_id) {
         predecessor_id -> Identity,
@@ -138,22 +104,12 @@ diesel::table! {
         happened_on -> Date,
         kind -> Vocabulary,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     territorial_boundaries (unit_id) {
         unit_id -> Identity,
         edition -> Text,
         geometry -> Text,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     organisations (id) {
         id -> Identity,
@@ -169,11 +125,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     principals (id) {
         id -> Identity,
@@ -186,11 +137,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     activation_codes (code_hash) {
         code_hash -> Binary,
@@ -198,11 +144,6 @@ diesel::table! {
         expires_at -> Instant,
         used_at -> Nullable<Instant>,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     role_assignments (organisation_id, id) {
         organisation_id -> Identity,
@@ -215,11 +156,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     parameters (country, level, key, valid_from) {
         country -> Text,
@@ -231,11 +167,6 @@ diesel::table! {
         confidence -> Vocabulary,
         source -> Text,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     consultations (organisation_id, id) {
         organisation_id -> Identity,
@@ -249,11 +180,6 @@ diesel::table! {
         summary -> Text,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     public_debates (organisation_id, id) {
         organisation_id -> Identity,
@@ -267,11 +193,6 @@ diesel::table! {
         summary -> Text,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     nomenclatures (id) {
         id -> Identity,
@@ -283,11 +204,6 @@ diesel::table! {
         confidence -> Vocabulary,
         source -> Text,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     nomenclature_items (nomenclature_id, axis, section, direction, code) {
         nomenclature_id -> Identity,
@@ -302,11 +218,6 @@ diesel::table! {
         mandatory -> Bool,
         executable -> Bool,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     fiscal_years (organisation_id, fiscal_year) {
         organisation_id -> Identity,
@@ -316,11 +227,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     number_series (organisation_id, fiscal_year, series) {
         organisation_id -> Identity,
@@ -328,11 +234,6 @@ diesel::table! {
         series -> Text,
         last_number -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     budgets (organisation_id, id) {
         organisation_id -> Identity,
@@ -359,11 +260,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     budget_lines (organisation_id, id) {
         organisation_id -> Identity,
@@ -388,11 +284,6 @@ diesel::table! {
         initial -> BigInt,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     appropriations (organisation_id, fiscal_year, section, article) {
         organisation_id -> Identity,
@@ -408,12 +299,8 @@ diesel::table! {
         ordered -> BigInt,
         accepted -> BigInt,
         paid -> BigInt,
+        sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     line_executions (organisation_id, budget_line_id) {
         organisation_id -> Identity,
@@ -423,12 +310,8 @@ diesel::table! {
         ordered -> BigInt,
         accepted -> BigInt,
         paid -> BigInt,
+        sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     charts (id) {
         id -> Identity,
@@ -440,11 +323,6 @@ diesel::table! {
         confidence -> Vocabulary,
         source -> Text,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     chart_accounts (chart_id, code) {
         chart_id -> Identity,
@@ -455,22 +333,12 @@ diesel::table! {
         postable -> Bool,
         gfsm_code -> Nullable<Text>,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     posting_accounts (chart_id, part) {
         chart_id -> Identity,
         part -> Text,
         account_code -> Text,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     balances (organisation_id, fiscal_year, account_code) {
         organisation_id -> Identity,
@@ -481,12 +349,8 @@ diesel::table! {
         opening_credit -> BigInt,
         debit -> BigInt,
         credit -> BigInt,
+        sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     entries (organisation_id, id) {
         organisation_id -> Identity,
@@ -503,11 +367,6 @@ diesel::table! {
         digest -> Text,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     postings (organisation_id, entry_id, position) {
         organisation_id -> Identity,
@@ -518,11 +377,6 @@ diesel::table! {
         debit -> BigInt,
         credit -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     suppliers (organisation_id, id) {
         organisation_id -> Identity,
@@ -537,11 +391,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     commitments (organisation_id, id) {
         organisation_id -> Identity,
@@ -562,11 +411,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     verifications (organisation_id, id) {
         organisation_id -> Identity,
@@ -588,11 +432,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     batches (organisation_id, id) {
         organisation_id -> Identity,
@@ -604,11 +443,6 @@ diesel::table! {
         total -> BigInt,
         sensitivity -> Integer,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     payment_orders (organisation_id, id) {
         organisation_id -> Identity,
@@ -633,11 +467,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     carried_debts (organisation_id, id) {
         organisation_id -> Identity,
@@ -651,11 +480,6 @@ diesel::table! {
         sensitivity -> Integer,
         version -> BigInt,
     }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::column::{Identity, Instant, Vocabulary};
 
     payments (organisation_id, id) {
         organisation_id -> Identity,
@@ -674,45 +498,3 @@ diesel::table! {
         sensitivity -> Integer,
     }
 }
-
-diesel::allow_tables_to_appear_in_same_query!(
-    audit_heads,
-    events,
-    event_positions,
-    event_sequencer,
-    idempotency_keys,
-    territorial_units,
-    territorial_codes,
-    territorial_names,
-    territorial_parents,
-    territorial_successions,
-    territorial_boundaries,
-    organisations,
-    principals,
-    activation_codes,
-    role_assignments,
-    parameters,
-    consultations,
-    public_debates,
-    nomenclatures,
-    nomenclature_items,
-    fiscal_years,
-    number_series,
-    budgets,
-    budget_lines,
-    appropriations,
-    line_executions,
-    charts,
-    chart_accounts,
-    posting_accounts,
-    balances,
-    entries,
-    postings,
-    suppliers,
-    commitments,
-    verifications,
-    batches,
-    payment_orders,
-    carried_debts,
-    payments,
-);

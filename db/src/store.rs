@@ -17,7 +17,7 @@ use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
 use tokio::sync::oneshot;
 
-use crate::connection::{Conn, Engine, Readers, Target, migrate, require_durable};
+use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
 use crate::fault::Fault;
 
 /// The most jobs that share one transaction.
@@ -95,7 +95,18 @@ impl Store {
         Self::start(target, sizes, conn)
     }
 
-    /// Opens a database that is already migrated.
+    /// Opens a database to serve from: durable, and migrated by `sigida migrate`; never changes its schema.
+    pub fn open_to_serve(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
+        target.require_existing()?;
+        let mut conn = target.connect(false)?;
+        require_durable(&mut conn)?;
+        if !is_migrated(&mut conn)? {
+            return Err(Fault::Broken("the schema is not up to date: run `sigida migrate` first".to_owned()));
+        }
+        Self::start(target, sizes, conn)
+    }
+
+    /// Opens a database that is already migrated, without asking how durable it is: for tests.
     pub fn open_migrated(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
         let conn = target.connect(false)?;
         Self::start(target, sizes, conn)
@@ -150,7 +161,7 @@ impl Store {
     ) -> Result<T, Fault> {
         let (sender, receiver) = oneshot::channel();
         self.submit(organisation, Box::new(Work { organisation, author: Some(author), job, result: None, sender: Some(sender) }))?;
-        receiver.await.unwrap_or_else(|_| Err(Fault::Broken("the lane ended".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
     /// Housekeeping that nobody audits: activation codes, the sequencer of events, one-time installation rows.
@@ -159,7 +170,7 @@ impl Store {
         let platform = OrganisationId::platform();
         let job = move |tx: &mut Tx<'_>| job(tx.conn).map(Outcome::Replayed);
         self.submit(platform, Box::new(Work { organisation: platform, author: None, job, result: None, sender: Some(sender) }))?;
-        receiver.await.unwrap_or_else(|_| Err(Fault::Broken("the lane ended".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
     fn submit(&self, organisation: OrganisationId, job: Box<dyn Job>) -> Result<(), Fault> {

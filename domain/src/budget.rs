@@ -167,7 +167,15 @@ impl Line {
 
     /// What makes a line unique in its budget.
     pub fn key(&self) -> (Section, Direction, &str, &str, &str, &str, &str) {
-        (self.section, self.direction, &self.article, &self.paragraph, &self.function, &self.funding, self.location.as_deref().unwrap_or(""))
+        (
+            self.section,
+            self.direction,
+            &self.article,
+            &self.paragraph,
+            &self.function,
+            &self.funding,
+            self.location.as_deref().unwrap_or(""),
+        )
     }
 }
 

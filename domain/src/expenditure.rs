@@ -237,7 +237,14 @@ pub fn require_open(year: FiscalYear, state: FiscalYearState) -> Result<(), Refu
 }
 
 /// Verifies a part of a commitment: what remains must cover it. Works are verified on acceptance minutes.
-pub fn verify(committed: Amount, verified: Amount, amount: Amount, works: bool, reception: bool, currency: Currency) -> Result<CommitmentState, Refusal> {
+pub fn verify(
+    committed: Amount,
+    verified: Amount,
+    amount: Amount,
+    works: bool,
+    reception: bool,
+    currency: Currency,
+) -> Result<CommitmentState, Refusal> {
     let remaining = committed.checked_sub(verified).unwrap_or(Amount::ZERO);
     if amount > remaining {
         return Err(VERIFICATION_EXCEEDS_COMMITMENT
@@ -326,11 +333,7 @@ pub fn pay(facts: &PaymentFacts, amount: Amount, mode: PaymentMode, payee: Suppl
             .at("/amount"));
     }
     if let Some(ceiling) = facts.cash_ceiling.filter(|ceiling| mode == PaymentMode::Cash && amount > *ceiling) {
-        return Err(PAYMENT_CASH_LIMIT
-            .refuse()
-            .with("ceiling", ceiling.display(currency))
-            .with("currency", currency.code())
-            .at("/amount"));
+        return Err(PAYMENT_CASH_LIMIT.refuse().with("ceiling", ceiling.display(currency)).with("currency", currency.code()).at("/amount"));
     }
     if facts.cash < amount {
         return Err(PAYMENT_NO_CASH.refuse().with("account", &facts.cash_account));
@@ -363,8 +366,14 @@ mod tests {
     fn each_stage_stays_below_the_one_before() {
         let all = amount(850_000);
         assert_eq!(verify(all, Amount::ZERO, all, false, false, Currency::XOF), Ok(CommitmentState::Settled));
-        assert_eq!(verify(all, amount(1), all, false, false, Currency::XOF).map_err(|r| r.code.name), Err("VERIFICATION_EXCEEDS_COMMITMENT"));
-        assert_eq!(verify(all, Amount::ZERO, all, true, false, Currency::XOF).map_err(|r| r.code.name), Err("VERIFICATION_RECEPTION_MISSING"));
+        assert_eq!(
+            verify(all, amount(1), all, false, false, Currency::XOF).map_err(|r| r.code.name),
+            Err("VERIFICATION_EXCEEDS_COMMITMENT")
+        );
+        assert_eq!(
+            verify(all, Amount::ZERO, all, true, false, Currency::XOF).map_err(|r| r.code.name),
+            Err("VERIFICATION_RECEPTION_MISSING")
+        );
         assert_eq!(code(order(VerificationState::Recorded, all, Amount::ZERO, all, Currency::XOF)), "EXPENDITURE_STATE_INVALID");
         assert_eq!(code(order(VerificationState::Certified, all, amount(1), all, Currency::XOF)), "PAYMENT_ORDER_EXCEEDS_VERIFICATION");
         assert_eq!(code(order(VerificationState::Ordered, all, all, amount(1), Currency::XOF)), "PAYMENT_ORDER_EXCEEDS_VERIFICATION");

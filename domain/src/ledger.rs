@@ -88,7 +88,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn new(journal: Journal, accounting_date: NaiveDate, label: &str, postings: Vec<Posting>, currency: Currency) -> Result<Self, Refusal> {
+    pub fn new(
+        journal: Journal,
+        accounting_date: NaiveDate,
+        label: &str,
+        postings: Vec<Posting>,
+        currency: Currency,
+    ) -> Result<Self, Refusal> {
         let sum = |side| Amount::sum(postings.iter().filter(|posting| posting.side == side).map(|posting| posting.amount));
         let (Some(debit), Some(credit)) = (sum(Side::Debit), sum(Side::Credit)) else {
             return Err(LEDGER_ENTRY_INVALID.refuse());

@@ -49,11 +49,7 @@ impl Currency {
         if self.code() == requested {
             return Ok(());
         }
-        Err(CURRENCY_MISMATCH
-            .refuse()
-            .with("expected", self.code())
-            .with("requested", requested)
-            .at("/currency"))
+        Err(CURRENCY_MISMATCH.refuse().with("expected", self.code()).with("requested", requested).at("/currency"))
     }
 }
 
@@ -86,12 +82,9 @@ impl Amount {
     /// Reads "1500000" or, where the currency has decimals, "12.50". Signs, separators, exponents and superfluous
     /// zeros are refused, so that one amount has one spelling.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, Refusal> {
-        parse_minor(text, currency).and_then(Self::from_minor).ok_or_else(|| {
-            AMOUNT_INVALID
-                .refuse()
-                .with("currency", currency.code())
-                .with("decimals", currency.decimals())
-        })
+        parse_minor(text, currency)
+            .and_then(Self::from_minor)
+            .ok_or_else(|| AMOUNT_INVALID.refuse().with("currency", currency.code()).with("decimals", currency.decimals()))
     }
 
     /// As [`Amount::parse`], and refuses zero.
@@ -181,9 +174,9 @@ mod tests {
         assert_eq!(Amount::parse("850000", xof).map(Amount::minor), Ok(850_000));
         assert_eq!(Amount::parse("0", xof).map(Amount::minor), Ok(0));
         assert_eq!(Amount::parse("1000000000000000", xof).map(Amount::minor), Ok(AMOUNT_MAX));
-        for wrong in [
-            "", "-1", "+1", "1.0", "1,5", "1 000", "1e3", "01", "00", "١٢", "9223372036854775808", "1000000000000001", "NaN", ".5", "5.",
-        ] {
+        for wrong in
+            ["", "-1", "+1", "1.0", "1,5", "1 000", "1e3", "01", "00", "١٢", "9223372036854775808", "1000000000000001", "NaN", ".5", "5."]
+        {
             assert!(Amount::parse(wrong, xof).is_err(), "{wrong}");
         }
         let eur = Currency::parse("EUR").expect("known");

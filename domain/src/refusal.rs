@@ -116,12 +116,8 @@ impl Refusal {
     /// Says which field of the request is concerned.
     #[must_use]
     pub fn at(mut self, pointer: &str) -> Self {
-        let error = FieldError {
-            pointer: pointer.to_owned(),
-            code: self.code.name,
-            detail_fr: self.detail_fr(),
-            detail_en: self.detail_en(),
-        };
+        let error =
+            FieldError { pointer: pointer.to_owned(), code: self.code.name, detail_fr: self.detail_fr(), detail_en: self.detail_en() };
         self.errors.push(error);
         self
     }
@@ -176,7 +172,9 @@ fn fill(template: &str, facts: &Map<String, Value>) -> String {
     facts.iter().fold(template.to_owned(), |text, (name, fact)| {
         let shown = match fact {
             Value::String(text) => text.clone(),
-            Value::Array(list) => list.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", "),
+            Value::Array(list) => {
+                list.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+            }
             other => other.to_string(),
         };
         text.replace(&format!("{{{name}}}"), &shown)

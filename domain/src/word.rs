@@ -15,10 +15,10 @@ pub trait Word: Copy + Sized + 'static {
 /// Declares a closed vocabulary: `words! { /// doc pub enum State { /// doc Draft = "draft", … } }`.
 #[macro_export]
 macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name { $($(#[$doc])* #[serde(rename = $text)] $variant),+ }
+    ($(#[doc = $about:literal])+ pub enum $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[doc = $doc])+ #[serde(rename = $text)] $variant),+ }
 
         impl $crate::word::Word for $name {
             const ALL: &'static [Self] = &[$($name::$variant),+];
@@ -27,6 +27,19 @@ macro_rules! words {
                 match self { $($name::$variant => $text),+ }
             }
         }
+
+        // Not derived: the derive does not see a spelling that comes out of a macro, and would document the Rust names.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(concat!($($about,)+ "\n" $(, "\n* `", $text, "`:" $(, $doc)+)+).trim_start()))
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -133,9 +133,11 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
             let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
             let budget = db::budget::find_executable(conn, &scope, year)?
                 .ok_or_else(|| Fault::from(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", year)))?;
-            let articles =
-                db::budget::credit::list_appropriations(conn, &budget)?.iter().map(|row| article(row, currency)).collect::<Result<_, _>>()?;
-            let mut done: HashMap<BudgetLineId, _> = db::budget::credit::list_executions(conn, &budget)?.into_iter().collect();
+            let articles = db::budget::credit::list_appropriations(conn, &scope, &budget)?
+                .iter()
+                .map(|row| article(row, currency))
+                .collect::<Result<_, _>>()?;
+            let mut done: HashMap<BudgetLineId, _> = db::budget::credit::list_executions(conn, &scope, &budget)?.into_iter().collect();
             let lines = db::budget::list_lines(conn, &budget)?
                 .into_iter()
                 .map(|stored| {

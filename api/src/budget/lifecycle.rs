@@ -114,7 +114,14 @@ struct Move {
 }
 
 /// Does one action on one budget: state, guards, effect, event.
-fn act(call: &Call, tx: &mut Tx<'_>, id: BudgetId, action: BudgetAction, kind: &'static str, step: Move) -> Result<(db::audit::Answer, Events), Fault> {
+fn act(
+    call: &Call,
+    tx: &mut Tx<'_>,
+    id: BudgetId,
+    action: BudgetAction,
+    kind: &'static str,
+    step: Move,
+) -> Result<(db::audit::Answer, Events), Fault> {
     let row = db::budget::find_budget(tx.conn, &call.scope_in(tx.organisation), id)?;
     call.check_version(row.version)?;
     let mut state = row.state.0.act(action)?;

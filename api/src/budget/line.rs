@@ -290,7 +290,11 @@ fn report(reading: &Reading, rows: usize, stored: bool, currency: Currency) -> I
     responses((status = 200, body = ImportReport))
 )]
 #[put("/v1/organisations/{organisation_id}/budgets/{budget_id}/lines")]
-pub async fn replace_budget_lines(asked: Asked<Import>, path: web::Path<(OrganisationId, BudgetId)>, query: Query<ImportQuery>) -> Answered {
+pub async fn replace_budget_lines(
+    asked: Asked<Import>,
+    path: web::Path<(OrganisationId, BudgetId)>,
+    query: Query<ImportQuery>,
+) -> Answered {
     let (_, id) = path.into_inner();
     let rows = rows_of(&asked.body)?;
     if query.0.dry_run {

@@ -93,7 +93,14 @@ pub async fn administrator(store: &Store, clock: &Clock) -> Result<PrincipalId, 
         db::identity::insert_role_assignment(tx, RoleAssignmentId::new(), id, &assignment)?;
         // The fictional commune governs a fictional unit, never mixed with real ones.
         let unit = unit();
-        db::territory::insert_fictional(tx.conn, unit, TerritorialLevel::Commune, "Commune fictive ML-C01", COMMUNE_CODE, super::year::FIRST_DAY)?;
+        db::territory::insert_fictional(
+            tx.conn,
+            unit,
+            TerritorialLevel::Commune,
+            "Commune fictive ML-C01",
+            COMMUNE_CODE,
+            super::year::FIRST_DAY,
+        )?;
         let events = domain::audit::Events::from(Event::of("principal.registered", "principal", id.0, 1).with("kind", new.kind))
             .and(Event::of("territorial_unit.registered", "territorial_unit", unit.0, 1).with("code", COMMUNE_CODE));
         Ok(Outcome::Happened(id, events))

@@ -107,7 +107,8 @@ fn vote_budget(staff: &Staff<'_>) -> Result<(), String> {
 
     mayor.player.on(day(2024, 10, 1));
     mayor.act(&budget, "/consultation", &json!({}))?;
-    let meetings = [("chef-lieu", day(2024, 10, 3), 41, 58), ("village 04", day(2024, 10, 8), 37, 45), ("village 11", day(2024, 10, 10), 29, 33)];
+    let meetings =
+        [("chef-lieu", day(2024, 10, 3), 41, 58), ("village 04", day(2024, 10, 8), 37, 45), ("village 11", day(2024, 10, 10), 29, 33)];
     for (place, held_on, women, men) in meetings {
         registrar.player.on(held_on);
         let body = json!({

@@ -101,7 +101,14 @@ struct Debt {
 }
 
 /// Judges, posts and records one payment.
-fn pay(call: &Call, body: &NewPayment, tx: &mut Tx<'_>, id: PaymentId, debt: &Debt, currency: Currency) -> Result<(PaymentRow, Amount, Posted), Fault> {
+fn pay(
+    call: &Call,
+    body: &NewPayment,
+    tx: &mut Tx<'_>,
+    id: PaymentId,
+    debt: &Debt,
+    currency: Currency,
+) -> Result<(PaymentRow, Amount, Posted), Fault> {
     let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
     currency.expect(&body.currency.0)?;
     let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
@@ -183,7 +190,11 @@ pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(Organi
             db::budget::credit::update_credit(tx, &commitment.charge(), Step::Pay, amount)?;
             let paid = order.paid + amount.minor();
             let state = if paid == order.amount { PaymentOrderState::Paid } else { PaymentOrderState::PartlyPaid };
-            let after = db::expenditure::order::update_payment_order(tx, &order, PaymentOrderChange { paid: Some(paid), ..PaymentOrderChange::to(state) })?;
+            let after = db::expenditure::order::update_payment_order(
+                tx,
+                &order,
+                PaymentOrderChange { paid: Some(paid), ..PaymentOrderChange::to(state) },
+            )?;
             let events = Events::from(paid_event(&row, amount, posted, currency)).and(
                 Event::of("payment_order.paid", "payment_order", order_id.0, after.version)
                     .moved(order.state.0, state)
@@ -303,9 +314,8 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
             };
             let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
             let version = db::expenditure::order::update_carried_debt(tx, &carried, carried.paid + amount.minor())?;
-            let events = Events::from(paid_event(&row, amount, posted, currency)).and(
-                Event::of("carried_debt.paid", "carried_debt", debt_id.0, version).with("payment_id", id.to_string()),
-            );
+            let events = Events::from(paid_event(&row, amount, posted, currency))
+                .and(Event::of("carried_debt.paid", "carried_debt", debt_id.0, version).with("payment_id", id.to_string()));
             let location = format!("/v1/organisations/{organisation}/payments/{id}");
             Ok((created(location, 1, &view(row, currency))?, events))
         })

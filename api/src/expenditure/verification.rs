@@ -192,7 +192,8 @@ pub async fn verify_commitment(asked: Asked<NewVerification>, path: web::Path<(O
                 .with("commitment_id", commitment_id.to_string())
                 .with("amount", amount.display(currency))
                 .with("currency", currency.code());
-            let moved = Event::of("commitment.verified", "commitment", commitment_id.0, commitment.version + 1).moved(commitment.state.0, state);
+            let moved =
+                Event::of("commitment.verified", "commitment", commitment_id.0, commitment.version + 1).moved(commitment.state.0, state);
             let location = format!("/v1/organisations/{organisation}/verifications/{id}");
             Ok((created(location, 1, &view(row, currency))?, domain::audit::Events::from(event).and(moved)))
         })

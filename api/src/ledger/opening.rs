@@ -80,7 +80,8 @@ pub async fn record_opening_balances(asked: Asked<OpeningBalances>, path: web::P
                 .iter()
                 .enumerate()
                 .map(|(index, line)| {
-                    let amount = Amount::parse_positive(&line.amount.0, currency).map_err(|refusal| refusal.at(&format!("/lines/{index}/amount")))?;
+                    let amount = Amount::parse_positive(&line.amount.0, currency)
+                        .map_err(|refusal| refusal.at(&format!("/lines/{index}/amount")))?;
                     Ok(Posting { account: line.account.clone(), side: line.side, amount })
                 })
                 .collect::<Result<Vec<_>, domain::refusal::Refusal>>()?;
@@ -91,7 +92,13 @@ pub async fn record_opening_balances(asked: Asked<OpeningBalances>, path: web::P
                 .moved(FiscalYearState::Preparation, FiscalYearState::Open)
                 .with("fiscal_year", year);
             if !postings.is_empty() {
-                let entry = Entry::new(Journal::Opening, fiscal_year.first_day(), "Balance d'entrée / Opening balances", postings.clone(), currency)?;
+                let entry = Entry::new(
+                    Journal::Opening,
+                    fiscal_year.first_day(),
+                    "Balance d'entrée / Opening balances",
+                    postings.clone(),
+                    currency,
+                )?;
                 let source = reference(&format!("{organisation}/{year}/opening"));
                 let posted = db::ledger::append_entry(tx, year, &entry, "opening_balances", source)?;
                 event = event.with("entry_id", posted.id.to_string()).with("entry_digest", posted.digest);
@@ -110,14 +117,18 @@ pub async fn record_opening_balances(asked: Asked<OpeningBalances>, path: web::P
                     amount: amount.minor(),
                 };
                 // The sum is judged before any row is stored: the account must have been opened with it.
-                let carried = Amount::sum(postings.iter().filter(|line| line.account == debt.account && line.side == Side::Credit).map(|line| line.amount));
+                let carried = Amount::sum(
+                    postings.iter().filter(|line| line.account == debt.account && line.side == Side::Credit).map(|line| line.amount),
+                );
                 if carried.unwrap_or_default().is_zero() {
                     return Err(mismatch(&debt.account, amount, Amount::ZERO, currency).into());
                 }
                 db::expenditure::order::insert_carried_debt(tx, year, &new)?;
             }
             for (account, sum) in itemised {
-                let carried = Amount::sum(postings.iter().filter(|line| line.account == account && line.side == Side::Credit).map(|line| line.amount));
+                let carried = Amount::sum(
+                    postings.iter().filter(|line| line.account == account && line.side == Side::Credit).map(|line| line.amount),
+                );
                 if carried != Some(sum) {
                     return Err(mismatch(account, sum, carried.unwrap_or_default(), currency).into());
                 }

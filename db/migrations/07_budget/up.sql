@@ -116,6 +116,7 @@ CREATE TABLE appropriations (
     ordered bigint NOT NULL,
     accepted bigint NOT NULL,
     paid bigint NOT NULL CHECK (paid >= 0),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, fiscal_year, section, article),
     FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year),
     CONSTRAINT appropriations_chain CHECK (
@@ -133,6 +134,7 @@ CREATE TABLE line_executions (
     ordered bigint NOT NULL,
     accepted bigint NOT NULL,
     paid bigint NOT NULL CHECK (paid >= 0),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, budget_line_id),
     FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id),
     CONSTRAINT line_executions_chain CHECK (

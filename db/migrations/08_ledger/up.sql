@@ -39,6 +39,7 @@ CREATE TABLE balances (
     opening_credit bigint NOT NULL CHECK (opening_credit >= 0),
     debit bigint NOT NULL CHECK (debit >= 0),
     credit bigint NOT NULL CHECK (credit >= 0),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, fiscal_year, account_code),
     FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year),
     FOREIGN KEY (chart_id, account_code) REFERENCES chart_accounts (chart_id, code)

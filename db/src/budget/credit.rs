@@ -5,6 +5,7 @@ use domain::budget::credit::{Credit, Step};
 use domain::budget::{Line, Section, articles};
 use domain::id::{BudgetLineId, OrganisationId};
 use domain::money::Amount;
+use domain::sensitivity::{Scope, Sensitivity};
 
 use super::{BudgetRow, StoredLine, amount};
 use crate::column::Col;
@@ -12,6 +13,7 @@ use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::schema::{appropriations, budget_lines, line_executions};
 use crate::store::Tx;
+use crate::visible;
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = appropriations)]
@@ -69,6 +71,7 @@ pub fn open_credits(tx: &mut Tx<'_>, budget: &BudgetRow, lines: &[StoredLine]) -
                 appropriations::ordered.eq(0),
                 appropriations::accepted.eq(0),
                 appropriations::paid.eq(0),
+                appropriations::sensitivity.eq(Sensitivity::Partner.rank()),
             ))
             .execute(tx.conn)?;
     }
@@ -82,6 +85,7 @@ pub fn open_credits(tx: &mut Tx<'_>, budget: &BudgetRow, lines: &[StoredLine]) -
                 line_executions::ordered.eq(0),
                 line_executions::accepted.eq(0),
                 line_executions::paid.eq(0),
+                line_executions::sensitivity.eq(Sensitivity::Partner.rank()),
             ))
             .execute(tx.conn)?;
     }
@@ -158,9 +162,8 @@ pub struct LineExecutionRow {
 }
 
 /// The appropriations of a year, in the order of section and article.
-pub fn list_appropriations(conn: &mut Conn, budget: &BudgetRow) -> Result<Vec<AppropriationRow>, Fault> {
-    Ok(appropriations::table
-        .filter(appropriations::organisation_id.eq(budget.organisation_id))
+pub fn list_appropriations(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Vec<AppropriationRow>, Fault> {
+    Ok(visible!(appropriations, scope)
         .filter(appropriations::fiscal_year.eq(budget.fiscal_year))
         .order((appropriations::section.desc(), appropriations::article))
         .select(AppropriationRow::as_select())
@@ -168,14 +171,13 @@ pub fn list_appropriations(conn: &mut Conn, budget: &BudgetRow) -> Result<Vec<Ap
 }
 
 /// What was done with each line of expenditure of a budget.
-pub fn list_executions(conn: &mut Conn, budget: &BudgetRow) -> Result<Vec<(BudgetLineId, LineExecutionRow)>, Fault> {
+pub fn list_executions(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Vec<(BudgetLineId, LineExecutionRow)>, Fault> {
     let rows: Vec<(Col<BudgetLineId>, LineExecutionRow)> = line_executions::table
-        .inner_join(
-            budget_lines::table.on(budget_lines::organisation_id
-                .eq(line_executions::organisation_id)
-                .and(budget_lines::id.eq(line_executions::budget_line_id))),
-        )
-        .filter(line_executions::organisation_id.eq(budget.organisation_id))
+        .inner_join(budget_lines::table.on(
+            budget_lines::organisation_id.eq(line_executions::organisation_id).and(budget_lines::id.eq(line_executions::budget_line_id)),
+        ))
+        .filter(line_executions::organisation_id.eq(Col(scope.organisation)))
+        .filter(line_executions::sensitivity.le(scope.clearance.rank()))
         .filter(budget_lines::budget_id.eq(budget.id))
         .filter(budget_lines::edition.eq(budget.edition))
         .order(budget_lines::position)

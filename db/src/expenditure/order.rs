@@ -3,7 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::{PaymentMode, PaymentOrderState, RejectionReason};
-use domain::id::{BatchId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
+use domain::id::{
+    BatchId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId, VerificationId,
+};
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::VerificationRow;
@@ -231,7 +233,12 @@ pub fn find_carried_debt(conn: &mut Conn, scope: &Scope, id: CarriedDebtId) -> R
     Ok(visible!(carried_debts, scope).filter(carried_debts::id.eq(Col(id))).select(CarriedDebtRow::as_select()).first(conn)?)
 }
 
-pub fn list_carried_debts(conn: &mut Conn, scope: &Scope, fiscal_year: i32, page: &Keyset<CarriedDebtId>) -> Result<Rows<CarriedDebtRow>, Fault> {
+pub fn list_carried_debts(
+    conn: &mut Conn,
+    scope: &Scope,
+    fiscal_year: i32,
+    page: &Keyset<CarriedDebtId>,
+) -> Result<Rows<CarriedDebtRow>, Fault> {
     let mut query = visible!(carried_debts, scope)
         .filter(carried_debts::fiscal_year.eq(fiscal_year))
         .order(carried_debts::id)
@@ -325,7 +332,12 @@ pub fn find_payment(conn: &mut Conn, scope: &Scope, id: PaymentId) -> Result<Pay
     Ok(visible!(payments, scope).filter(payments::id.eq(Col(id))).select(PaymentRow::as_select()).first(conn)?)
 }
 
-pub fn list_payments(conn: &mut Conn, scope: &Scope, fiscal_year: Option<i32>, page: &Keyset<PaymentId>) -> Result<Rows<PaymentRow>, Fault> {
+pub fn list_payments(
+    conn: &mut Conn,
+    scope: &Scope,
+    fiscal_year: Option<i32>,
+    page: &Keyset<PaymentId>,
+) -> Result<Rows<PaymentRow>, Fault> {
     let mut query = visible!(payments, scope).order(payments::id).limit(page.probe()).select(PaymentRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(payments::id.gt(Col(after)));

@@ -71,7 +71,8 @@ fn parsed_facts(row: &EventRow) -> Result<serde_json::Map<String, serde_json::Va
 /// The canonical bytes, from the columns.
 fn rebuilt(row: &EventRow, previous: [u8; 32]) -> Result<Vec<u8>, Failure> {
     let actor = Actor { principal: row.principal_id.map(|id| id.0), role: row.role.clone() };
-    let place = Place { organisation: row.organisation_id.0, sequence: row.sequence, recorded_at: row.recorded_at.0, actor: &actor, previous };
+    let place =
+        Place { organisation: row.organisation_id.0, sequence: row.sequence, recorded_at: row.recorded_at.0, actor: &actor, previous };
     let text = domain::audit::EventText {
         kind: &row.kind,
         subject_kind: &row.subject_kind,

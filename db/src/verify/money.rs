@@ -111,10 +111,8 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
         .filter(payment_orders::organisation_id.eq(owner))
         .select((payment_orders::id, payment_orders::commitment_id, payment_orders::state, payment_orders::amount, payment_orders::paid))
         .load(conn)?;
-    let paid: Vec<(Option<Col<PaymentOrderId>>, i64)> = payments::table
-        .filter(payments::organisation_id.eq(owner))
-        .select((payments::payment_order_id, payments::amount))
-        .load(conn)?;
+    let paid: Vec<(Option<Col<PaymentOrderId>>, i64)> =
+        payments::table.filter(payments::organisation_id.eq(owner)).select((payments::payment_order_id, payments::amount)).load(conn)?;
 
     let mut stages: BTreeMap<CommitmentId, [i64; 5]> = committed.iter().map(|row| (row.0.0, [row.5, 0, 0, 0, 0])).collect();
     for (commitment, amount) in &verified {
@@ -146,10 +144,8 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
     }
 
     let mut count = 0;
-    let credits: Vec<AppropriationRow> = appropriations::table
-        .filter(appropriations::organisation_id.eq(owner))
-        .select(AppropriationRow::as_select())
-        .load(conn)?;
+    let credits: Vec<AppropriationRow> =
+        appropriations::table.filter(appropriations::organisation_id.eq(owner)).select(AppropriationRow::as_select()).load(conn)?;
     for row in credits {
         let place = format!("{code}, credit {} {} {}", row.fiscal_year, row.section.0, row.article);
         if row.credit().is_err() {

@@ -37,7 +37,9 @@ impl Nomenclature {
             .iter()
             .filter(|(_, article)| article.mandatory)
             .filter(|((section, direction, code), _)| {
-                !lines.iter().any(|line| line.section == *section && line.direction == *direction && line.article == *code && !line.initial.is_zero())
+                !lines.iter().any(|line| {
+                    line.section == *section && line.direction == *direction && line.article == *code && !line.initial.is_zero()
+                })
             })
             .map(|((_, _, code), _)| code.clone())
             .collect()

@@ -12,8 +12,19 @@ use crate::text::Text;
 
 /// The columns of a sheet, in the order of the export.
 pub const COLUMNS: [&str; 13] = [
-    "section", "direction", "chapter", "article", "paragraph", "label_fr", "label_en", "function", "funding", "flags", "location",
-    "plan_action", "amount",
+    "section",
+    "direction",
+    "chapter",
+    "article",
+    "paragraph",
+    "label_fr",
+    "label_en",
+    "function",
+    "funding",
+    "flags",
+    "location",
+    "plan_action",
+    "amount",
 ];
 
 /// The column that a sheet may add: why a capital line stands in no development plan.
@@ -81,12 +92,8 @@ pub fn read_csv(bytes: &[u8]) -> Result<Vec<Row>, Refusal> {
     let header = text.lines().next().unwrap_or("");
     let delimiter = if header.matches(';').count() >= header.matches(',').count() { b';' } else { b',' };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::None).from_reader(bytes);
-    let columns: Vec<String> = reader
-        .headers()
-        .map_err(|_| unreadable("En-tête illisible / Unreadable header"))?
-        .iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> =
+        reader.headers().map_err(|_| unreadable("En-tête illisible / Unreadable header"))?.iter().map(str::to_owned).collect();
     let unknown: Vec<&str> =
         columns.iter().map(String::as_str).filter(|column| !COLUMNS.contains(column) && *column != OPTIONAL_COLUMN).collect();
     let absent: Vec<&str> = COLUMNS.into_iter().filter(|column| !columns.iter().any(|found| found == column)).collect();
@@ -193,15 +200,30 @@ impl RowCheck {
     fn line(&mut self, row: &Row, nomenclature: &Nomenclature, currency: Currency) -> Option<Line> {
         let section = section(&row.section);
         if section.is_none() {
-            self.say("section", "IMPORT_SECTION_UNKNOWN", "la section est F ou I (operating, capital).", "the section is F or I (operating, capital).");
+            self.say(
+                "section",
+                "IMPORT_SECTION_UNKNOWN",
+                "la section est F ou I (operating, capital).",
+                "the section is F or I (operating, capital).",
+            );
         }
         let direction = direction(&row.direction);
         if direction.is_none() {
-            self.say("direction", "IMPORT_DIRECTION_UNKNOWN", "le sens est R ou D (revenue, expenditure).", "the direction is R or D (revenue, expenditure).");
+            self.say(
+                "direction",
+                "IMPORT_DIRECTION_UNKNOWN",
+                "le sens est R ou D (revenue, expenditure).",
+                "the direction is R or D (revenue, expenditure).",
+            );
         }
         let article = self.article(row, section, direction, nomenclature);
         if !(row.paragraph.len() == 2 && row.paragraph.bytes().all(|byte| byte.is_ascii_digit())) {
-            self.say("paragraph", "IMPORT_PARAGRAPH_INVALID", "le paragraphe a deux chiffres, par exemple 01.", "the paragraph has two digits, such as 01.");
+            self.say(
+                "paragraph",
+                "IMPORT_PARAGRAPH_INVALID",
+                "le paragraphe a deux chiffres, par exemple 01.",
+                "the paragraph has two digits, such as 01.",
+            );
         }
         let label_fr = self.label("label_fr", &row.label_fr);
         let label_en = self.label("label_en", &row.label_en);
@@ -261,7 +283,9 @@ impl RowCheck {
         match nomenclature.article(section, direction, &row.article) {
             None => {
                 let (fr, en) = match nomenclature.with_leading_zeros(section, direction, &row.article) {
-                    Some(hint) => (format!("article inconnu ; zéro initial perdu ? {hint}"), format!("unknown article; leading zero lost? {hint}")),
+                    Some(hint) => {
+                        (format!("article inconnu ; zéro initial perdu ? {hint}"), format!("unknown article; leading zero lost? {hint}"))
+                    }
                     None => (
                         "article inconnu dans cette section et ce sens de la nomenclature.".to_owned(),
                         "article unknown in this section and direction of the nomenclature.".to_owned(),
@@ -286,7 +310,12 @@ impl RowCheck {
 
     fn label(&mut self, column: &str, raw: &str) -> Option<String> {
         if raw.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
-            self.say(column, "IMPORT_TEXT_FORMULA", "un libellé ne commence pas par = + - @ (formule de tableur).", "a label does not begin with = + - @ (spreadsheet formula).");
+            self.say(
+                column,
+                "IMPORT_TEXT_FORMULA",
+                "un libellé ne commence pas par = + - @ (formule de tableur).",
+                "a label does not begin with = + - @ (spreadsheet formula).",
+            );
             return None;
         }
         match Text::<200>::parse(raw) {
@@ -311,7 +340,10 @@ impl RowCheck {
         } else if raw.contains(char::is_whitespace) {
             ("le montant s'écrit sans espace.", "the amount is written without spaces.")
         } else if raw.starts_with('-') {
-            ("un montant n'est jamais négatif ; le sens dit s'il entre ou sort.", "an amount is never negative; the direction says whether it comes in or goes out.")
+            (
+                "un montant n'est jamais négatif ; le sens dit s'il entre ou sort.",
+                "an amount is never negative; the direction says whether it comes in or goes out.",
+            )
         } else {
             ("le montant est une suite de chiffres, sans zéro initial.", "the amount is a sequence of digits, without leading zero.")
         };
@@ -323,7 +355,12 @@ impl RowCheck {
     fn flags(&mut self, raw: &str) -> (bool, bool) {
         let known = matches!(raw, "" | "O" | "X" | "OX");
         if !known {
-            self.say("flags", "IMPORT_FLAG_UNKNOWN", "les indicateurs sont O (obligatoire) et X (non exécutable).", "the flags are O (mandatory) and X (non-executable).");
+            self.say(
+                "flags",
+                "IMPORT_FLAG_UNKNOWN",
+                "les indicateurs sont O (obligatoire) et X (non exécutable).",
+                "the flags are O (mandatory) and X (non-executable).",
+            );
         }
         (raw.contains('O'), raw.contains('X'))
     }
