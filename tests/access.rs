@@ -171,7 +171,8 @@ impl Neighbour {
         let admin = town.client("administrator");
         let unit = town.stranger().get("/v1/territorial-units?level=commune&limit=1").expect(200).text("/data/0/id");
         let body = json!({
-            "kind": "commune", "code": "ML-C02", "name": "Commune voisine", "territorial_unit_id": unit, "currency": "XOF", "fictional": true,
+            "kind": "commune", "code": "ML-C02", "name": "Commune voisine", "territorial_unit_id": unit,
+            "currency": "XOF", "fictional": true,
         });
         let id = admin.create("/v1/organisations", &body).expect(201).id();
         let person = |login: &str, roles: &[&str]| {
@@ -277,7 +278,7 @@ on_both_engines! {
             for organisation in [commune, neighbour.id, nowhere] {
                 let answer = route.call_on_nothing(&town.stranger(), organisation);
                 if operation.access == Access::Open {
-                    assert!(!matches!(answer.status, 401 | 403), "{id}: {answer:?}");
+                    assert!(!matches!(answer.status, 401 | 403), "{id}: {}", code(&answer));
                 } else {
                     answer.refused(401, "TOKEN_MISSING");
                 }
@@ -287,9 +288,9 @@ on_both_engines! {
                 assert!(!roles.is_empty(), "{login} works here");
                 let answer = route.call_on_nothing(&town.client(login), commune);
                 if permits(operation, roles) {
-                    assert!(!matches!(answer.status, 401 | 403), "{id} by {login}: {answer:?}");
-                    if route.method == "GET" && route.parameters().is_empty() {
-                        assert_eq!(answer.status, 200, "{id} by {login}: {answer:?}");
+                    assert!(!matches!(answer.status, 401 | 403), "{id} by {login}: {}", code(&answer));
+                    if operation.access == Access::Members && route.parameters().is_empty() {
+                        assert_eq!(answer.status, 200, "{id} by {login}");
                     }
                 } else {
                     answer.refused(403, "ROLE_MISSING");
@@ -365,7 +366,7 @@ on_both_engines! {
         mayor.get(&town.path(&format!("/commitments?after={next}"))).refused(400, "CURSOR_INVALID");
         neighbour.mayor.get(&neighbour.path(&format!("/suppliers?after={next}"))).refused(400, "CURSOR_INVALID");
         // A version of another number is stale, whosever it was.
-        let body = json!({ "name": "Fournisseur voisin, SARL" });
+        let body = json!({ "active": true });
         let supplier = town.path(&format!("/suppliers/{}", town.supplier("SUP-0012")));
         let change = |etag: &str| {
             let key = Uuid::new_v4().to_string();

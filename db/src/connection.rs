@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -176,10 +177,17 @@ pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     Ok(applied)
 }
 
-/// Whether every migration of this program is applied.
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+/// Whether every migration of this program is applied. Only reads: a reader's connection can ask.
 pub fn is_migrated(conn: &mut Conn) -> Result<bool, Fault> {
-    let pending = on_engine!(conn, |inner| inner.has_pending_migration(MIGRATIONS).map_err(|error| Fault::Busy(error.to_string()))?);
-    Ok(!pending)
+    let applied: Vec<String> = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn)?;
+    let known = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&MIGRATIONS).map_err(|error| Fault::Broken(error.to_string()))?;
+    Ok(known.iter().all(|migration| applied.contains(&migration.name().version().to_string())))
 }
 
 /// The oldest SQLite that is safe: earlier ones can corrupt a database in WAL mode.

@@ -54,7 +54,9 @@ words! {
 words! {
     /// The side of an account.
     pub enum Side {
+        /// Débit.
         Debit = "debit",
+        /// Crédit.
         Credit = "credit",
     }
 }

@@ -10,7 +10,9 @@ words! {
     pub enum Confidence {
         /// Read in a published source.
         Found = "found",
+        /// Professional knowledge, hardly in doubt.
         High = "high",
+        /// Professional knowledge, to be checked.
         Medium = "medium",
         /// A placeholder until the text is read.
         Low = "low",

@@ -16,10 +16,13 @@ codes! {
 words! {
     /// The level of a territorial unit.
     pub enum TerritorialLevel {
+        /// Région.
         Region = "region",
         /// The District of Bamako, which has the rank of a region.
         District = "district",
+        /// Cercle.
         Cercle = "cercle",
+        /// Commune.
         Commune = "commune",
     }
 }
