@@ -1,1 +1,476 @@
-//! To come.
+//! The contract: `openapi.yaml` is current and complete, and the service answers as it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::word::Word;
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Stage, Town};
+use crate::on_both_engines;
+use crate::{budget, expenditure};
+
+/// The contract as the program makes it.
+struct Contract(Value);
+
+/// An operation of the contract.
+struct Operation {
+    method: String,
+    path: String,
+    described: Value,
+}
+
+impl Operation {
+    fn name(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
+    }
+
+    fn responses(&self) -> BTreeMap<String, Value> {
+        serde_json::from_value(self.described["responses"].clone()).expect("responses")
+    }
+
+    fn parameters(&self, place: &str) -> BTreeSet<String> {
+        let parameters = self.described["parameters"].as_array().cloned().unwrap_or_default();
+        parameters.iter().filter(|parameter| parameter["in"] == place).map(|parameter| text(&parameter["name"])).collect()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+impl Contract {
+    fn read() -> Self {
+        Self(serde_json::to_value(api::contract::contract()).expect("the contract"))
+    }
+
+    fn operations(&self) -> Vec<Operation> {
+        let paths = self.0["paths"].as_object().expect("paths");
+        let of = |path: &String, item: &Value| -> Vec<Operation> {
+            let operations = item.as_object().expect("operations").iter();
+            operations.map(|(method, described)| Operation { method: method.clone(), path: path.clone(), described: described.clone() }).collect()
+        };
+        paths.iter().flat_map(|(path, item)| of(path, item)).collect()
+    }
+
+    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference} leads nowhere")),
+            None => schema,
+        }
+    }
+
+    /// Calls `visit` with every schema below a place of the contract, and with where it stands; follows references.
+    fn visit<'a>(&'a self, schema: &'a Value, at: &str, visit: &mut impl FnMut(&'a Value, &str)) {
+        let schema = self.resolve(schema);
+        visit(schema, at);
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            self.visit(property, &format!("{at}/{name}"), visit);
+        }
+        if let Some(items) = schema.get("items") {
+            self.visit(items, &format!("{at}/*"), visit);
+        }
+        for kind in ["oneOf", "anyOf", "allOf"] {
+            for part in schema[kind].as_array().into_iter().flatten() {
+                self.visit(part, at, visit);
+            }
+        }
+    }
+
+    /// What in an answer is not as the schema says. Members that the schema does not know are faults too.
+    fn faults(&self, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+        let schema = self.resolve(schema);
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.faults(part, value, at, found);
+        }
+        for kind in ["oneOf", "anyOf"] {
+            let Some(parts) = schema[kind].as_array() else { continue };
+            if !parts.iter().any(|part| self.matches(part, value)) {
+                found.push(format!("{at}: {value} is none of {kind}"));
+            }
+        }
+        let types: Vec<String> = match &schema["type"] {
+            Value::Array(types) => types.iter().map(text).collect(),
+            Value::String(one) => vec![one.clone()],
+            _ => Vec::new(),
+        };
+        if !types.is_empty() && !types.iter().any(|one| is_of(value, one)) {
+            found.push(format!("{at}: {value} is not of type {types:?}"));
+        }
+        if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+            found.push(format!("{at}: {value} is not in {}", schema["enum"]));
+        }
+        match value {
+            Value::String(text) => found.extend(string_fault(schema, text).map(|fault| format!("{at}: {text:?} {fault}"))),
+            Value::Number(number) => {
+                let number = number.as_f64().unwrap_or_default();
+                let beyond = schema["minimum"].as_f64().is_some_and(|least| number < least);
+                if beyond || schema["maximum"].as_f64().is_some_and(|most| number > most) {
+                    found.push(format!("{at}: {number} is out of range"));
+                }
+            }
+            Value::Array(rows) => {
+                if schema["maxItems"].as_u64().is_some_and(|most| rows.len() as u64 > most) {
+                    found.push(format!("{at}: {} items", rows.len()));
+                }
+                for (index, row) in rows.iter().enumerate() {
+                    self.faults(&schema["items"], row, &format!("{at}/{index}"), found);
+                }
+            }
+            Value::Object(members) => {
+                for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    if !members.contains_key(name) {
+                        found.push(format!("{at}: {name} is missing"));
+                    }
+                }
+                let Some(properties) = schema["properties"].as_object() else { return };
+                for (name, member) in members {
+                    match properties.get(name) {
+                        Some(property) => self.faults(property, member, &format!("{at}/{name}"), found),
+                        None => found.push(format!("{at}: {name} is not in the contract")),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn matches(&self, schema: &Value, value: &Value) -> bool {
+        let mut found = Vec::new();
+        self.faults(schema, value, "", &mut found);
+        found.is_empty()
+    }
+
+    /// Holds a real answer against the operation's response of its status and content type; gives the answer on.
+    #[track_caller]
+    fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
+        let response = &self.0["paths"][path][method]["responses"][answer.status.to_string()];
+        assert!(response.is_object(), "{method} {path} answered {}, which is not in the contract", answer.status);
+        let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
+        let schema = &response["content"][&kind]["schema"];
+        assert!(schema.is_object(), "{method} {path} answered {} as {kind:?}, which is not in the contract", answer.status);
+        let mut found = Vec::new();
+        self.faults(schema, &answer.json(), "", &mut found);
+        assert!(found.is_empty(), "{method} {path} answered {} otherwise than the contract says: {found:#?}", answer.status);
+        for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()) {
+            let always = name != "idempotency-replayed";
+            assert!(!always || answer.header(&name).is_some(), "{method} {path} answered without {name}");
+        }
+        answer
+    }
+}
+
+fn is_of(value: &Value, kind: &str) -> bool {
+    match kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("the contract uses type {other}"),
+    }
+}
+
+fn string_fault(schema: &Value, text: &str) -> Option<String> {
+    let length = text.chars().count() as u64;
+    if schema["maxLength"].as_u64().is_some_and(|most| length > most) || schema["minLength"].as_u64().is_some_and(|least| length < least) {
+        return Some(format!("has {length} characters"));
+    }
+    if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| !Regex::new(pattern).expect("a pattern").is_match(text)) {
+        return Some(format!("does not match {pattern}"));
+    }
+    let formed = match schema["format"].as_str() {
+        Some("uuid") => text.parse::<uuid::Uuid>().is_ok(),
+        Some("date") => text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok(),
+        Some("date-time") => chrono::DateTime::parse_from_rfc3339(text).is_ok(),
+        _ => true,
+    };
+    (!formed).then(|| format!("is no {}", schema["format"]))
+}
+
+#[test]
+fn the_written_contract_is_what_the_program_says() {
+    let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml")).unwrap_or_default();
+    let said = api::contract::contract().to_yaml().expect("the contract");
+    let differs = written.lines().zip(said.lines()).position(|(one, other)| one != other);
+    let line = differs.unwrap_or_else(|| written.lines().count().min(said.lines().count())) + 1;
+    assert!(written == said, "openapi.yaml is not current from line {line} on; write it again: cargo run -- openapi > openapi.yaml");
+}
+
+#[test]
+fn every_operation_is_described_and_declares_who_may_call_it() {
+    let contract = Contract::read();
+    let tags: BTreeSet<String> = contract.0["tags"].as_array().expect("tags").iter().map(|tag| text(&tag["name"])).collect();
+    let (mut ids, mut used) = (BTreeSet::new(), BTreeSet::new());
+    for operation in contract.operations() {
+        let name = operation.name();
+        for member in ["summary", "description", "operationId"] {
+            assert!(text(&operation.described[member]).len() > 3, "{name} has no {member}");
+        }
+        assert!(text(&operation.described["description"]).contains("**Who**"), "{name} does not say who may call it");
+        let id = text(&operation.described["operationId"]);
+        assert!(ids.insert(id.clone()), "{id} stands twice");
+        assert_eq!(operation.described["tags"].as_array().map(Vec::len), Some(1), "{name} has one tag");
+        used.insert(text(&operation.described["tags"][0]));
+        let named: BTreeSet<String> =
+            Regex::new(r"\{(\w+)\}").expect("a pattern").captures_iter(&operation.path).map(|found| found[1].to_owned()).collect();
+        assert_eq!(operation.parameters("path"), named, "{name}");
+    }
+    assert_eq!(used, tags, "the tags are the rooms in use");
+    let declared: BTreeSet<String> = api::access::OPERATIONS.iter().map(|operation| operation.id.to_owned()).collect();
+    assert_eq!(api::access::OPERATIONS.len(), declared.len(), "an operation is declared twice in access.rs");
+    assert_eq!(ids, declared, "access.rs declares exactly the operations that there are");
+}
+
+#[test]
+fn every_operation_says_how_it_answers_and_how_it_refuses() {
+    let contract = Contract::read();
+    for operation in contract.operations() {
+        let name = operation.name();
+        let responses = operation.responses();
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
+        for (status, response) in &responses {
+            assert!(!text(&response["description"]).is_empty(), "{name} {status} has no description");
+            let content = response["content"].as_object().unwrap_or_else(|| panic!("{name} {status} has no content"));
+            assert!(content.values().all(|kind| kind["schema"].is_object()), "{name} {status} has no schema");
+            if status.starts_with('4') || status.starts_with('5') {
+                let problem = json!({ "$ref": "#/components/schemas/Problem" });
+                assert_eq!(content.keys().collect::<Vec<_>>(), ["application/problem+json"], "{name} {status}");
+                assert_eq!(content["application/problem+json"]["schema"], problem, "{name} {status}");
+            }
+        }
+        let declared = api::access::operation(&text(&operation.described["operationId"])).expect("declared");
+        let mut expected = vec!["400", "500", "503"];
+        if declared.access != api::access::Access::Open {
+            expected.push("401");
+        }
+        if operation.path.contains('{') {
+            expected.push("404");
+        }
+        let headers = operation.parameters("header");
+        match declared.effect {
+            api::access::Effect::Read => assert_eq!(operation.method, "get", "{name}"),
+            api::access::Effect::Create => assert!(headers.contains("Idempotency-Key"), "{name}"),
+            api::access::Effect::Act => {
+                assert!(headers.contains("Idempotency-Key") && headers.contains("If-Match"), "{name}");
+                expected.extend(["409", "412", "422", "428"]);
+            }
+            api::access::Effect::Secret => {}
+        }
+        for status in expected {
+            assert!(responses.contains_key(status), "{name} does not say when it answers {status}");
+        }
+    }
+}
+
+#[test]
+fn bodies_are_strict_and_texts_bounded() {
+    let contract = Contract::read();
+    for operation in contract.operations() {
+        let name = operation.name();
+        let places = ["/requestBody/content", "/responses/200/content", "/responses/201/content"];
+        for (place, kinds) in places.iter().filter_map(|place| Some((place, operation.described.pointer(place)?.as_object()?))) {
+            for (_, content) in kinds.iter().filter(|(kind, _)| *kind != "text/csv") {
+                contract.visit(&content["schema"], "", &mut |schema, at| {
+                    let is_number = schema["type"] == "number" || schema["type"] == json!(["number", "null"]);
+                    assert!(!is_number || name.contains("territorial"), "{name} {place}{at}: only coordinates are floats");
+                    let is_text = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
+                    let bounded = ["maxLength", "format", "pattern", "enum"].iter().any(|bound| schema.get(*bound).is_some());
+                    assert!(!is_text || bounded, "{name} {place}{at}: a text without bounds");
+                    let is_strict = schema["additionalProperties"] == false;
+                    assert!(!place.contains("Body") || schema["type"] != "object" || is_strict, "{name} {place}{at} takes unknown members");
+                });
+            }
+        }
+        for parameter in operation.described["parameters"].as_array().into_iter().flatten() {
+            contract.visit(&parameter["schema"], "", &mut |schema, _| {
+                let is_text = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
+                let bounded = ["maxLength", "format", "pattern", "enum"].iter().any(|bound| schema.get(*bound).is_some());
+                assert!(!is_text || bounded, "{name}: parameter {} has no bounds", parameter["name"]);
+            });
+        }
+    }
+}
+
+#[test]
+fn words_are_spelled_in_the_contract_as_on_the_wire() {
+    fn spelled<W: Word>(contract: &Contract, name: &str) {
+        let words: Vec<&str> = W::ALL.iter().map(|word| word.as_str()).collect();
+        assert_eq!(contract.0["components"]["schemas"][name]["enum"], json!(words), "{name}");
+    }
+    let contract = Contract::read();
+    spelled::<domain::territory::TerritorialLevel>(&contract, "TerritorialLevel");
+    spelled::<domain::territory::CodeScheme>(&contract, "CodeScheme");
+    spelled::<domain::organisation::OrganisationKind>(&contract, "OrganisationKind");
+    spelled::<domain::identity::Role>(&contract, "Role");
+    spelled::<domain::budget::BudgetKind>(&contract, "BudgetKind");
+    spelled::<domain::ledger::Journal>(&contract, "Journal");
+    spelled::<domain::expenditure::PaymentOrderState>(&contract, "PaymentOrderState");
+    spelled::<domain::expenditure::RejectionReason>(&contract, "RejectionReason");
+    spelled::<domain::expenditure::PaymentMode>(&contract, "PaymentMode");
+}
+
+#[test]
+fn an_answer_that_drifts_from_its_schema_is_noticed() {
+    let contract = Contract::read();
+    let schema = json!({ "$ref": "#/components/schemas/OrganisationView" });
+    let good = json!({
+        "id": uuid::Uuid::now_v7(), "kind": "commune", "code": "ML-C01", "name": "Commune", "territorial_unit_id": null,
+        "supervisor_id": null, "treasury_post_id": uuid::Uuid::now_v7(), "currency": "XOF", "fictional": true, "version": 1,
+    });
+    assert!(contract.matches(&schema, &good));
+    let bad = [
+        ("id", json!("7")), ("kind", json!("Commune")), ("code", json!("x".repeat(41))), ("supervisor_id", json!(7)),
+        ("currency", json!(null)), ("fictional", json!("true")), ("version", json!(0)), ("version", json!(1.5)), ("other", json!(1)),
+    ];
+    for (member, value) in bad {
+        let mut changed = good.clone();
+        changed[member] = value.clone();
+        assert!(!contract.matches(&schema, &changed), "{member} as {value}");
+    }
+    let mut changed = good;
+    changed.as_object_mut().expect("an object").remove("name");
+    assert!(!contract.matches(&schema, &changed), "a required member is missing");
+}
+
+#[test]
+fn the_contract_and_its_pages_are_served_by_the_service_itself() {
+    let town = Town::on_sqlite(Stage::Gathered);
+    let anyone = town.stranger();
+    let served = anyone.get("/openapi.json").expect(200);
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    assert_eq!(served.json(), Contract::read().0);
+    let page = anyone.get("/docs/").expect(200);
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'self'") && !policy.contains("http"), "the browser loads nothing from elsewhere: {policy}");
+    let html = String::from_utf8_lossy(&page.bytes).into_owned();
+    let initializer = String::from_utf8_lossy(&anyone.get("/docs/swagger-initializer.js").expect(200).bytes).into_owned();
+    assert!(initializer.contains("\"/openapi.json\""), "{initializer}");
+    for page in [&html, &initializer] {
+        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("=\"//"), "{page}");
+    }
+    let assets = Regex::new(r#"(?:src|href)="(?:\./)?([^"]+)""#).expect("a pattern");
+    let assets: Vec<&str> = assets.captures_iter(&html).map(|found| found.extract::<1>().1[0]).collect();
+    assert!(assets.len() >= 5, "{html}");
+    for asset in assets {
+        assert!(!anyone.get(&format!("/docs/{asset}")).expect(200).bytes.is_empty(), "{asset}");
+    }
+    assert_eq!(anyone.get("/docs").status / 100, 2, "followed to /docs/");
+}
+
+#[test]
+fn every_problem_has_two_languages_a_status_and_a_page_of_its_own() {
+    let town = Town::on_sqlite(Stage::Gathered);
+    let anyone = town.stranger();
+    let listed = anyone.get("/v1/problems").expect(200).json();
+    let problems = listed.as_array().expect("problems");
+    let facts = Regex::new(r"\{\w+\}").expect("a pattern");
+    let named = |detail: &Value| facts.find_iter(detail.as_str().unwrap_or("")).map(|fact| fact.as_str().to_owned()).collect::<BTreeSet<_>>();
+    let mut codes = BTreeSet::new();
+    for problem in problems {
+        let code = text(&problem["code"]);
+        assert!(codes.insert(code.clone()), "{code} stands twice");
+        for member in ["title_fr", "title_en", "detail_fr", "detail_en"] {
+            assert!(!text(&problem[member]).trim().is_empty(), "{code} has no {member}");
+        }
+        assert_eq!(named(&problem["detail_fr"]), named(&problem["detail_en"]), "{code} tells other facts in French than in English");
+        assert!((400..600).contains(&problem["status"].as_u64().expect("a status")), "{code}");
+        assert_eq!(&anyone.get(&format!("/v1/problems/{code}")).expect(200).json(), problem);
+    }
+    assert_eq!(codes.len(), api::problem::all_codes().count());
+    anyone.get("/v1/problems/NO_SUCH_CODE").refused(404, "NOT_FOUND");
+    let refusal = anyone.get("/v1/nowhere").refused(404, "NOT_FOUND");
+    assert_eq!(anyone.get(&refusal.text("/type")).expect(200).text("/code"), "NOT_FOUND", "a problem's type can be read");
+}
+
+/// What stands in the braces of a path.
+fn place(town: &Town, name: &str) -> String {
+    let auditor = town.client("auditor");
+    let first = |list: &str, pointer: &str| auditor.get(list).expect(200).text(pointer);
+    match name {
+        "organisation_id" => town.commune_id().to_string(),
+        "year" => "2025".to_owned(),
+        "account" => "602".to_owned(),
+        "territorial_unit_id" => first("/v1/territorial-units?level=cercle", "/data/0/id"),
+        "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
+        "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
+        "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
+        "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
+        other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
+    }
+}
+
+fn filled(town: &Town, path: &str) -> String {
+    let code = match path {
+        "/v1/problems/{code}" => "NOT_FOUND".to_owned(),
+        "/v1/territorial-boundaries" => return format!("{path}?level=region"),
+        _ if path.ends_with("/{code}") => town.stranger().get(path.trim_end_matches("/{code}")).expect(200).text("/0/code"),
+        _ => String::new(),
+    };
+    let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        Some("code") => code.clone(),
+        Some(name) => place(town, name),
+        None => segment.to_owned(),
+    };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+on_both_engines! {
+    Stage::Open, fn every_answer_is_as_its_schema_says(town) {
+        let contract = Contract::read();
+        let organisation = "/v1/organisations/{organisation_id}";
+        let of = |rest: &str| format!("{organisation}{rest}");
+        let (mayor, finance, accountant) = (town.client("mayor"), town.client("finance-officer"), town.client("accountant"));
+        let meeting = json!({
+            "fiscal_year": 2025, "place": "chef-lieu", "held_on": "2025-01-05", "women": 40, "men": 51,
+            "minutes_sha256": "b".repeat(64), "summary": "Priorités",
+        });
+        for kind in ["/consultations", "/public-debates"] {
+            let held = town.client("council-registrar").create(&town.path(kind), &meeting);
+            contract.holds("post", &of(kind), held.expect(201));
+        }
+        let supplier = json!({ "code": "SUP-9001", "name": "Quincaillerie du Fleuve" });
+        contract.holds("post", &of("/suppliers"), finance.create(&town.path("/suppliers"), &supplier).expect(201));
+
+        let commitment = contract.holds("post", &of("/commitments"), expenditure::commit_fuel(town, "850000").expect(201)).id();
+        let verified = expenditure::verify(town, &town.path(&format!("/commitments/{commitment}")), "F-1", "850000").expect(201);
+        let verification = town.path(&format!("/verifications/{}", contract.holds("post", &of("/commitments/{commitment_id}/verifications"), verified).id()));
+        let certified = town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
+        contract.holds("post", &of("/verifications/{verification_id}/certification"), certified);
+        let amount = json!({ "amount": "850000", "currency": "XOF" });
+        let drafted = finance.act(&verification, "/payment-orders", &amount).expect(201);
+        let id = contract.holds("post", &of("/verifications/{verification_id}/payment-orders"), drafted).id();
+        let order = town.path(&format!("/payment-orders/{id}"));
+        contract.holds("post", &of("/payment-orders/{payment_order_id}/signature"), mayor.act(&order, "/signature", &json!({})).expect(200));
+        let batch = json!({ "payment_order_ids": [id], "total": "850000", "currency": "XOF" });
+        contract.holds("post", &of("/payment-order-batches"), mayor.create(&town.path("/payment-order-batches"), &batch).expect(201));
+        contract.holds("post", &of("/payment-orders/{payment_order_id}/acceptance"), accountant.act(&order, "/acceptance", &json!({})).expect(200));
+        let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
+        contract.holds("post", &of("/payment-orders/{payment_order_id}/payments"), accountant.act(&order, "/payments", &payment).expect(201));
+
+        contract.holds("post", &of("/commitments"), expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
+        contract.holds("post", &of("/suppliers"), finance.create(&town.path("/suppliers"), &json!({ "code": 7 })).refused(400, "REQUEST_BODY_INVALID"));
+        contract.holds("get", organisation, town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil())).refused(404, "NOT_FOUND"));
+
+        for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
+            contract.holds("get", &operation.path, town.client("auditor").get(&filled(town, &operation.path)).expect(200));
+        }
+    }
+
+    Stage::Gathered, fn a_draft_and_its_imports_are_as_their_schemas_say(town) {
+        let contract = Contract::read();
+        let path = |rest: &str| format!("/v1/organisations/{{organisation_id}}/budgets/{{budget_id}}{rest}");
+        let draft = budget::draft(town);
+        let finance = town.client("finance-officer");
+        let wrong = finance.put_lines(&draft, "?dry_run=true", "text/csv", b"section;direction\nZ;Z\n");
+        contract.holds("put", &path("/lines"), wrong);
+        contract.holds("put", &path("/lines"), finance.put_lines(&draft, "", "text/csv", budget::SAMPLE.as_bytes()).expect(200));
+        let opened = town.client("mayor").act(&draft, "/consultation", &json!({})).expect(200);
+        contract.holds("post", &path("/consultation"), opened);
+        for rest in ["", "/lines", "/transitions"] {
+            contract.holds("get", &path(rest), town.client("mayor").get(&format!("{draft}{rest}")).expect(200));
+        }
+    }
+}

@@ -107,7 +107,7 @@ on_both_engines! {
             let etag = town.client("accountant").get(&order).etag();
             let turn = std::sync::atomic::AtomicUsize::new(0);
             let answers = at_once(&accountants, |client| {
-                let accepts = turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 == 0;
+                let accepts = turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst).is_multiple_of(2);
                 let (action, body): (&str, Value) = if accepts { ("acceptance", json!({})) } else { ("rejection", json!({ "reason": "R05", "text": "montant" })) };
                 client.act_on(&format!("{order}/{action}"), &etag, &body)
             });

@@ -1,1 +1,322 @@
-//! To come.
+//! The order of the house: rooms in their order, names that say something, one place for each kind of thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// The rooms in their order; a room uses only rooms above it.
+const ROOMS: [&str; 9] =
+    ["audit", "territory", "organisation", "identity", "parameter", "participation", "budget", "ledger", "expenditure"];
+
+/// Subjects of tests that are no rooms.
+const PROOFS: [&str; 10] = ["access", "contract", "engines", "harness", "input", "operations", "race", "suite", "tidy", "service"];
+
+/// A file of the project.
+struct File {
+    /// From the top of the workspace, with `/`.
+    path: String,
+    text: String,
+}
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every text file of the project, but not what is built or kept secret.
+fn files() -> Vec<File> {
+    fn walk(folder: &Path, top: &Path, found: &mut Vec<File>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            let path = entry.strip_prefix(top).expect("inside").to_string_lossy().replace('\\', "/");
+            if ["target", ".git", "sigida-demo", "secrets"].contains(&path.as_str()) {
+                continue;
+            }
+            if entry.is_dir() {
+                walk(&entry, top, found);
+            } else if let Ok(text) = std::fs::read_to_string(&entry) {
+                found.push(File { path, text });
+            }
+        }
+    }
+    let (top, mut found) = (top(), Vec::new());
+    walk(&top, &top, &mut found);
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    assert!(found.len() > 100, "the project has more files");
+    found
+}
+
+fn rust() -> Vec<File> {
+    files().into_iter().filter(|file| file.path.ends_with(".rs")).collect()
+}
+
+impl File {
+    /// The crate and the room or furniture that the file belongs to, if it is the source of one.
+    fn place(&self) -> Option<(&str, &str)> {
+        let mut parts = self.path.split('/');
+        let (floor, source, name) = (parts.next()?, parts.next()?, parts.next()?);
+        (source == "src").then_some((floor, name.trim_end_matches(".rs")))
+    }
+
+    /// The lines that are compiled into the program, with their numbers: without unit tests and comments.
+    fn program(&self) -> Vec<(usize, &str)> {
+        if self.place().is_none() || self.path.ends_with("/tests.rs") {
+            return Vec::new();
+        }
+        let lines = self.text.lines().take_while(|line| *line != "#[cfg(test)]").enumerate();
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(index, line)| (index + 1, line)).collect()
+    }
+}
+
+/// Every place where a pattern stands in the program, as "path:line: text", unless the path is excepted.
+fn places(pattern: &str, excepted: &[&str]) -> Vec<String> {
+    let pattern = Regex::new(pattern).expect("a pattern");
+    let mut found = Vec::new();
+    for file in rust().iter().filter(|file| !excepted.contains(&file.path.as_str())) {
+        let lines = file.program();
+        found.extend(lines.iter().filter(|(_, line)| pattern.is_match(line)).map(|(number, line)| format!("{}:{number}: {}", file.path, line.trim())));
+    }
+    found
+}
+
+fn none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_file_is_long_and_each_says_what_it_is() {
+    let mut found = Vec::new();
+    for file in rust() {
+        let lines = file.text.lines().count();
+        if lines > 500 {
+            found.push(format!("{}: {lines} lines; split it by noun", file.path));
+        }
+        if !file.text.starts_with("//! ") {
+            found.push(format!("{}: begins without saying what it is", file.path));
+        }
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        if ["util", "utils", "helper", "helpers", "common", "misc", "manager", "shared", "mod"].contains(&name.trim_end_matches(".rs")) {
+            found.push(format!("{}: a name that says nothing", file.path));
+        }
+    }
+    none("Files", &found);
+}
+
+/// The rooms that a piece of source refers to: `crate::room`, `domain::room`, `use db::{room::…, other}`.
+fn referred(source: &str) -> Vec<(usize, String)> {
+    let start = Regex::new(r"\b(?:crate|domain|db|api)::").expect("a pattern");
+    let mut found = Vec::new();
+    for reference in start.find_iter(source) {
+        let rest = &source[reference.end()..];
+        let line = source[..reference.start()].matches('\n').count() + 1;
+        let mut depth = 0;
+        let mut first = true;
+        let mut name = String::new();
+        for c in rest.chars() {
+            match c {
+                '{' => {
+                    depth += 1;
+                    first = depth == 1;
+                }
+                '}' => depth -= 1,
+                ',' if depth == 1 => first = true,
+                c if first && (c.is_alphanumeric() || c == '_') => {
+                    name.push(c);
+                    continue;
+                }
+                _ => {}
+            }
+            if !name.is_empty() {
+                found.push((line, std::mem::take(&mut name)));
+                first = c == ',';
+            }
+            if depth <= 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn references_are_found_in_every_form() {
+    let names = |source| referred(source).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    assert_eq!(names("use crate::ledger::Entry;"), ["ledger"]);
+    assert_eq!(names("use crate::{budget, ledger::{self, Entry}, money};"), ["budget", "ledger", "money"]);
+    assert_eq!(names("let x = db::expenditure::find(domain::budget::x());"), ["expenditure", "budget"]);
+    assert_eq!(names("use crate::{\n    budget::A,\n    audit,\n};"), ["budget", "audit"]);
+}
+
+#[test]
+fn a_room_uses_only_rooms_above_it() {
+    let order = |name: &str| ROOMS.iter().position(|room| *room == name);
+    let (mut found, mut seen) = (Vec::new(), 0);
+    for file in rust() {
+        let Some((floor @ ("domain" | "db" | "api"), place)) = file.place() else { continue };
+        let Some(own) = order(place) else { continue };
+        seen += 1;
+        let program = file.program();
+        let source = program.iter().map(|(_, line)| *line).collect::<Vec<_>>().join("\n");
+        for (line, name) in referred(&source) {
+            if order(&name).is_some_and(|used| used > own) {
+                let number = program.get(line - 1).map_or(0, |(number, _)| *number);
+                found.push(format!("{}:{number}: {floor}'s {place} uses {name}, which stands below it", file.path));
+            }
+        }
+        assert!(!source.contains("super::super::super"), "{}: name rooms from the crate's top", file.path);
+    }
+    assert!(seen > 30, "the rooms were found");
+    none("Rooms", &found);
+}
+
+#[test]
+fn each_floor_and_the_tests_have_the_same_rooms() {
+    let places: BTreeSet<(String, String)> =
+        rust().iter().filter_map(|file| file.place().map(|(floor, place)| (floor.to_owned(), place.to_owned()))).collect();
+    for room in ROOMS {
+        for floor in ["domain", "db", "api"] {
+            assert!(places.contains(&(floor.to_owned(), room.to_owned())), "{floor} has no room {room}");
+        }
+    }
+    for file in rust().iter().filter(|file| file.path.starts_with("tests/")) {
+        let name = file.path.split('/').nth(1).unwrap_or_default().trim_end_matches(".rs");
+        assert!(ROOMS.contains(&name) || PROOFS.contains(&name), "{} is neither a room nor a known proof", file.path);
+    }
+}
+
+#[test]
+fn floors_know_nothing_of_the_floors_above() {
+    none("HTTP below the api floor", &places(r"actix|StatusCode|HttpResponse|ureq", &[]).into_iter().filter(|at| !at.starts_with("api/")).collect::<Vec<_>>());
+    let sql = places(r"diesel|rusqlite|sql_query", &[]);
+    none("SQL above or below the db floor", &sql.into_iter().filter(|at| !at.starts_with("db/")).collect::<Vec<_>>());
+    let clocks = places(r"Utc::now|Local::now|SystemTime::now", &["api/src/clock.rs"]);
+    none("A clock of their own", &clocks.into_iter().filter(|at| !at.starts_with("api/src/main.rs")).collect::<Vec<_>>());
+}
+
+#[test]
+fn only_problem_knows_error_statuses() {
+    let statuses = places(r"StatusCode::[A-Z]", &["api/src/problem.rs", "api/src/answer.rs"]);
+    none("Statuses", &statuses);
+    let kept = places(r"StatusCode::[A-Z]", &["api/src/problem.rs"]);
+    let success = Regex::new(r"StatusCode::(?:OK|CREATED|NOT_MODIFIED)\b").expect("a pattern");
+    none("Error statuses in answer.rs", &kept.into_iter().filter(|at| !success.is_match(at)).collect::<Vec<_>>());
+    let answers = places(r"HttpResponse::[A-Z]|\bError[A-Z]\w+\(", &["api/src/problem.rs"]);
+    let success = Regex::new(r"HttpResponse::(?:Ok|NotModified)\(\)").expect("a pattern");
+    let answers: Vec<String> = answers.into_iter().filter(|at| at.contains("HttpResponse::") && !success.is_match(at)).collect();
+    none("Error answers made by hand", &answers);
+    none("Errors of the framework", &places(r"actix_web::error::Error|InternalError::", &[]));
+}
+
+#[test]
+fn nothing_is_left_open_and_nothing_may_panic() {
+    let open = Regex::new(r"\b(?:TODO|FIXME|XXX)\b|\b(?:todo|unimplemented|dbg)!|#\[ignore").expect("a pattern");
+    let mut found = Vec::new();
+    for file in rust().iter().filter(|file| file.path != "tests/tidy.rs") {
+        let lines = file.text.lines().enumerate().filter(|(_, line)| open.is_match(line));
+        found.extend(lines.map(|(index, line)| format!("{}:{}: {}", file.path, index + 1, line.trim())));
+    }
+    none("Left open", &found);
+    none("May panic", &places(r"\.unwrap\(\)|\.expect\(|\.expect_err\(|\bpanic!|\bunreachable!", &[]));
+    none("Printed by a library", &places(r"\b(?:print|println|eprint|eprintln)!", &["api/src/main.rs", "api/src/demo.rs"]));
+}
+
+#[test]
+fn no_float_stands_near_money() {
+    let known = ["db/src/territory.rs", "db/src/territory/load.rs", "api/src/territory.rs", "api/src/problem.rs"];
+    none("Floats", &places(r"\bf(?:32|64)\b", &known));
+    none("Floats in tables", &places(r"->.*\b(?:Float|Double)\b", &["db/src/schema.rs"]));
+    let schema = rust().into_iter().find(|file| file.path == "db/src/schema.rs").expect("the tables").text;
+    let columns = Regex::new(r"(\w+) -> .*\b(?:Float|Double|Numeric)\b").expect("a pattern");
+    let floats: Vec<String> = columns.captures_iter(&schema).map(|found| found[1].to_owned()).collect();
+    assert_eq!(floats, ["longitude", "latitude", "area_km2"]);
+}
+
+#[test]
+fn the_project_tells_of_nothing_outside_itself() {
+    let foreign = Regex::new(r"(?i)/work/|/farm/|/home/\w|\.\./shared|\bclaude\b|anthropic|chatgpt|copilot|\bsubagent|\bLLM\b").expect("a pattern");
+    let mut found = Vec::new();
+    for file in files().iter().filter(|file| file.path != "tests/tidy.rs") {
+        let lines = file.text.lines().enumerate().filter(|(_, line)| line.len() < 10_000 && foreign.is_match(line));
+        found.extend(lines.map(|(index, line)| format!("{}:{}: {}", file.path, index + 1, line.trim())));
+    }
+    none("Words of another place", &found);
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let links = Regex::new(r"\]\(([^)\s#]+)(?:#[^)]*)?\)").expect("a pattern");
+    let mut found = Vec::new();
+    for file in files().iter().filter(|file| file.path.ends_with(".md")) {
+        let folder = top().join(&file.path).parent().expect("a folder").to_owned();
+        for link in links.captures_iter(&file.text).map(|found| found[1].to_owned()).filter(|link| !link.contains("://")) {
+            if !folder.join(&link).exists() {
+                found.push(format!("{}: {link}", file.path));
+            }
+        }
+    }
+    none("Broken links", &found);
+}
+
+#[test]
+fn one_migration_makes_the_tables_of_one_room_in_the_order_of_the_rooms() {
+    let made = Regex::new(r"(?m)^CREATE TABLE (\w+)").expect("a pattern");
+    let all = files();
+    let migrations: Vec<&File> = all.iter().filter(|file| file.path.starts_with("db/migrations/")).collect();
+    let (mut stems, mut tables) = (Vec::new(), Vec::new());
+    for migration in migrations {
+        let stem = Regex::new(r"^db/migrations/\d+_(\w+)/up\.sql$").expect("a pattern");
+        let stem = stem.captures(&migration.path).unwrap_or_else(|| panic!("{}: not NN_room/up.sql", migration.path))[1].to_owned();
+        assert!(ROOMS.contains(&stem.as_str()), "{}: no room", migration.path);
+        stems.push(stem);
+        tables.extend(made.captures_iter(&migration.text).map(|found| found[1].to_owned()));
+    }
+    let before = stems.clone();
+    stems.sort_by_key(|stem| ROOMS.iter().position(|room| room == stem));
+    assert_eq!(before, stems, "migrations follow the order of the rooms");
+    stems.dedup();
+    assert_eq!(before, stems, "one folder a room");
+    let schema = rust().into_iter().find(|file| file.path == "db/src/schema.rs").expect("the tables").text;
+    let known = Regex::new(r"(?m)^    (\w+) \([^)]*\) \{$").expect("a pattern");
+    let known: Vec<String> = known.captures_iter(&schema).map(|found| found[1].to_owned()).collect();
+    assert_eq!(tables, known, "schema.rs lists the tables in the order of the migrations");
+}
+
+/// Every code by the file that declares it.
+fn codes() -> BTreeMap<String, String> {
+    let declared = Regex::new(r"(?m)^    ([A-Z][A-Z0-9_]+): [A-Z]\w+,$").expect("a pattern");
+    let mut found = BTreeMap::new();
+    for file in rust().iter().filter(|file| file.place().is_some() && file.text.contains("codes! {")) {
+        for code in declared.captures_iter(&file.text).map(|found| found[1].to_owned()) {
+            let before = found.insert(code.clone(), file.path.clone());
+            assert_eq!(before, None, "{code} is declared twice");
+        }
+    }
+    found
+}
+
+#[test]
+fn every_declared_code_is_listed_by_the_service() {
+    let listed: BTreeSet<String> = api::problem::all_codes().map(|code| code.name.to_owned()).collect();
+    assert_eq!(codes().into_keys().collect::<BTreeSet<_>>(), listed);
+}
+
+#[test]
+fn every_code_is_used_and_held_by_a_test() {
+    let all = rust();
+    let tests: String = all.iter().map(|file| {
+        let tested = file.text.split_once("\n#[cfg(test)]").map_or("", |(_, tests)| tests);
+        if file.path.starts_with("tests/") || file.path.ends_with("/tests.rs") { file.text.as_str() } else { tested }
+    }).collect();
+    let stands = |text: &str, code: &str| Regex::new(&format!(r"\b{code}\b")).expect("a pattern").is_match(text);
+    let (mut unused, mut untested) = (Vec::new(), Vec::new());
+    for (code, path) in codes() {
+        let uses = all.iter().filter(|file| file.place().is_some()).flat_map(File::program);
+        if uses.filter(|(_, line)| stands(line, &code)).count() < 2 {
+            unused.push(format!("{path}: {code}"));
+        }
+        if !stands(&tests, &code) {
+            untested.push(format!("{path}: {code}"));
+        }
+    }
+    none("Codes that no rule uses", &unused);
+    none("Codes that no test holds", &untested);
+}

@@ -1,7 +1,7 @@
 //! Answers: JSON with a strong ETag, and writes that take effect once.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LINK, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use db::audit::{Answer, Claim};
 use db::fault::Fault;
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::auth::Call;
 use crate::body::Asked;
+use crate::page::Page;
 use crate::problem::{Problem, SERVICE_BROKEN};
 
 /// What a handler gives.
@@ -25,6 +26,17 @@ pub fn etag(version: i64) -> String {
 /// 200 with a body that is nobody's but the caller's.
 pub fn ok(view: &impl Serialize) -> Answered {
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
+}
+
+/// 200 with a page of a list, and the way to the next in the header Link (RFC 8288).
+pub fn listed<T: Serialize>(call: &Call, page: Page<T>) -> Answered {
+    let mut builder = HttpResponse::Ok();
+    builder.insert_header((CACHE_CONTROL, "private, no-cache"));
+    if let Some(next) = &page.page.next {
+        let separator = if call.list.ends_with('?') { "" } else { "&" };
+        builder.insert_header((LINK, format!("<{}{separator}after={next}&limit={}>; rel=\"next\"", call.list, page.page.limit)));
+    }
+    Ok(builder.json(page))
 }
 
 /// 200 with the ETag of a version, or 304 if the caller has it.

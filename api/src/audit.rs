@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::answer::{Answered, ok};
+use crate::answer::{Answered, listed};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::page::{Page, feed, keyset};
@@ -112,5 +112,5 @@ pub async fn list_events(call: Call, query: Query<EventQuery>) -> Answered {
     let filter = EventFilter { kind: query.kind, subject_id: query.subject_id };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::audit::list_events(conn, &readable, &filter, &asked)).await?;
-    ok(&feed(&call, &keys, rows, |row| row.0, view))
+    listed(&call, feed(&call, &keys, rows, |row| row.0, view))
 }

@@ -185,8 +185,7 @@ pub async fn admit(
     let Some(pattern) = request.match_pattern() else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-    let operation = desk.routes.get(&(method, pattern.clone())).copied();
+    let operation = desk.routes.get(&(request.method().clone(), pattern.clone())).copied();
     let Some(operation) = operation else {
         if desk.routes.keys().any(|(_, known)| *known == pattern) {
             return Ok(refuse(request, not_offered(&desk, &pattern)));
@@ -229,6 +228,10 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
             Some(standing)
         }
     };
+    // No database keeps U+0000 in text: nothing has such a name.
+    if request.path().contains("%00") {
+        return Err(Problem::from(&NOT_FOUND));
+    }
     let organisation = organisation_of(pattern, request.path())?;
     let mut call = Call {
         desk: Arc::clone(desk),
@@ -245,7 +248,7 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
     };
     call.roles = roles_in(&call, organisation);
     authorise(&call, operation)?;
-    // HEAD and GET ask for nothing more; writes must be repeatable, and acts must name a version.
+    // Writes must be repeatable, and acts must name a version.
     if matches!(operation.effect, Effect::Create | Effect::Act) {
         call.idempotency_key = Some(idempotency_key(request.headers())?);
     }

@@ -75,6 +75,10 @@ impl<T: Json> Readable for T {
         if kind != "application/json" {
             return Err(MEDIA_TYPE_UNSUPPORTED.refuse().with("accepted", "application/json").into());
         }
+        // Serde would also read an object's members by their position in an array.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "", "expected a JSON object"));
+        }
         parse_json(&bytes)
     }
 }
@@ -89,6 +93,9 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         Problem::unreadable(&REQUEST_BODY_INVALID, &pointer, &reason)
     })?;
     deserializer.end().map_err(|_| Problem::unreadable(&REQUEST_BODY_INVALID, "", "more than one JSON value"))?;
+    if bytes.windows(6).any(|escape| escape == b"\\u0000") {
+        return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "", "character U+0000 is not allowed"));
+    }
     Ok(value)
 }
 
@@ -146,6 +153,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        if request.query_string().contains("%00") {
+            return ready(Err(Problem::unreadable(&REQUEST_PARAMETER_INVALID, "", "character U+0000 is not allowed")));
+        }
         let parsed = web::Query::<T>::from_query(request.query_string());
         ready(
             parsed

@@ -21,7 +21,7 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, ok, versioned};
+use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::organisation::currency_of;
@@ -192,7 +192,7 @@ pub async fn list_budgets(call: Call, _path: web::Path<OrganisationId>, query: Q
             Ok((views, found.more))
         })
         .await?;
-    ok(&page(&call, &keys, db::page::Rows { rows, more }, |view| view.id, |view| view))
+    listed(&call, page(&call, &keys, db::page::Rows { rows, more }, |view| view.id, |view| view))
 }
 
 /// One budget.

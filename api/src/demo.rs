@@ -63,6 +63,12 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
         let (folder, clock, store) = (folder.to_owned(), clock.clone(), store.clone());
         let player = player::Player::new(bound, clock, self::keys(&folder)?, first_token);
         let town = cast::find(&store).await?;
+        if let Some(town) = &town
+            && !year::is_played(&store, town.commune).await?
+        {
+            handle.stop(false).await;
+            return Err(format!("{} holds a demonstration that was interrupted: delete the folder and start again", folder.display()));
+        }
         tokio::task::spawn_blocking(move || match town {
             Some(town) => Ok(town),
             None => {

@@ -24,7 +24,7 @@ use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, ok, versioned};
+use crate::answer::{Answered, created, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::organisation::currency_of;
@@ -140,7 +140,7 @@ pub async fn list_commitments(call: Call, _path: web::Path<OrganisationId>, quer
             Ok((currency, db::expenditure::list_commitments(conn, &scope, &filter, &asked)?))
         })
         .await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
 }
 
 /// One commitment.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::answer::{Answered, created, done, ok};
+use crate::answer::{Answered, created, done, listed, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, Readable};
 use crate::page::{Page, keyset, page};
@@ -141,6 +141,9 @@ impl Readable for TokenRequest {
             return Err(MEDIA_TYPE_UNSUPPORTED.refuse().with("accepted", "application/x-www-form-urlencoded").into());
         }
         let text = String::from_utf8(bytes).unwrap_or_default();
+        if text.contains("%00") || text.contains('\0') {
+            return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "", "character U+0000 is not allowed"));
+        }
         let form = web::Query::<TokenRequest>::from_query(&text);
         form.map(web::Query::into_inner).map_err(|error| Problem::unreadable(&REQUEST_BODY_INVALID, "", &error.to_string()))
     }
@@ -342,7 +345,7 @@ pub async fn list_role_assignments(call: Call, _path: web::Path<OrganisationId>,
     let scope = call.scope()?;
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::identity::list_role_assignments(conn, &scope, &asked)).await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, assignment_view))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, assignment_view))
 }
 
 /// A role to assign.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::answer::{Answered, ok};
+use crate::answer::{Answered, listed, ok};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::organisation::currency_of;
@@ -353,7 +353,7 @@ async fn entries(
 pub async fn list_entries(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<EntryQuery>) -> Answered {
     let query = query.0;
     let filter = EntryFilter { journal: query.journal, account: query.account, from: query.from, to: query.to };
-    ok(&entries(&call, path.into_inner().1, filter, query.after.as_deref(), query.limit).await?)
+    listed(&call, entries(&call, path.into_inner().1, filter, query.after.as_deref(), query.limit).await?)
 }
 
 /// One entry with its lines.
@@ -396,5 +396,5 @@ pub async fn list_account_postings(call: Call, path: web::Path<(OrganisationId, 
     let (_, year, account) = path.into_inner();
     let query = query.0;
     let filter = EntryFilter { account: Some(account), from: query.from, to: query.to, journal: None };
-    ok(&entries(&call, year, filter, query.after.as_deref(), query.limit).await?)
+    listed(&call, entries(&call, year, filter, query.after.as_deref(), query.limit).await?)
 }

@@ -12,7 +12,7 @@ use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, ok, versioned};
+use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
@@ -95,7 +95,7 @@ pub async fn list_organisations(call: Call, query: Query<OrganisationQuery>) -> 
         OrganisationFilter { kind: query.kind, territorial_unit_id: query.territorial_unit_id, query: query.q, fictional: query.fictional };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::organisation::list_organisations(conn, &filter, &asked)).await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, view))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 
 /// One organisation.

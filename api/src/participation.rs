@@ -11,7 +11,7 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, ok};
+use crate::answer::{Answered, created, listed};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
@@ -108,7 +108,7 @@ macro_rules! meetings {
             let asked = keys.clone();
             let year = query.0.fiscal_year;
             let rows = call.store().read(move |conn| db::participation::$list(conn, &scope, year, &asked)).await?;
-            ok(&page(&call, &keys, rows, |row| row.id.0, $view::from))
+            listed(&call, page(&call, &keys, rows, |row| row.id.0, $view::from))
         }
 
         #[doc = $doc_record]

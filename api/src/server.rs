@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -126,12 +127,16 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Finishes every answer: problems in the caller's language, security headers, request id; a panic is a problem too.
 async fn finish(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let language = Language::accepted(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
     let id = request_id(request.headers());
     let path = request.path().to_owned();
+    if request.method() == Method::HEAD {
+        // Answered as GET; the connection leaves the body out.
+        request.head_mut().method = Method::GET;
+    }
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let response = match outcome {
         Ok(response) => response?,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, ok};
+use crate::answer::{Answered, listed, ok};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::page::{Page, keyset, page};
@@ -179,7 +179,7 @@ pub async fn list_territorial_units(call: Call, query: Query<TerritorialUnitQuer
     };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::territory::list_units(conn, &filter, &asked)).await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, view))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 
 /// One unit, with its names, codes, parents, predecessors and successors.

@@ -214,22 +214,19 @@ pub struct Claim {
 
 /// The answer that an equal request already got; refuses the key if another request used it.
 pub fn find_answer(conn: &mut Conn, claim: &Claim) -> Result<Option<Answer>, Fault> {
-    let found: Option<(Vec<u8>, i32, Option<String>, Option<String>, Vec<u8>)> = idempotency_keys::table
+    let found: Option<(Vec<u8>, Answer)> = idempotency_keys::table
         .filter(idempotency_keys::principal_id.eq(Col(claim.principal)))
         .filter(idempotency_keys::key.eq(&claim.key))
         .select((
             idempotency_keys::fingerprint,
-            idempotency_keys::status,
-            idempotency_keys::location,
-            idempotency_keys::etag,
-            idempotency_keys::body,
+            (idempotency_keys::status, idempotency_keys::location, idempotency_keys::etag, idempotency_keys::body),
         ))
         .first(conn)
         .optional()?;
     match found {
         None => Ok(None),
-        Some((fingerprint, ..)) if fingerprint != claim.fingerprint => Err(IDEMPOTENCY_KEY_REUSED.refuse().into()),
-        Some((_, status, location, etag, body)) => Ok(Some(Answer { status, location, etag, body })),
+        Some((fingerprint, _)) if fingerprint != claim.fingerprint => Err(IDEMPOTENCY_KEY_REUSED.refuse().into()),
+        Some((_, answer)) => Ok(Some(answer)),
     }
 }
 

@@ -8,6 +8,7 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::r2d2::ManageConnection;
+use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -185,7 +186,10 @@ diesel::table! {
 
 /// Whether every migration of this program is applied. Only reads: a reader's connection can ask.
 pub fn is_migrated(conn: &mut Conn) -> Result<bool, Fault> {
-    let applied: Vec<String> = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn)?;
+    let applied: Vec<String> = match __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(conn) {
+        Err(Error::DatabaseError(_, info)) if info.message().contains("__diesel_schema_migrations") => return Ok(false),
+        read => read?,
+    };
     let known = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&MIGRATIONS).map_err(|error| Fault::Broken(error.to_string()))?;
     Ok(known.iter().all(|migration| applied.contains(&migration.name().version().to_string())))
 }

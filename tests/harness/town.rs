@@ -1,7 +1,6 @@
 //! A town: a commune with its people, a running server and a database of its own.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Mutex, OnceLock, mpsc};
 
 use actix_web::dev::ServerHandle;
@@ -142,7 +141,8 @@ fn postgres_template(stage: Stage) -> Option<&'static (Template, cast::Town)> {
 pub struct Town {
     running: Running,
     target: Target,
-    folder: Option<tempfile::TempDir>,
+    /// Kept until the story ends, and removed with it.
+    _folder: Option<tempfile::TempDir>,
     database: Option<String>,
     cast: cast::Town,
 }
@@ -171,7 +171,7 @@ impl Town {
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
         };
         let (running, _) = Running::start(&target, today);
-        Self { running, target, folder, database, cast }
+        Self { running, target, _folder: folder, database, cast }
     }
 
     /// Sets the business date, as "2025-03-14".
@@ -182,11 +182,6 @@ impl Town {
     /// A raw connection to the town's database, for proofs beneath the API.
     pub fn connection(&self) -> Conn {
         self.target.connect(false).expect("a connection")
-    }
-
-    /// The folder of a SQLite town.
-    pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(tempfile::TempDir::path)
     }
 
     pub fn base(&self) -> String {

@@ -23,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::own_currency;
 use crate::access::roles_of;
-use crate::answer::{Answered, created, done, ok, versioned};
+use crate::answer::{Answered, created, done, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::organisation::currency_of;
@@ -132,7 +132,7 @@ pub async fn list_payment_orders(call: Call, _path: web::Path<OrganisationId>, q
             Ok((currency, db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?))
         })
         .await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
 }
 
 /// One payment order.

@@ -21,7 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::order::keep_apart;
 use super::own_currency;
-use crate::answer::{Answered, created, ok, versioned};
+use crate::answer::{Answered, created, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::organisation::currency_of;
@@ -273,7 +273,7 @@ pub async fn list_carried_debts(call: Call, path: web::Path<(OrganisationId, i32
             Ok((currency, db::expenditure::order::list_carried_debts(conn, &scope, year, &asked)?))
         })
         .await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, |row| debt_view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| debt_view(row, currency)))
 }
 
 /// One carried debt.
@@ -352,7 +352,7 @@ pub async fn list_payments(call: Call, _path: web::Path<OrganisationId>, query: 
             Ok((currency, db::expenditure::order::list_payments(conn, &scope, year, &asked)?))
         })
         .await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
 }
 
 /// One payment.

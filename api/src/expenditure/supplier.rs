@@ -10,7 +10,7 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, done, ok, versioned};
+use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
@@ -73,7 +73,7 @@ pub async fn list_suppliers(call: Call, _path: web::Path<OrganisationId>, query:
     let scope = call.scope()?;
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::expenditure::list_suppliers(conn, &scope, query.q.as_deref(), &asked)).await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, view))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 
 /// One supplier's file.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::own_currency;
-use crate::answer::{Answered, created, done, ok, versioned};
+use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query};
 use crate::organisation::currency_of;
@@ -110,7 +110,7 @@ pub async fn list_verifications(call: Call, _path: web::Path<OrganisationId>, qu
             Ok((currency, db::expenditure::list_verifications(conn, &scope, query.commitment_id, &asked)?))
         })
         .await?;
-    ok(&page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
 }
 
 /// One verification.

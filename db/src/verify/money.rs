@@ -87,11 +87,15 @@ pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, 
 }
 
 type Article = (i32, Section, String);
+/// Id, year, section, article, line, amount, verified.
+type CommitmentSums = (Col<CommitmentId>, i32, Col<Section>, String, Col<BudgetLineId>, i64, i64);
+/// Id, commitment, state, amount, paid.
+type OrderSums = (Col<PaymentOrderId>, Col<CommitmentId>, Col<PaymentOrderState>, i64, i64);
 
 /// Credits of articles and executions of lines equal the sums of the documents behind them.
 pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
     let owner = Col(organisation);
-    let committed: Vec<(Col<CommitmentId>, i32, Col<Section>, String, Col<BudgetLineId>, i64, i64)> = commitments::table
+    let committed: Vec<CommitmentSums> = commitments::table
         .filter(commitments::organisation_id.eq(owner))
         .select((
             commitments::id,
@@ -107,7 +111,7 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
         .filter(verifications::organisation_id.eq(owner))
         .select((verifications::commitment_id, verifications::amount))
         .load(conn)?;
-    let ordered: Vec<(Col<PaymentOrderId>, Col<CommitmentId>, Col<PaymentOrderState>, i64, i64)> = payment_orders::table
+    let ordered: Vec<OrderSums> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .select((payment_orders::id, payment_orders::commitment_id, payment_orders::state, payment_orders::amount, payment_orders::paid))
         .load(conn)?;

@@ -140,10 +140,13 @@ pub struct Facts<'a> {
     pub notice: bool,
 }
 
+/// A condition of an action, which refuses with its facts when it is not met.
+type Guard<F> = fn(&F) -> Result<(), Refusal>;
+
 impl Facts<'_> {
     /// Every guard that an action does not meet, the first being the one to answer with.
     pub fn unmet(&self, action: BudgetAction) -> Vec<Refusal> {
-        let guards: &[fn(&Self) -> Result<(), Refusal>] = match action {
+        let guards: &[Guard<Self>] = match action {
             BudgetAction::OpenConsultation => &[Self::sections_filled],
             BudgetAction::Table => &[Self::sections_filled, Self::consulted, Self::debated, Self::balanced, Self::mandatory, Self::planned],
             BudgetAction::Vote => &[Self::balanced],

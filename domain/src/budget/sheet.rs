@@ -245,7 +245,7 @@ impl RowCheck {
         let initial = self.amount(&row.amount, currency);
         let (mandatory, flagged) = self.flags(&row.flags);
         let (section, direction, article) = (section?, direction?, article?);
-        if flagged != !article.executable {
+        if flagged == article.executable {
             self.say(
                 "flags",
                 "IMPORT_FLAG_MISMATCH",
