@@ -121,6 +121,7 @@ fn describe(path: &str, described: &mut Described) {
     let Some(declared) = operation(&id) else { return };
     let who = who(declared.access);
     let text = described.description.take().or_else(|| described.summary.clone()).unwrap_or_default();
+    described.summary = Some(first_sentence(&text));
     described.description = Some(format!("{text}\n\n{who}"));
     described.security = match declared.access {
         Access::Open if path.starts_with("/v1/organisations/{organisation_id}") => {
@@ -133,6 +134,13 @@ fn describe(path: &str, described: &mut Described) {
     add_headers(declared.effect, described);
     add_problems(path, declared, described);
     tell_versions(declared.effect, described);
+}
+
+/// What an operation does, in the few words that a list of operations has room for.
+fn first_sentence(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = [". ", ": ", " ("].iter().filter_map(|mark| line.find(mark)).min().unwrap_or(line.len());
+    line.get(..end).unwrap_or(&line).trim_end_matches('.').to_owned()
 }
 
 fn who(access: Access) -> String {
