@@ -84,7 +84,7 @@ fn code(answer: &Answer) -> String {
 }
 
 /// A problem without what belongs to the one request.
-fn told(answer: &Answer) -> (u16, Value) {
+pub fn told(answer: &Answer) -> (u16, Value) {
     let mut body = answer.json();
     let members = body.as_object_mut().expect("a problem");
     members.remove("instance");

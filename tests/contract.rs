@@ -11,13 +11,13 @@ use crate::on_both_engines;
 use crate::{budget, expenditure};
 
 /// The contract as the program makes it.
-struct Contract(Value);
+pub struct Contract(pub Value);
 
 /// An operation of the contract.
-struct Operation {
-    method: String,
-    path: String,
-    described: Value,
+pub struct Operation {
+    pub method: String,
+    pub path: String,
+    pub described: Value,
 }
 
 impl Operation {
@@ -40,15 +40,17 @@ fn text(value: &Value) -> String {
 }
 
 impl Contract {
-    fn read() -> Self {
+    pub fn read() -> Self {
         Self(serde_json::to_value(api::contract::contract()).expect("the contract"))
     }
 
-    fn operations(&self) -> Vec<Operation> {
+    pub fn operations(&self) -> Vec<Operation> {
         let paths = self.0["paths"].as_object().expect("paths");
         let of = |path: &String, item: &Value| -> Vec<Operation> {
             let operations = item.as_object().expect("operations").iter();
-            operations.map(|(method, described)| Operation { method: method.clone(), path: path.clone(), described: described.clone() }).collect()
+            operations
+                .map(|(method, described)| Operation { method: method.clone(), path: path.clone(), described: described.clone() })
+                .collect()
         };
         paths.iter().flat_map(|(path, item)| of(path, item)).collect()
     }
@@ -322,8 +324,15 @@ fn an_answer_that_drifts_from_its_schema_is_noticed() {
     });
     assert!(contract.matches(&schema, &good));
     let bad = [
-        ("id", json!("7")), ("kind", json!("Commune")), ("code", json!("x".repeat(41))), ("supervisor_id", json!(7)),
-        ("currency", json!(null)), ("fictional", json!("true")), ("version", json!(0)), ("version", json!(1.5)), ("other", json!(1)),
+        ("id", json!("7")),
+        ("kind", json!("Commune")),
+        ("code", json!("x".repeat(41))),
+        ("supervisor_id", json!(7)),
+        ("currency", json!(null)),
+        ("fictional", json!("true")),
+        ("version", json!(0)),
+        ("version", json!(1.5)),
+        ("other", json!(1)),
     ];
     for (member, value) in bad {
         let mut changed = good.clone();
@@ -367,7 +376,8 @@ fn every_problem_has_two_languages_a_status_and_a_page_of_its_own() {
     let listed = anyone.get("/v1/problems").expect(200).json();
     let problems = listed.as_array().expect("problems");
     let facts = Regex::new(r"\{\w+\}").expect("a pattern");
-    let named = |detail: &Value| facts.find_iter(detail.as_str().unwrap_or("")).map(|fact| fact.as_str().to_owned()).collect::<BTreeSet<_>>();
+    let named =
+        |detail: &Value| facts.find_iter(detail.as_str().unwrap_or("")).map(|fact| fact.as_str().to_owned()).collect::<BTreeSet<_>>();
     let mut codes = BTreeSet::new();
     for problem in problems {
         let code = text(&problem["code"]);
@@ -402,7 +412,8 @@ fn place(town: &Town, name: &str) -> String {
     }
 }
 
-fn filled(town: &Town, path: &str) -> String {
+/// The path of an operation on the town, with the ids of things that it has.
+pub fn filled(town: &Town, path: &str) -> String {
     let code = match path {
         "/v1/problems/{code}" => "NOT_FOUND".to_owned(),
         "/v1/territorial-boundaries" => return format!("{path}?level=region"),

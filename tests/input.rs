@@ -61,7 +61,7 @@ fn bad_texts() -> Vec<String> {
     texts
 }
 
-/// What is there before and after the story, and the answer to a GET by the mayor between.
+/// What the mayor reads.
 fn get(town: &Town, path: &str) -> Answer {
     town.client("mayor").get(path)
 }
@@ -76,7 +76,7 @@ on_both_engines! {
             }
             let wrong = [
                 "-5", "+5", "1e3", "850000.0", "1,5", "1000000000000001", "9223372036854775808", " 1", "1 ", "1 000", "1\u{a0}000", "١٢",
-                "８５", "01", "00", "0x10", "NaN", "Infinity", "", ".5", "5.", "1\u{0}",
+                "８５", "01", "00", "0x10", "NaN", "Infinity", "", ".5", "5.",
             ];
             for text in wrong {
                 let refusal = counter.with("amount", &json!(text)).refused(400, "AMOUNT_INVALID");
@@ -90,7 +90,7 @@ on_both_engines! {
     Stage::Open, fn accounts_are_kept_in_one_currency(town) {
         let counter = Counter::open(town);
         without_a_trace(town, || {
-            for code in ["EUR", "xof", "XXXX", "", "XOF ", "X\u{0}F"] {
+            for code in ["EUR", "xof", "XXXX", "", "XOF "] {
                 let refusal = counter.with("currency", &json!(code)).refused(422, "CURRENCY_MISMATCH");
                 assert_eq!(refusal.pointers(), ["/currency"], "{code:?}");
                 assert_eq!(refusal.text("/facts/expected"), "XOF");
@@ -113,8 +113,11 @@ on_both_engines! {
     }
 
     Stage::Open, fn text_that_no_database_can_hold_is_refused_wherever_it_comes(town) {
-        let admin = town.client("administrator");
+        let (admin, counter) = (town.client("administrator"), Counter::open(town));
         without_a_trace(town, || {
+            for member in ["amount", "currency", "label", "id"] {
+                counter.with(member, &json!("1\u{0}")).refused(400, "REQUEST_BODY_INVALID");
+            }
             let sign_in = json!({ "login": "mayor\u{0}", "password": "le karité fleurit tôt" });
             town.stranger().create("/v1/sessions", &sign_in).refused(400, "REQUEST_BODY_INVALID");
             let year = json!({ "fiscal_year": 2026, "nomenclature": "ML\u{0}" });
@@ -151,7 +154,8 @@ on_both_engines! {
             }
             for id in ["budget_line_id", "supplier_id", "id"] {
                 for wrong in [json!("nobody"), json!(7), json!([]), json!("01a20099-7b05-7616-8172")] {
-                    assert_eq!(counter.with(id, &wrong).refused(400, "REQUEST_BODY_INVALID").pointers(), [format!("/{id}")]);
+                    let refusal = counter.with(id, &wrong).refused(400, "REQUEST_BODY_INVALID");
+                    assert_eq!(refusal.pointers(), [format!("/{id}")]);
                 }
             }
             for day in ["2025-02-30", "03/02/2025", "2025-2-3T00:00", ""] {
@@ -226,7 +230,10 @@ on_both_engines! {
         };
         let before = rows(town);
         with_tag(None).refused(428, "VERSION_REQUIRED");
-        for tag in ["", "*", "1", "1-json", "W/\"1-json\"", "\"\"", "\"x\"", "\"-1\"", "\"1", "\"1.0-json\"", "\"99999999999999999999-json\""] {
+        let unread = [
+            "", "*", "1", "1-json", "W/\"1-json\"", "\"\"", "\"x\"", "\"-1\"", "\"1", "\"1.0-json\"", "\"99999999999999999999-json\"",
+        ];
+        for tag in unread {
             with_tag(Some(tag)).refused(428, "VERSION_REQUIRED");
         }
         for tag in ["\"2-json\"", "\"0-json\"", "\"9223372036854775807-json\""] {
@@ -275,7 +282,8 @@ on_both_engines! {
         for filters in ["", "&fiscal_year=2024", "&fiscal_year=2025&state=open", "&supplier_id=01a20099-7b05-7616-8172-12b30f6362cb"] {
             list(&format!("after={next}{filters}")).refused(400, "CURSOR_INVALID");
         }
-        for garbage in ["", "garbage", "AAAA", "%F0%9F%92%A9", &format!("{next}="), &format!("{next}A"), &next[1..], &next[..next.len() - 2]] {
+        let (padded, longer) = (format!("{next}="), format!("{next}A"));
+        for garbage in ["", "garbage", "AAAA", "%F0%9F%92%A9", &padded, &longer, &next[1..], &next[..next.len() - 2]] {
             list(&format!("fiscal_year=2025&after={garbage}")).refused(400, "CURSOR_INVALID");
         }
         // The last character may carry bits that belong to no byte; every other one is sealed.
@@ -293,7 +301,8 @@ on_both_engines! {
             (answer.header("content-language").expect("a language").to_owned(), answer.text("/title"))
         };
         let (french, english) = (("fr".to_owned(), "Introuvable".to_owned()), ("en".to_owned(), "Not found".to_owned()));
-        for language in ["", "fr", "fr-ML", "fr;q=0.9, en;q=0.8", "en;q=0.1,fr", "bm", "de, *", ";;;q=,,", "en;q=x", "en;q=2", "\u{1F4A9}"] {
+        let weighed = ["fr;q=0.9, en;q=0.8", "en;q=0.1,fr", "de, *", ";;;q=,,", "en;q=x", "en;q=2", "\u{1F4A9}"];
+        for language in ["", "fr", "fr-ML", "bm"].into_iter().chain(weighed) {
             assert_eq!(title(language), french, "{language}");
         }
         for language in ["en", "EN", "en-GB", "en-GB, fr;q=0.5", "fr;q=0.2, en;q=0.3", "de, en"] {
@@ -306,14 +315,13 @@ on_both_engines! {
         let long = format!("/v1/problems/{}", "X".repeat(8_000));
         let nowhere = [
             "/", "/v1", "/v2/meta", "/v1/nothing", "/v1/meta/", "//v1/meta", "/v1//meta", "/V1/meta", "/v1/./meta", "/v1/x/../meta",
-            "/v1/%2e%2e/v1/meta", "/v1/meta%2f", "/v1/meta;a=b", "/v1/meta.json", "/.env", "/metrics", "/v1/problems/..%2f..%2fetc%2fpasswd",
-            "/v1/organisations/nobody", "/v1/organisations/%20", &long,
+            "/v1/%2e%2e/v1/meta", "/v1/meta%2f", "/v1/meta;a=b", "/v1/meta.json", "/.env", "/metrics",
+            "/v1/problems/..%2f..%2fetc%2fpasswd", "/v1/organisations/nobody", "/v1/organisations/%20", &long,
         ];
         for path in nowhere {
             town.stranger().get(path).refused(404, "NOT_FOUND");
         }
-        let inside = ["/commitments/nobody", "/commitments/", "/fiscal-years/abc", "/fiscal-years/99999999999", "/fiscal-years/-1", "/nothing"];
-        for path in inside {
+        for path in ["/commitments/nobody", "/commitments/", "/nothing", "/fiscal-years/abc", "/fiscal-years/-1", "/fiscal-years/9999999999"] {
             get(town, &town.path(path)).refused(404, "NOT_FOUND");
         }
         let cut = format!("/v1/organisations/{}/commitments", &commune[..35]);
@@ -327,8 +335,8 @@ on_both_engines! {
             let mut offered: Vec<&str> = routes.keys().filter(|(_, known)| known == pattern).map(|(method, _)| method.as_str()).collect();
             offered.sort_unstable();
             let id = Uuid::new_v4().to_string();
-            let path: Vec<&str> = pattern.split('/').map(|segment| if segment.starts_with('{') { id.as_str() } else { segment }).collect();
-            let path = path.join("/");
+            let fill = |segment| if str::starts_with(segment, '{') { id.as_str() } else { segment };
+            let path = pattern.split('/').map(fill).collect::<Vec<_>>().join("/");
             let others = ["DELETE", "PUT", "PATCH", "POST", "GET"].into_iter().filter(|method| !offered.contains(method));
             for method in others {
                 let refusal = town.client("mayor").send(method, &path, &[], &[]).refused(405, "METHOD_NOT_ALLOWED");
@@ -372,7 +380,9 @@ on_both_engines! {
         let line = |account: &str, side: &str, amount: Value| json!({ "account": account, "side": side, "amount": amount });
         let cash = line("515", "debit", json!("400000"));
         let owed = line("401", "credit", json!("400000"));
-        let debt = |account: &str, amount: &str| json!({ "account": account, "supplier_id": supplier, "reference": "M-1", "amount": amount });
+        let debt = |account: &str, amount: &str| {
+            json!({ "account": account, "supplier_id": supplier, "reference": format!("M-{amount}"), "amount": amount })
+        };
         let open = |lines: &Value, debts: &Value| {
             town.client("accountant").act(&year, "/opening-balances", &json!({ "currency": "XOF", "lines": lines, "carried_debts": debts }))
         };
@@ -399,7 +409,8 @@ on_both_engines! {
         let refusal = open(&json!([line("515", "left", json!("1")), owed]), &none).refused(400, "REQUEST_BODY_INVALID");
         assert_eq!(refusal.pointers(), ["/lines/0/side"]);
         for debts in [json!([debt("401", "399999")]), json!([debt("401", "400000"), debt("401", "1")]), json!([debt("404", "400000")])] {
-            assert_eq!(open(&json!([cash, owed]), &debts).refused(422, "LEDGER_CARRIED_DEBT_MISMATCH").pointers(), ["/carried_debts"]);
+            let refusal = open(&json!([cash, owed]), &debts).refused(422, "LEDGER_CARRIED_DEBT_MISMATCH");
+            assert_eq!(refusal.pointers(), ["/carried_debts"]);
         }
         let mut of_nobody = debt("401", "400000");
         of_nobody["supplier_id"] = json!(Uuid::new_v4());
@@ -410,65 +421,5 @@ on_both_engines! {
         open(&json!([cash, owed]), &none).refused(409, "FISCAL_YEAR_OPEN");
         open(&none, &none).refused(409, "FISCAL_YEAR_OPEN");
         assert_eq!(rows(town), after, "opened once");
-    }
-}
-
-on_both_engines! {
-    Stage::Open, fn zz_experiment(town) {
-        let admin = town.client("administrator");
-        let mayor = town.client("mayor");
-        let show = |what: &str, answer: Answer| println!("EXP {what}: {} {}", answer.status, String::from_utf8_lossy(&answer.bytes).chars().take(160).collect::<String>());
-        for (from, to) in [("-9999-01-01", None), ("+99999-01-01", None), ("2025-01-01", Some("+262142-12-31")), ("-0001-01-01", None), ("-4800-01-01", None), ("-262143-01-01", None)] {
-            let body = json!({ "principal_id": town.person("mayor"), "role": "certifier", "valid_from": from, "valid_to": to });
-            show(from, admin.create(&town.path("/role-assignments"), &body));
-        }
-        show("roles", admin.get(&town.path("/role-assignments")));
-        for q in ["/v1/territorial-units?on=-9999-01-01&limit=1", "/v1/territorial-units?on=%2B262142-01-01&limit=1", "/v1/parameters?on=-9999-01-01", "/v1/parameters?on=%2B99999-01-01", "/v1/meta?x=1", "/v1/me?x=1", "/v1/events?kind=%00", "/v1/charts/%00", "/v1/organisations?q=a%00b", "/v1/organisations?q=%25_", "/v1/territorial-units?q=%FF%FE"] {
-            show(q, admin.get(q));
-        }
-        for q in ["/commitments?from=-9999-01-01", "/commitments?to=%2B262142-01-01", "/commitments?fiscal_year=-2147483648", "/fiscal-years?x=1", "/suppliers?x=1", "/fiscal-years/2025/trial-balance?x=1", "/fiscal-years/2025/budget-execution?x=1", "/fiscal-years/2025?x=1"] {
-            show(q, mayor.get(&town.path(q)));
-        }
-        for day in ["-9999-01-01", "+99999-01-01"] {
-            let body = json!({ "fiscal_year": 2025, "place": "x", "held_on": day, "women": 40, "men": 51, "minutes_sha256": "b".repeat(64), "summary": "P" });
-            show(day, town.client("council-registrar").create(&town.path("/consultations"), &body));
-            let supplier = town.path(&format!("/suppliers/{}", town.supplier("SUP-0012")));
-            let tag = mayor.get(&supplier).etag();
-            let key = Uuid::new_v4().to_string();
-            let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str()), ("if-match", tag.as_str())];
-            show(day, mayor.send("PATCH", &supplier, &headers, json!({ "active": true, "debarred_until": day }).to_string().as_bytes()));
-            show("suppliers", mayor.get(&supplier));
-            let counter = Counter::open(town);
-            let c = town.path(&format!("/commitments/{}", counter.with("amount", &json!("1")).id()));
-            show("inv", town.client("finance-officer").act(&c, "/verifications", &json!({ "invoice_number": "F-1", "invoice_date": day, "amount": "1", "currency": "XOF" })));
-        }
-        show("dates women", town.client("council-registrar").create(&town.path("/consultations"), &json!({ "fiscal_year": 2025, "place": "x", "held_on": "2025-01-02", "women": 4294967295u32, "men": -1, "minutes_sha256": "b".repeat(64), "summary": "P" })));
-        show("dates women", town.client("council-registrar").create(&town.path("/consultations"), &json!({ "fiscal_year": 2025, "place": "x", "held_on": "2025-01-02", "women": 2147483647, "men": 2147483647, "minutes_sha256": "b".repeat(64), "summary": "P" })));
-        show("list", mayor.get(&town.path("/consultations")));
-        show("head", admin.send("HEAD", "/v1/meta", &[], &[]));
-        show("head", admin.send("HEAD", "/v1/events", &[], &[]));
-        show("options", admin.send("OPTIONS", "/v1/events", &[], &[]));
-        show("year", town.client("finance-officer").create(&town.path("/fiscal-years"), &json!({ "fiscal_year": -5 })));
-        show("year", town.client("finance-officer").create(&town.path("/fiscal-years"), &json!({ "fiscal_year": 2147483648u32 })));
-        let line = |account: &str| json!([account, "debit", "1"]);
-        show("pos", town.client("accountant").act(&town.path("/fiscal-years/2025"), "/opening-balances", &json!({ "currency": "XOF", "lines": [line("515")] })));
-        show("org", admin.create("/v1/organisations", &json!({ "kind": "treasury_post", "code": "%_", "name": "x", "currency": "XYZ" })));
-        show("org", admin.create("/v1/organisations", &json!({ "kind": "treasury_post", "code": "%_", "name": "x", "currency": "USD", "supervisor_id": Uuid::new_v4() })));
-        show("org dup id", admin.create("/v1/organisations", &json!({ "id": town.commune_id(), "kind": "treasury_post", "code": "ZZ", "name": "x", "currency": "USD" })));
-        show("org dup code", admin.create("/v1/organisations", &json!({ "kind": "treasury_post", "code": "ML-C01", "name": "x", "currency": "USD" })));
-        show("org nil", admin.create("/v1/organisations", &json!({ "id": "00000000-0000-0000-0000-000000000000", "kind": "treasury_post", "code": "NIL", "name": "x", "currency": "USD" })));
-        let counter = Counter::open(town);
-        let id = counter.post(counter.body.to_string()).id();
-        show("commit same id", counter.with("id", &json!(id)));
-        show("role nobody", admin.create(&town.path("/role-assignments"), &json!({ "principal_id": Uuid::new_v4(), "role": "certifier", "valid_from": "2025-01-01" })));
-        show("role partner system as mayor", admin.create(&town.path("/role-assignments"), &json!({ "principal_id": town.person("partner-system"), "role": "accountant", "valid_from": "2025-01-01" })));
-        show("role on nowhere", admin.create(&format!("/v1/organisations/{}/role-assignments", Uuid::new_v4()), &json!({ "principal_id": town.person("mayor"), "role": "certifier", "valid_from": "2025-01-01" })));
-        show("login", admin.create("/v1/principals", &json!({ "kind": "person", "login": "Mayor", "display_name": "x" })));
-        show("login", admin.create("/v1/principals", &json!({ "kind": "person", "login": "mayor", "display_name": "x" })));
-        show("budget same id", town.client("finance-officer").create(&town.path("/budgets"), &json!({ "fiscal_year": 2025, "kind": "original", "title": "B" })));
-        show("budget no year", town.client("finance-officer").create(&town.path("/budgets"), &json!({ "fiscal_year": 2199, "kind": "original", "title": "B" })));
-        show("admin commit", admin.create(&town.path("/commitments"), &counter.body));
-        show("admin suppliers", admin.get(&town.path("/suppliers")));
-        show("admin commitments", admin.get(&town.path("/commitments")));
     }
 }

@@ -106,7 +106,7 @@ async fn announce(store: &Store, folder: &Path, address: SocketAddr, town: &cast
     for login in cast::LOGINS {
         let wanted = login.to_owned();
         let row = store.read(move |conn| db::identity::find_principal_by_login(conn, &wanted)).await.map_err(|fault| fault.to_string())?;
-        let token = keys.sign(row.id.0, chrono::Utc::now().timestamp())?;
+        let token = keys.sign(row.id.0, Clock::default().now().timestamp())?;
         println!("\n  {login} — {}\n  {token}", row.display_name);
         if login == "mayor" {
             mayor = token;

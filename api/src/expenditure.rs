@@ -1,16 +1,16 @@
-//! Expenditure: suppliers, commitments, verifications. Payment orders and payments: [`order`], [`payment`].
+//! Expenditure: commitments and verifications. Payment orders and payments: [`order`], [`payment`].
 
 pub mod batch;
 pub mod order;
 pub mod payment;
-pub mod supplier;
 pub mod verification;
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::fiscal_year::{Series, find_fiscal_year, next_number};
+use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::{CommitmentFilter, CommitmentRow};
 use db::fault::Fault;
+use db::number;
 use db::store::Tx;
 use domain::audit::Event;
 use domain::budget::credit::{Credit, Step};
@@ -218,11 +218,11 @@ fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, F
     let (stored, budget) = db::budget::find_line(tx.conn, &scope, body.budget_line_id)?;
     let organisation = db::organisation::find_own(tx)?;
     let currency = currency_of(&organisation)?;
-    currency.expect(&body.currency.0)?;
+    currency.require(&body.currency.0)?;
     let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
     let fiscal_year = FiscalYear::new(budget.fiscal_year)?;
     let year = find_fiscal_year(tx.conn, &scope, budget.fiscal_year)?;
-    let supplier = db::expenditure::find_supplier(tx.conn, &scope, body.supplier_id)?.supplier();
+    let supplier = db::organisation::supplier::find_supplier(tx.conn, &scope, body.supplier_id)?.supplier();
     let line = stored.line;
     let executable = budget.state.is_executable();
     let credit = if executable && line.direction == Direction::Expenditure {
@@ -273,7 +273,7 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
         .write(move |call, body, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let judged = judge(call, body, tx)?;
-            let number = next_number(tx, judged.charge.fiscal_year, Series::Commitment)?;
+            let number = number::next(tx, judged.charge.fiscal_year, number::COMMITMENT)?;
             db::budget::credit::update_credit(tx, &judged.charge, Step::Commit, judged.amount)?;
             let new = db::expenditure::NewCommitment {
                 id,

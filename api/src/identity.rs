@@ -363,6 +363,13 @@ pub struct NewRoleAssignment {
 
 impl Json for NewRoleAssignment {}
 
+/// Functions of the State and of control are given and taken by platform administrators only.
+fn may_grant(call: &Call, role: Role) -> bool {
+    let mut held = call.standing.iter().flat_map(|standing| &standing.assignments);
+    !role.granted_by_platform_only()
+        || held.any(|held| held.role == Role::Administrator && held.holds(OrganisationId::platform(), call.today))
+}
+
 /// Assigns a role. Those who order never pay, and functions of the State and of control are assigned by platform
 /// administrators only.
 #[utoipa::path(tag = "identity", request_body = NewRoleAssignment, responses((status = 201, body = RoleAssignmentView)))]
@@ -372,12 +379,7 @@ pub async fn assign_role(asked: Asked<NewRoleAssignment>, path: web::Path<Organi
     let id = RoleAssignmentId::new();
     asked
         .write(move |call, body, tx| {
-            let platform = call
-                .standing
-                .iter()
-                .flat_map(|standing| &standing.assignments)
-                .any(|held| held.role == Role::Administrator && held.holds(OrganisationId::platform(), call.today));
-            if body.role.granted_by_platform_only() && !platform {
+            if !may_grant(call, body.role) {
                 return Err(ROLE_NOT_GRANTABLE.refuse().with("role", body.role).at("/role").into());
             }
             db::identity::find_principal(tx.conn, body.principal_id)?;
@@ -423,7 +425,11 @@ pub async fn end_role_assignment(
             let scope = call.scope_in(organisation);
             let row = db::identity::find_role_assignment(tx.conn, &scope, id)?;
             call.check_version(row.version)?;
-            if body.valid_to < row.valid_from {
+            if !may_grant(call, row.role.0) {
+                return Err(ROLE_NOT_GRANTABLE.refuse().with("role", row.role.0).into());
+            }
+            // A role is ended, never extended: to hold it longer it is assigned again, under the rules of assignment.
+            if body.valid_to < row.valid_from || row.valid_to.is_some_and(|last| body.valid_to > last) {
                 return Err(domain::identity::ROLE_PERIOD_INVALID.refuse().at("/valid_to").into());
             }
             db::identity::end_role_assignment(tx, &row, body.valid_to)?;

@@ -1,5 +1,6 @@
 //! The ledger: charts, opening balances, trial balance, entries, account postings.
 
+pub mod carried_debt;
 pub mod opening;
 
 use actix_web::{get, web};

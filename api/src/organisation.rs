@@ -1,5 +1,7 @@
 //! Organisations: the public directory of what owns data.
 
+pub mod supplier;
+
 use actix_web::{HttpRequest, get, post, web};
 use db::organisation::{NewOrganisation as NewRow, OrganisationFilter, OrganisationRow};
 use domain::audit::Event;

@@ -68,6 +68,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::calendar::CODES,
         domain::territory::CODES,
         domain::organisation::CODES,
+        domain::organisation::supplier::CODES,
         domain::identity::CODES,
         domain::participation::CODES,
         domain::budget::CODES,

@@ -37,6 +37,8 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     // organisation
     routes.service(organisation::list_organisations).service(organisation::read_organisation);
     routes.service(organisation::create_organisation);
+    routes.service(organisation::supplier::list_suppliers).service(organisation::supplier::read_supplier);
+    routes.service(organisation::supplier::register_supplier).service(organisation::supplier::change_supplier);
     // identity
     routes.service(identity::activate_principal).service(identity::sign_in).service(identity::issue_token);
     routes.service(identity::read_keys).service(identity::read_self);
@@ -62,9 +64,8 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(ledger::list_charts).service(ledger::read_chart);
     routes.service(ledger::opening::record_opening_balances).service(ledger::read_trial_balance);
     routes.service(ledger::list_entries).service(ledger::read_entry).service(ledger::list_account_postings);
+    routes.service(ledger::carried_debt::list_carried_debts).service(ledger::carried_debt::read_carried_debt);
     // expenditure
-    routes.service(expenditure::supplier::list_suppliers).service(expenditure::supplier::read_supplier);
-    routes.service(expenditure::supplier::register_supplier).service(expenditure::supplier::change_supplier);
     routes.service(expenditure::list_commitments).service(expenditure::read_commitment).service(expenditure::commit_expenditure);
     routes.service(expenditure::verification::list_verifications).service(expenditure::verification::read_verification);
     routes.service(expenditure::verification::verify_commitment).service(expenditure::verification::certify_verification);
@@ -74,7 +75,6 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::order::accept_payment_order);
     routes.service(expenditure::order::reject_payment_order);
     routes.service(expenditure::payment::pay_payment_order);
-    routes.service(expenditure::payment::list_carried_debts).service(expenditure::payment::read_carried_debt);
     routes.service(expenditure::payment::pay_carried_debt);
     routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);
 }
@@ -246,12 +246,10 @@ fn metrics() -> Result<PrometheusMetrics, Box<dyn std::error::Error + Send + Syn
     PrometheusMetricsBuilder::new("sigida").mask_unmatched_patterns("unmatched").build()
 }
 
-async fn read_metrics(registry: web::Data<prometheus::Registry>) -> HttpResponse {
+async fn read_metrics(registry: web::Data<prometheus::Registry>) -> Result<HttpResponse, Problem> {
     let mut text = Vec::new();
-    match TextEncoder::new().encode(&registry.gather(), &mut text) {
-        Ok(()) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
-        Err(_) => HttpResponse::InternalServerError().finish(),
-    }
+    TextEncoder::new().encode(&registry.gather(), &mut text).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
 }
 
 async fn openapi_json(text: web::Data<String>) -> HttpResponse {

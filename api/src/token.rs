@@ -62,7 +62,7 @@ impl Keys {
         let derived = Sha256::new().chain_update(b"sigida.derived.v1").chain_update(pem).finalize().into();
         let keys = Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, lifetime, derived };
         let probe = PrincipalId::new();
-        let token = keys.sign(probe, chrono::Utc::now().timestamp())?;
+        let token = keys.sign(probe, crate::clock::Clock::default().now().timestamp())?;
         if keys.verify(&token) != Some(probe) {
             return Err("the signing key does not verify what it signs".to_owned());
         }

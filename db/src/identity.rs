@@ -100,6 +100,12 @@ pub fn activate(tx: &mut Tx<'_>, principal: &PrincipalRow, code_hash: &[u8], sec
     if spent != 1 {
         return Err(ACTIVATION_FAILED.refuse().into());
     }
+    // Codes issued before and never used are void from now on.
+    diesel::update(
+        activation_codes::table.filter(activation_codes::principal_id.eq(principal.id)).filter(activation_codes::used_at.is_null()),
+    )
+    .set(activation_codes::used_at.eq(Some(Col(tx.author.now))))
+    .execute(tx.conn)?;
     diesel::update(principals::table.filter(principals::id.eq(principal.id)))
         .set((principals::secret_hash.eq(Some(secret_hash)), principals::version.eq(principal.version + 1)))
         .execute(tx.conn)?;

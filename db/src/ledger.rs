@@ -1,5 +1,7 @@
 //! The ledger: charts, kept balances, entries. Entries and postings are append-only in the database too.
 
+pub mod carried_debt;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::audit::rows_digest;
@@ -13,10 +15,10 @@ use domain::word::Word;
 use uuid::Uuid;
 
 use crate::budget::amount;
-use crate::budget::fiscal_year::{Series, next_number};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
+use crate::number;
 use crate::page::{Keyset, Rows};
 use crate::schema::{balances, chart_accounts, charts, entries, posting_accounts, postings};
 use crate::store::Tx;
@@ -231,7 +233,7 @@ fn sides(posting: &Posting) -> (i64, i64) {
 /// Posts an entry: number, lines and kept balances together. The source may give rise to one entry only.
 pub fn append_entry(tx: &mut Tx<'_>, fiscal_year: i32, entry: &Entry, source_kind: &str, source_id: Uuid) -> Result<Posted, Fault> {
     let id = EntryId::new();
-    let number = next_number(tx, fiscal_year, Series::Entry(entry.journal()))?;
+    let number = number::next(tx, fiscal_year, &number::entries_of(entry.journal()))?;
     let lines: Vec<(String, i64, i64)> = entry
         .postings()
         .iter()

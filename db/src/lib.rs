@@ -11,6 +11,7 @@ pub mod expenditure;
 pub mod fault;
 pub mod identity;
 pub mod ledger;
+pub mod number;
 pub mod organisation;
 pub mod page;
 pub mod parameter;

@@ -1,5 +1,7 @@
 //! Organisations and the directory of them.
 
+pub mod supplier;
+
 use diesel::prelude::*;
 use domain::id::{OrganisationId, TerritorialUnitId};
 use domain::organisation::{ORGANISATION_DUPLICATE, OrganisationKind};

@@ -126,6 +126,20 @@ tables! {
         version -> BigInt,
     }
 
+    suppliers (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        code -> Text,
+        name -> Text,
+        folded_name -> Text,
+        tax_number -> Nullable<Text>,
+        party_id -> Nullable<Identity>,
+        active -> Bool,
+        debarred_until -> Nullable<Date>,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
     principals (id) {
         id -> Identity,
         kind -> Vocabulary,
@@ -378,16 +392,15 @@ tables! {
         credit -> BigInt,
     }
 
-    suppliers (organisation_id, id) {
+    carried_debts (organisation_id, id) {
         organisation_id -> Identity,
         id -> Identity,
-        code -> Text,
-        name -> Text,
-        folded_name -> Text,
-        tax_number -> Nullable<Text>,
-        party_id -> Nullable<Identity>,
-        active -> Bool,
-        debarred_until -> Nullable<Date>,
+        fiscal_year -> Integer,
+        account_code -> Text,
+        supplier_id -> Identity,
+        reference -> Text,
+        amount -> BigInt,
+        paid -> BigInt,
         sensitivity -> Integer,
         version -> BigInt,
     }
@@ -464,19 +477,6 @@ tables! {
         decided_on -> Nullable<Date>,
         rejection_reason -> Nullable<Vocabulary>,
         rejection_text -> Nullable<Text>,
-        sensitivity -> Integer,
-        version -> BigInt,
-    }
-
-    carried_debts (organisation_id, id) {
-        organisation_id -> Identity,
-        id -> Identity,
-        fiscal_year -> Integer,
-        account_code -> Text,
-        supplier_id -> Identity,
-        reference -> Text,
-        amount -> BigInt,
-        paid -> BigInt,
         sensitivity -> Integer,
         version -> BigInt,
     }

@@ -10,6 +10,7 @@ use crate::calendar::FiscalYear;
 use crate::id::{PrincipalId, SupplierId};
 use crate::ledger::LEDGER_PERIOD_CLOSED;
 use crate::money::{Amount, Currency};
+use crate::organisation::supplier::Supplier;
 use crate::refusal::{Refusal, codes};
 use crate::words;
 
@@ -21,15 +22,6 @@ codes! {
         "Engagement tardif" / "Commitment after the cutoff",
         "Les engagements de cette section sont arrêtés le {cutoff} ; utilisez l'exercice suivant." /
         "Commitments of this section end on {cutoff}; use the next fiscal year.";
-    SUPPLIER_INACTIVE: Rule,
-        "Fournisseur inactif" / "Inactive supplier",
-        "Le dossier du fournisseur {supplier} n'est pas actif." / "The file of supplier {supplier} is not active.";
-    SUPPLIER_DEBARRED: Rule,
-        "Fournisseur exclu" / "Debarred supplier",
-        "Le fournisseur {supplier} est exclu jusqu'au {until}." / "Supplier {supplier} is debarred until {until}.";
-    SUPPLIER_DUPLICATE: Conflict,
-        "Fournisseur déjà enregistré" / "Supplier already registered",
-        "Le code {code} désigne déjà un fournisseur." / "The code {code} already names a supplier.";
     VERIFICATION_EXCEEDS_COMMITMENT: Rule,
         "Liquidation supérieure à l'engagement" / "Verification exceeds the commitment",
         "Reste engagé : {remaining}. Demandé : {requested} ({currency})." /
@@ -192,15 +184,6 @@ pub struct CommitmentFacts<'a> {
     pub today: NaiveDate,
 }
 
-/// What is known of a supplier when money is committed to them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Supplier {
-    pub id: SupplierId,
-    pub code: String,
-    pub active: bool,
-    pub debarred_until: Option<NaiveDate>,
-}
-
 /// Commits credit: every control of the first stage, or the refusal of the first that fails.
 pub fn commit(facts: &CommitmentFacts<'_>, amount: Amount, committed_on: NaiveDate) -> Result<(), Refusal> {
     let year = facts.fiscal_year;
@@ -218,13 +201,7 @@ pub fn commit(facts: &CommitmentFacts<'_>, amount: Amount, committed_on: NaiveDa
     if let Some(cutoff) = facts.cutoff.filter(|cutoff| committed_on > *cutoff) {
         return Err(COMMITMENT_AFTER_CUTOFF.refuse().with("cutoff", cutoff).at("/committed_on"));
     }
-    let supplier = facts.supplier;
-    if !supplier.active {
-        return Err(SUPPLIER_INACTIVE.refuse().with("supplier", &supplier.code).at("/supplier_id"));
-    }
-    if let Some(until) = supplier.debarred_until.filter(|until| committed_on <= *until) {
-        return Err(SUPPLIER_DEBARRED.refuse().with("supplier", &supplier.code).with("until", until).at("/supplier_id"));
-    }
+    facts.supplier.accept(committed_on)?;
     facts.credit.require(facts.article, amount, facts.currency)
 }
 

@@ -33,7 +33,7 @@ codes! {
         "The role {role} is incompatible with the role {held}, held in the same organisation.";
     ROLE_PERIOD_INVALID: Rule,
         "Période invalide" / "Invalid period",
-        "La fin précède le début." / "The end precedes the beginning.";
+        "La fin précède le début, ou dépasse la fin déjà fixée." / "The end precedes the beginning, or exceeds the end already set.";
     ROLE_NOT_GRANTABLE: Forbidden,
         "Fonction non attribuable" / "Role not grantable",
         "Seul un administrateur de la plateforme attribue la fonction {role}." /

@@ -29,6 +29,9 @@ codes! {
         "Compte inattendu à l'ouverture" / "Unexpected account at opening",
         "La balance d'entrée ne reprend que les classes 1 à 5 ; compte en cause : {account}." /
         "Opening balances hold classes 1 to 5 only; account concerned: {account}.";
+    LEDGER_CARRIED_DEBT_DUPLICATE: Conflict,
+        "Dette reprise deux fois" / "Debt carried twice",
+        "La dette {reference} de ce fournisseur est déjà reprise." / "The debt {reference} of this supplier is already carried.";
     LEDGER_CARRIED_DEBT_MISMATCH: Rule,
         "Dettes reprises incohérentes" / "Carried debts do not match",
         "Les dettes détaillées du compte {account} font {items} ; le solde repris est {balance}." /

@@ -45,7 +45,7 @@ impl Currency {
     }
 
     /// Refuses a request made in another currency.
-    pub fn expect(self, requested: &str) -> Result<(), Refusal> {
+    pub fn require(self, requested: &str) -> Result<(), Refusal> {
         if self.code() == requested {
             return Ok(());
         }

@@ -1,5 +1,7 @@
 //! Organisations: what owns data. A commune, a cercle, a region, a ministry, a Treasury post, a partner, a supplier.
 
+pub mod supplier;
+
 use crate::refusal::codes;
 use crate::words;
 

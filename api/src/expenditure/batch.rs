@@ -2,10 +2,10 @@
 
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
-use db::budget::fiscal_year::{Series, next_number};
 use db::column::Col;
 use db::expenditure::order::{BatchRow, PaymentOrderChange, PaymentOrderRow};
 use db::fault::Fault;
+use db::number;
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::expenditure::{PAYMENT_ORDER_BATCH_STATE, PAYMENT_ORDER_BATCH_TOTAL, PaymentOrderState};
@@ -98,7 +98,7 @@ pub async fn transmit_payment_orders(asked: Asked<NewBatch>, path: web::Path<Org
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
             let currency = own_currency(tx)?;
-            currency.expect(&body.currency.0)?;
+            currency.require(&body.currency.0)?;
             let stated = Amount::parse_positive(&body.total.0, currency).map_err(|refusal| refusal.at("/total"))?;
             let orders = orders_of(tx, &scope, &body.payment_order_ids)?;
             let year = orders.first().map_or(0, |order| order.fiscal_year);
@@ -112,7 +112,7 @@ pub async fn transmit_payment_orders(asked: Asked<NewBatch>, path: web::Path<Org
                     .at("/total")
                     .into());
             }
-            let number = next_number(tx, year, Series::Batch)?;
+            let number = number::next(tx, year, number::BATCH)?;
             let batch = db::expenditure::order::insert_batch(tx, id, year, number, computed, principal)?;
             let mut events = Events::from(
                 Event::of("payment_order_batch.transmitted", "payment_order_batch", id.0, 1)

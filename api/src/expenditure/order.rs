@@ -2,10 +2,11 @@
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::fiscal_year::{Series, find_fiscal_year, next_number};
+use db::budget::fiscal_year::find_fiscal_year;
 use db::column::Col;
 use db::expenditure::order::{PaymentOrderChange, PaymentOrderFilter, PaymentOrderRow};
 use db::fault::Fault;
+use db::number;
 use db::store::Tx;
 use domain::audit::Event;
 use domain::budget::Direction;
@@ -177,7 +178,7 @@ pub async fn draft_payment_order(asked: Asked<NewPaymentOrder>, path: web::Path<
             let verification = db::expenditure::find_verification(tx.conn, &scope, verification_id)?;
             call.check_version(verification.version)?;
             let currency = own_currency(tx)?;
-            currency.expect(&body.currency.0)?;
+            currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             let (verified, ordered) = (db::budget::amount(verification.amount)?, db::budget::amount(verification.ordered)?);
             domain::expenditure::order(verification.state.0, verified, ordered, amount, currency)?;
@@ -223,7 +224,7 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
             db::expenditure::update_ordered(tx, &verification, verification.ordered + row.amount)?;
             let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
             db::budget::credit::update_credit(tx, &commitment.charge(), Step::Order, amount)?;
-            let number = next_number(tx, row.fiscal_year, Series::PaymentOrder)?;
+            let number = number::next(tx, row.fiscal_year, number::PAYMENT_ORDER)?;
             let change = PaymentOrderChange {
                 number: Some(number),
                 signed_by: Some(Col(principal)),

@@ -1,11 +1,12 @@
 //! Payments: of accepted orders, and of debts carried from earlier years.
 
-use actix_web::{HttpRequest, get, post, web};
+use actix_web::{get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::fiscal_year::{Series, find_fiscal_year, next_number};
-use db::expenditure::order::{CarriedDebtRow, Due, NewPayment as NewRow, PaymentOrderChange, PaymentRow};
+use db::budget::fiscal_year::find_fiscal_year;
+use db::expenditure::order::{Due, NewPayment as NewRow, PaymentOrderChange, PaymentRow};
 use db::fault::Fault;
 use db::ledger::Posted;
+use db::number;
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
@@ -21,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::order::keep_apart;
 use super::own_currency;
-use crate::answer::{Answered, created, listed, ok, versioned};
+use crate::answer::{Answered, created, listed, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::organisation::currency_of;
@@ -110,7 +111,7 @@ fn pay(
     currency: Currency,
 ) -> Result<(PaymentRow, Amount, Posted), Fault> {
     let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
-    currency.expect(&body.currency.0)?;
+    currency.require(&body.currency.0)?;
     let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
     let year = FiscalYear::new(debt.fiscal_year)?;
     let state = find_fiscal_year(tx.conn, &call.scope_in(tx.organisation), debt.fiscal_year)?.state.0;
@@ -137,7 +138,7 @@ fn pay(
     let new = NewRow {
         id,
         fiscal_year: debt.fiscal_year,
-        number: next_number(tx, debt.fiscal_year, Series::Payment)?,
+        number: number::next(tx, debt.fiscal_year, number::PAYMENT)?,
         due: debt.cause,
         payee: body.payee_id,
         mode: body.mode,
@@ -206,92 +207,6 @@ pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(Organi
         .await
 }
 
-/// A debt of an earlier year that the opening balances carry (reste à payer).
-#[derive(Serialize, ToSchema)]
-pub struct CarriedDebtView {
-    id: CarriedDebtId,
-    organisation_id: OrganisationId,
-    /// The year that carries it.
-    #[schema(minimum = 1960, maximum = 2200)]
-    fiscal_year: i32,
-    #[schema(max_length = 20, example = "401")]
-    account: String,
-    supplier_id: SupplierId,
-    /// The payment order of the earlier year.
-    #[schema(max_length = 60)]
-    reference: String,
-    #[schema(min_length = 3, max_length = 3, example = "XOF")]
-    currency: String,
-    #[schema(max_length = 21, example = "400000")]
-    amount: String,
-    #[schema(max_length = 21, example = "0")]
-    paid: String,
-    #[schema(minimum = 1)]
-    version: i64,
-}
-
-fn debt_view(row: CarriedDebtRow, currency: Currency) -> CarriedDebtView {
-    CarriedDebtView {
-        id: row.id.0,
-        organisation_id: row.organisation_id.0,
-        fiscal_year: row.fiscal_year,
-        account: row.account_code,
-        supplier_id: row.supplier_id.0,
-        reference: row.reference,
-        currency: currency.code().to_owned(),
-        amount: shown(row.amount, currency),
-        paid: shown(row.paid, currency),
-        version: row.version,
-    }
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CarriedDebtQuery {
-    /// Cursor of an earlier page.
-    #[param(max_length = 1024)]
-    after: Option<String>,
-    /// Rows a page.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-}
-
-/// The debts of earlier years that the year carries.
-#[utoipa::path(tag = "expenditure", params(CarriedDebtQuery), responses((status = 200, body = Page<CarriedDebtView>)))]
-#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/carried-debts")]
-pub async fn list_carried_debts(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<CarriedDebtQuery>) -> Answered {
-    let (_, year) = path.into_inner();
-    let keys = keyset::<CarriedDebtId>(&call, query.0.after.as_deref(), query.0.limit)?;
-    let scope = call.scope()?;
-    let asked = keys.clone();
-    let (currency, rows) = call
-        .store()
-        .read(move |conn| {
-            find_fiscal_year(conn, &scope, year)?;
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
-            Ok((currency, db::expenditure::order::list_carried_debts(conn, &scope, year, &asked)?))
-        })
-        .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| debt_view(row, currency)))
-}
-
-/// One carried debt.
-#[utoipa::path(tag = "expenditure", responses((status = 200, body = CarriedDebtView)))]
-#[get("/v1/organisations/{organisation_id}/carried-debts/{carried_debt_id}")]
-pub async fn read_carried_debt(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, CarriedDebtId)>) -> Answered {
-    let (_, id) = path.into_inner();
-    let scope = call.scope()?;
-    let (currency, row) = call
-        .store()
-        .read(move |conn| {
-            let row = db::expenditure::order::find_carried_debt(conn, &scope, id)?;
-            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
-        })
-        .await?;
-    versioned(&request, row.version, &debt_view(row, currency))
-}
-
 /// Pays a part or all of a debt of an earlier year. No credit of this year moves.
 #[utoipa::path(tag = "expenditure", request_body = NewPayment, responses((status = 201, body = PaymentView)))]
 #[post("/v1/organisations/{organisation_id}/carried-debts/{carried_debt_id}/payments")]
@@ -300,7 +215,7 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
     let id = PaymentId::new();
     asked
         .write(move |call, body, tx| {
-            let carried = db::expenditure::order::find_carried_debt(tx.conn, &call.scope_in(organisation), debt_id)?;
+            let carried = db::ledger::carried_debt::find_carried_debt(tx.conn, &call.scope_in(organisation), debt_id)?;
             call.check_version(carried.version)?;
             let currency = own_currency(tx)?;
             let debt = Debt {
@@ -313,7 +228,7 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
                 cause: Due::CarriedDebt(debt_id),
             };
             let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
-            let version = db::expenditure::order::update_carried_debt(tx, &carried, carried.paid + amount.minor())?;
+            let version = db::ledger::carried_debt::update_carried_debt(tx, &carried, carried.paid + amount.minor())?;
             let events = Events::from(paid_event(&row, amount, posted, currency))
                 .and(Event::of("carried_debt.paid", "carried_debt", debt_id.0, version).with("payment_id", id.to_string()));
             let location = format!("/v1/organisations/{organisation}/payments/{id}");

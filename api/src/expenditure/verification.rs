@@ -2,9 +2,10 @@
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::fiscal_year::{Series, find_fiscal_year, next_number};
+use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::VerificationRow;
 use db::fault::Fault;
+use db::number;
 use domain::audit::Event;
 use domain::budget::Section;
 use domain::budget::credit::Step;
@@ -165,7 +166,7 @@ pub async fn verify_commitment(asked: Asked<NewVerification>, path: web::Path<(O
             let year = find_fiscal_year(tx.conn, &scope, commitment.fiscal_year)?;
             require_open(FiscalYear::new(year.fiscal_year)?, year.state.0)?;
             let currency = own_currency(tx)?;
-            currency.expect(&body.currency.0)?;
+            currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             if body.invoice_date > call.today {
                 let refusal = VERIFICATION_DATE_INVALID.refuse().with("invoice_date", body.invoice_date).with("today", call.today);
@@ -176,7 +177,7 @@ pub async fn verify_commitment(asked: Asked<NewVerification>, path: web::Path<(O
             let state = verify(committed, verified, amount, works, body.reception_sha256.is_some(), currency)?;
             let new = db::expenditure::NewVerification {
                 id,
-                number: next_number(tx, commitment.fiscal_year, Series::Verification)?,
+                number: number::next(tx, commitment.fiscal_year, number::VERIFICATION)?,
                 invoice_number: body.invoice_number.as_str().to_owned(),
                 invoice_date: body.invoice_date,
                 reception_sha256: body.reception_sha256.as_ref().map(|digest| digest.0.clone()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{post, web};
-use db::expenditure::order::NewCarriedDebt;
+use db::ledger::carried_debt::NewCarriedDebt;
 use domain::audit::Event;
 use domain::budget::{FISCAL_YEAR_OPEN, FiscalYearState};
 use domain::calendar::FiscalYear;
@@ -74,7 +74,7 @@ pub async fn record_opening_balances(asked: Asked<OpeningBalances>, path: web::P
                 return Err(FISCAL_YEAR_OPEN.refuse().with("fiscal_year", year).into());
             }
             let currency = currency_of(&db::organisation::find_own(tx)?)?;
-            currency.expect(&body.currency.0)?;
+            currency.require(&body.currency.0)?;
             let postings = body
                 .lines
                 .iter()
@@ -109,7 +109,7 @@ pub async fn record_opening_balances(asked: Asked<OpeningBalances>, path: web::P
                     .map_err(|refusal| refusal.at(&format!("/carried_debts/{index}/amount")))?;
                 let sum = itemised.entry(debt.account.as_str()).or_default();
                 *sum = sum.checked_add(amount).unwrap_or_default();
-                db::expenditure::find_supplier(tx.conn, &scope, debt.supplier_id)?;
+                db::organisation::supplier::find_supplier(tx.conn, &scope, debt.supplier_id)?;
                 let new = NewCarriedDebt {
                     account_code: debt.account.clone(),
                     supplier_id: debt.supplier_id,
@@ -123,7 +123,7 @@ pub async fn record_opening_balances(asked: Asked<OpeningBalances>, path: web::P
                 if carried.unwrap_or_default().is_zero() {
                     return Err(mismatch(&debt.account, amount, Amount::ZERO, currency).into());
                 }
-                db::expenditure::order::insert_carried_debt(tx, year, &new)?;
+                db::ledger::carried_debt::insert_carried_debt(tx, year, &new)?;
             }
             for (account, sum) in itemised {
                 let carried = Amount::sum(

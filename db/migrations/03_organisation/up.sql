@@ -12,3 +12,20 @@ CREATE TABLE organisations (
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     version bigint NOT NULL CHECK (version > 0)
 );
+
+-- Whom an organisation buys from.
+CREATE TABLE suppliers (
+    organisation_id uuid NOT NULL REFERENCES organisations (id),
+    id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    folded_name text NOT NULL,
+    tax_number text,
+    party_id uuid REFERENCES organisations (id),
+    active boolean NOT NULL,
+    debarred_until date,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, code)
+);

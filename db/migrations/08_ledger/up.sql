@@ -79,3 +79,21 @@ CREATE TABLE postings (
     CONSTRAINT postings_one_side CHECK ((debit = 0) <> (credit = 0))
 );
 CREATE INDEX postings_by_account ON postings (organisation_id, fiscal_year, account_code);
+
+-- Debts of earlier years (restes à payer) that the opening balances carry.
+CREATE TABLE carried_debts (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    account_code text NOT NULL,
+    supplier_id uuid NOT NULL,
+    reference text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    paid bigint NOT NULL CHECK (paid >= 0 AND paid <= amount),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, supplier_id, reference),
+    FOREIGN KEY (organisation_id, fiscal_year, account_code) REFERENCES balances (organisation_id, fiscal_year, account_code),
+    FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id)
+);

@@ -1,19 +1,3 @@
-CREATE TABLE suppliers (
-    organisation_id uuid NOT NULL REFERENCES organisations (id),
-    id uuid NOT NULL,
-    code text NOT NULL,
-    name text NOT NULL,
-    folded_name text NOT NULL,
-    tax_number text,
-    party_id uuid REFERENCES organisations (id),
-    active boolean NOT NULL,
-    debarred_until date,
-    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
-    version bigint NOT NULL CHECK (version > 0),
-    PRIMARY KEY (organisation_id, id),
-    UNIQUE (organisation_id, code)
-);
-
 CREATE TABLE commitments (
     organisation_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -111,24 +95,6 @@ CREATE TABLE payment_orders (
     FOREIGN KEY (organisation_id, commitment_id) REFERENCES commitments (organisation_id, id),
     FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id),
     FOREIGN KEY (organisation_id, batch_id) REFERENCES batches (organisation_id, id)
-);
-
--- Debts of earlier years (restes à payer) that the opening balances carry.
-CREATE TABLE carried_debts (
-    organisation_id uuid NOT NULL,
-    id uuid NOT NULL,
-    fiscal_year integer NOT NULL,
-    account_code text NOT NULL,
-    supplier_id uuid NOT NULL,
-    reference text NOT NULL,
-    amount bigint NOT NULL CHECK (amount > 0),
-    paid bigint NOT NULL CHECK (paid >= 0 AND paid <= amount),
-    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
-    version bigint NOT NULL CHECK (version > 0),
-    PRIMARY KEY (organisation_id, id),
-    UNIQUE (organisation_id, fiscal_year, supplier_id, reference),
-    FOREIGN KEY (organisation_id, fiscal_year, account_code) REFERENCES balances (organisation_id, fiscal_year, account_code),
-    FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id)
 );
 
 CREATE TABLE payments (

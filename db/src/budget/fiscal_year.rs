@@ -1,18 +1,17 @@
-//! Fiscal years and the gapless numbers kept in them.
+//! Fiscal years of organisations.
 
 use diesel::prelude::*;
 use domain::budget::{FISCAL_YEAR_DUPLICATE, FiscalYearState};
 use domain::calendar::FiscalYear;
 use domain::id::OrganisationId;
-use domain::ledger::Journal;
 use domain::sensitivity::{Scope, Sensitivity};
-use domain::word::Word;
 use uuid::Uuid;
 
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::schema::{fiscal_years, number_series};
+use crate::number;
+use crate::schema::fiscal_years;
 use crate::store::Tx;
 use crate::visible;
 
@@ -24,35 +23,6 @@ pub struct FiscalYearRow {
     pub nomenclature_id: Col<Uuid>,
     pub state: Col<FiscalYearState>,
     pub version: i64,
-}
-
-/// What is numbered without gap in each fiscal year.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Series {
-    Commitment,
-    Verification,
-    PaymentOrder,
-    Batch,
-    Payment,
-    Entry(Journal),
-}
-
-impl Series {
-    pub fn name(self) -> String {
-        match self {
-            Series::Commitment => "commitment".to_owned(),
-            Series::Verification => "verification".to_owned(),
-            Series::PaymentOrder => "payment_order".to_owned(),
-            Series::Batch => "batch".to_owned(),
-            Series::Payment => "payment".to_owned(),
-            Series::Entry(journal) => format!("entry:{journal}"),
-        }
-    }
-
-    fn all() -> impl Iterator<Item = Series> {
-        let documents = [Series::Commitment, Series::Verification, Series::PaymentOrder, Series::Batch, Series::Payment];
-        documents.into_iter().chain(Journal::ALL.iter().copied().map(Series::Entry))
-    }
 }
 
 /// Prepares a fiscal year, with its number series at zero.
@@ -68,16 +38,7 @@ pub fn insert_fiscal_year(tx: &mut Tx<'_>, year: FiscalYear, nomenclature: Uuid)
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| FISCAL_YEAR_DUPLICATE.refuse().with("fiscal_year", year.year())))?;
-    for series in Series::all() {
-        diesel::insert_into(number_series::table)
-            .values((
-                number_series::organisation_id.eq(Col(tx.organisation)),
-                number_series::fiscal_year.eq(year.year()),
-                number_series::series.eq(series.name()),
-                number_series::last_number.eq(0),
-            ))
-            .execute(tx.conn)?;
-    }
+    number::open(tx, year.year())?;
     Ok(())
 }
 
@@ -100,17 +61,4 @@ pub fn update_fiscal_year(tx: &mut Tx<'_>, row: &FiscalYearRow, state: FiscalYea
     .set((fiscal_years::state.eq(Col(state)), fiscal_years::version.eq(version)))
     .execute(tx.conn)?;
     Ok(version)
-}
-
-/// The next number of a series. The organisation's head is locked, so numbers have no gap and no double.
-pub fn next_number(tx: &mut Tx<'_>, year: i32, series: Series) -> Result<i64, Fault> {
-    Ok(diesel::update(
-        number_series::table
-            .filter(number_series::organisation_id.eq(Col(tx.organisation)))
-            .filter(number_series::fiscal_year.eq(year))
-            .filter(number_series::series.eq(series.name())),
-    )
-    .set(number_series::last_number.eq(number_series::last_number + 1))
-    .returning(number_series::last_number)
-    .get_result(tx.conn)?)
 }

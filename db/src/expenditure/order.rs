@@ -1,4 +1,4 @@
-//! Payment orders, batches, carried debts and payments.
+//! Payment orders, batches and payments.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -13,7 +13,7 @@ use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::schema::{batches, carried_debts, payment_orders, payments};
+use crate::schema::{batches, payment_orders, payments};
 use crate::store::Tx;
 use crate::visible;
 
@@ -186,80 +186,6 @@ pub fn find_batch(conn: &mut Conn, scope: &Scope, id: BatchId) -> Result<(BatchR
         .select(PaymentOrderRow::as_select())
         .load(conn)?;
     Ok((batch, orders))
-}
-
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = carried_debts)]
-pub struct CarriedDebtRow {
-    pub organisation_id: Col<OrganisationId>,
-    pub id: Col<CarriedDebtId>,
-    pub fiscal_year: i32,
-    pub account_code: String,
-    pub supplier_id: Col<SupplierId>,
-    pub reference: String,
-    pub amount: i64,
-    pub paid: i64,
-    pub version: i64,
-}
-
-/// A debt of an earlier year, as the opening balances itemise it.
-#[derive(Clone, Debug)]
-pub struct NewCarriedDebt {
-    pub account_code: String,
-    pub supplier_id: SupplierId,
-    pub reference: String,
-    pub amount: i64,
-}
-
-pub fn insert_carried_debt(tx: &mut Tx<'_>, fiscal_year: i32, new: &NewCarriedDebt) -> Result<(), Fault> {
-    diesel::insert_into(carried_debts::table)
-        .values((
-            carried_debts::organisation_id.eq(Col(tx.organisation)),
-            carried_debts::id.eq(Col(CarriedDebtId::new())),
-            carried_debts::fiscal_year.eq(fiscal_year),
-            carried_debts::account_code.eq(&new.account_code),
-            carried_debts::supplier_id.eq(Col(new.supplier_id)),
-            carried_debts::reference.eq(&new.reference),
-            carried_debts::amount.eq(new.amount),
-            carried_debts::paid.eq(0),
-            carried_debts::sensitivity.eq(Sensitivity::Internal.rank()),
-            carried_debts::version.eq(1),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
-}
-
-pub fn find_carried_debt(conn: &mut Conn, scope: &Scope, id: CarriedDebtId) -> Result<CarriedDebtRow, Fault> {
-    Ok(visible!(carried_debts, scope).filter(carried_debts::id.eq(Col(id))).select(CarriedDebtRow::as_select()).first(conn)?)
-}
-
-pub fn list_carried_debts(
-    conn: &mut Conn,
-    scope: &Scope,
-    fiscal_year: i32,
-    page: &Keyset<CarriedDebtId>,
-) -> Result<Rows<CarriedDebtRow>, Fault> {
-    let mut query = visible!(carried_debts, scope)
-        .filter(carried_debts::fiscal_year.eq(fiscal_year))
-        .order(carried_debts::id)
-        .limit(page.probe())
-        .select(CarriedDebtRow::as_select())
-        .into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(carried_debts::id.gt(Col(after)));
-    }
-    Ok(page.cut(query.load(conn)?))
-}
-
-/// Adds to what is paid of a carried debt.
-pub fn update_carried_debt(tx: &mut Tx<'_>, row: &CarriedDebtRow, paid: i64) -> Result<i64, Fault> {
-    let version = row.version + 1;
-    diesel::update(
-        carried_debts::table.filter(carried_debts::organisation_id.eq(row.organisation_id)).filter(carried_debts::id.eq(row.id)),
-    )
-    .set((carried_debts::paid.eq(paid), carried_debts::version.eq(version)))
-    .execute(tx.conn)?;
-    Ok(version)
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

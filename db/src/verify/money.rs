@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::chain::Facts;
 use super::{Failure, wrong};
 use crate::budget::credit::AppropriationRow;
-use crate::budget::fiscal_year::Series;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
+use crate::number;
 use crate::schema::{
     appropriations, balances, batches, commitments, entries, line_executions, number_series, payment_orders, payments, verifications,
 };
@@ -202,28 +202,28 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
             let rows: Vec<(i32, i64)> =
                 $table::table.filter($table::organisation_id.eq(owner)).select(($table::fiscal_year, $table::number)).load(conn)?;
             for (year, number) in rows {
-                used.entry((year, $series.name())).or_default().push(number);
+                used.entry((year, $series.to_owned())).or_default().push(number);
             }
         };
     }
-    numbers!(commitments, Series::Commitment);
-    numbers!(verifications, Series::Verification);
-    numbers!(batches, Series::Batch);
-    numbers!(payments, Series::Payment);
+    numbers!(commitments, number::COMMITMENT);
+    numbers!(verifications, number::VERIFICATION);
+    numbers!(batches, number::BATCH);
+    numbers!(payments, number::PAYMENT);
     let orders: Vec<(i32, Option<i64>)> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .filter(payment_orders::number.is_not_null())
         .select((payment_orders::fiscal_year, payment_orders::number))
         .load(conn)?;
     for (year, number) in orders {
-        used.entry((year, Series::PaymentOrder.name())).or_default().extend(number);
+        used.entry((year, number::PAYMENT_ORDER.to_owned())).or_default().extend(number);
     }
     let posted: Vec<(i32, Col<Journal>, i64)> = entries::table
         .filter(entries::organisation_id.eq(owner))
         .select((entries::fiscal_year, entries::journal, entries::number))
         .load(conn)?;
     for (year, journal, number) in posted {
-        used.entry((year, Series::Entry(journal.0).name())).or_default().push(number);
+        used.entry((year, number::entries_of(journal.0))).or_default().push(number);
     }
     let series: Vec<(i32, String, i64)> = number_series::table
         .filter(number_series::organisation_id.eq(owner))

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, get, patch, post, web};
 use chrono::NaiveDate;
-use db::expenditure::{NewSupplier as NewRow, SupplierRow};
+use db::organisation::supplier::{NewSupplier as NewRow, SupplierRow};
 use domain::audit::Event;
 use domain::id::{OrganisationId, SupplierId};
 use domain::sensitivity::{Scope, Sensitivity};
@@ -65,24 +65,24 @@ pub struct SupplierQuery {
 }
 
 /// The suppliers' files of the organisation.
-#[utoipa::path(tag = "expenditure", params(SupplierQuery), responses((status = 200, body = Page<SupplierView>)))]
+#[utoipa::path(tag = "organisation", params(SupplierQuery), responses((status = 200, body = Page<SupplierView>)))]
 #[get("/v1/organisations/{organisation_id}/suppliers")]
 pub async fn list_suppliers(call: Call, _path: web::Path<OrganisationId>, query: Query<SupplierQuery>) -> Answered {
     let query = query.0;
     let keys = keyset::<SupplierId>(&call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
     let asked = keys.clone();
-    let rows = call.store().read(move |conn| db::expenditure::list_suppliers(conn, &scope, query.q.as_deref(), &asked)).await?;
+    let rows = call.store().read(move |conn| db::organisation::supplier::list_suppliers(conn, &scope, query.q.as_deref(), &asked)).await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 
 /// One supplier's file.
-#[utoipa::path(tag = "expenditure", responses((status = 200, body = SupplierView)))]
+#[utoipa::path(tag = "organisation", responses((status = 200, body = SupplierView)))]
 #[get("/v1/organisations/{organisation_id}/suppliers/{supplier_id}")]
 pub async fn read_supplier(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, SupplierId)>) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    let row = call.store().read(move |conn| db::expenditure::find_supplier(conn, &scope, id)).await?;
+    let row = call.store().read(move |conn| db::organisation::supplier::find_supplier(conn, &scope, id)).await?;
     versioned(&request, row.version, &view(row))
 }
 
@@ -104,7 +104,7 @@ pub struct NewSupplier {
 impl Json for NewSupplier {}
 
 /// Opens a supplier's file.
-#[utoipa::path(tag = "expenditure", request_body = NewSupplier, responses((status = 201, body = SupplierView)))]
+#[utoipa::path(tag = "organisation", request_body = NewSupplier, responses((status = 201, body = SupplierView)))]
 #[post("/v1/organisations/{organisation_id}/suppliers")]
 pub async fn register_supplier(asked: Asked<NewSupplier>, path: web::Path<OrganisationId>) -> Answered {
     let organisation = path.into_inner();
@@ -121,8 +121,8 @@ pub async fn register_supplier(asked: Asked<NewSupplier>, path: web::Path<Organi
                 tax_number: body.tax_number.as_ref().map(|number| number.as_str().to_owned()),
                 party_id: body.party_id,
             };
-            db::expenditure::insert_supplier(tx, &new)?;
-            let row = db::expenditure::find_supplier(tx.conn, &call.scope_in(organisation), id)?;
+            db::organisation::supplier::insert_supplier(tx, &new)?;
+            let row = db::organisation::supplier::find_supplier(tx.conn, &call.scope_in(organisation), id)?;
             let event = Event::of("supplier.registered", "supplier", id.0, 1).with("code", &new.code);
             Ok((created(format!("/v1/organisations/{organisation}/suppliers/{id}"), 1, &view(row))?, event.into()))
         })
@@ -141,17 +141,17 @@ pub struct SupplierChange {
 impl Json for SupplierChange {}
 
 /// Opens, closes or debars a supplier's file.
-#[utoipa::path(tag = "expenditure", request_body = SupplierChange, responses((status = 200, body = SupplierView)))]
+#[utoipa::path(tag = "organisation", request_body = SupplierChange, responses((status = 200, body = SupplierView)))]
 #[patch("/v1/organisations/{organisation_id}/suppliers/{supplier_id}")]
 pub async fn change_supplier(asked: Asked<SupplierChange>, path: web::Path<(OrganisationId, SupplierId)>) -> Answered {
     let (organisation, id) = path.into_inner();
     asked
         .write(move |call, body, tx| {
             let scope = call.scope_in(organisation);
-            let row = db::expenditure::find_supplier(tx.conn, &scope, id)?;
+            let row = db::organisation::supplier::find_supplier(tx.conn, &scope, id)?;
             call.check_version(row.version)?;
-            let version = db::expenditure::update_supplier(tx, &row, body.active, body.debarred_until)?;
-            let row = db::expenditure::find_supplier(tx.conn, &scope, id)?;
+            let version = db::organisation::supplier::update_supplier(tx, &row, body.active, body.debarred_until)?;
+            let row = db::organisation::supplier::find_supplier(tx.conn, &scope, id)?;
             let shown = |active: bool| if active { "active" } else { "inactive" };
             let mut event = Event::of("supplier.changed", "supplier", id.0, version).begun(shown(body.active));
             if let Some(until) = body.debarred_until {

@@ -1,0 +1,61 @@
+//! Gapless numbers: one series per organisation, fiscal year and kind of document.
+
+use diesel::prelude::*;
+
+use crate::column::Col;
+use crate::fault::Fault;
+use crate::schema::number_series;
+use crate::store::Tx;
+
+pub const COMMITMENT: &str = "commitment";
+pub const VERIFICATION: &str = "verification";
+pub const PAYMENT_ORDER: &str = "payment_order";
+pub const BATCH: &str = "batch";
+pub const PAYMENT: &str = "payment";
+
+/// Every series that a fiscal year begins with.
+const SERIES: [&str; 10] = [
+    COMMITMENT,
+    VERIFICATION,
+    PAYMENT_ORDER,
+    BATCH,
+    PAYMENT,
+    "entry:opening",
+    "entry:expenditure",
+    "entry:revenue",
+    "entry:treasury",
+    "entry:miscellaneous",
+];
+
+/// The series of the entries of a journal.
+pub fn entries_of(journal: impl std::fmt::Display) -> String {
+    format!("entry:{journal}")
+}
+
+/// Opens every series of a fiscal year at zero.
+pub fn open(tx: &mut Tx<'_>, fiscal_year: i32) -> Result<(), Fault> {
+    for series in SERIES {
+        diesel::insert_into(number_series::table)
+            .values((
+                number_series::organisation_id.eq(Col(tx.organisation)),
+                number_series::fiscal_year.eq(fiscal_year),
+                number_series::series.eq(series),
+                number_series::last_number.eq(0),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The next number of a series. The organisation's head is locked, so numbers have no gap and no double.
+pub fn next(tx: &mut Tx<'_>, fiscal_year: i32, series: &str) -> Result<i64, Fault> {
+    Ok(diesel::update(
+        number_series::table
+            .filter(number_series::organisation_id.eq(Col(tx.organisation)))
+            .filter(number_series::fiscal_year.eq(fiscal_year))
+            .filter(number_series::series.eq(series)),
+    )
+    .set(number_series::last_number.eq(number_series::last_number + 1))
+    .returning(number_series::last_number)
+    .get_result(tx.conn)?)
+}
