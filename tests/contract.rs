@@ -205,6 +205,7 @@ fn the_written_contract_is_what_the_program_says() {
 fn every_operation_is_described_and_declares_who_may_call_it() {
     let contract = Contract::read();
     let tags: BTreeSet<String> = contract.0["tags"].as_array().expect("tags").iter().map(|tag| text(&tag["name"])).collect();
+    let braces = Regex::new(r"\{(\w+)\}").expect("a pattern");
     let (mut ids, mut used) = (BTreeSet::new(), BTreeSet::new());
     for operation in contract.operations() {
         let name = operation.name();
@@ -216,8 +217,7 @@ fn every_operation_is_described_and_declares_who_may_call_it() {
         assert!(ids.insert(id.clone()), "{id} stands twice");
         assert_eq!(operation.described["tags"].as_array().map(Vec::len), Some(1), "{name} has one tag");
         used.insert(text(&operation.described["tags"][0]));
-        let named: BTreeSet<String> =
-            Regex::new(r"\{(\w+)\}").expect("a pattern").captures_iter(&operation.path).map(|found| found[1].to_owned()).collect();
+        let named: BTreeSet<String> = braces.captures_iter(&operation.path).map(|found| found[1].to_owned()).collect();
         assert_eq!(operation.parameters("path"), named, "{name}");
     }
     assert_eq!(used, tags, "the tags are the rooms in use");
@@ -477,6 +477,11 @@ on_both_engines! {
         let finance = town.client("finance-officer");
         let wrong = finance.put_lines(&draft, "?dry_run=true", "text/csv", b"section;direction\nZ;Z\n");
         contract.holds("put", &path("/lines"), wrong);
+        contract.holds("put", &path("/lines"), finance.put_lines(&draft, "", "text/csv", budget::SAMPLE.as_bytes()).expect(200));
+        let half: Vec<&str> = budget::SAMPLE.lines().filter(|line| !line.starts_with("I;")).collect();
+        contract.holds("put", &path("/lines"), finance.put_lines(&draft, "", "text/csv", half.join("\n").as_bytes()).expect(200));
+        let refusal = town.client("mayor").act(&draft, "/consultation", &json!({})).refused(422, "BUDGET_EMPTY_SECTION");
+        contract.holds("post", &path("/consultation"), refusal);
         contract.holds("put", &path("/lines"), finance.put_lines(&draft, "", "text/csv", budget::SAMPLE.as_bytes()).expect(200));
         let opened = town.client("mayor").act(&draft, "/consultation", &json!({})).expect(200);
         contract.holds("post", &path("/consultation"), opened);

@@ -277,10 +277,25 @@ fn month(town: &Town) -> Vec<String> {
     let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
     minutes.note("pay", &accountant.act(&order, "/payments", &payment));
     minutes.note("pay twice", &accountant.act(&order, "/payments", &payment));
+    let later = json!({ "invoice_number": "F-0118", "invoice_date": "2025-02-04", "amount": "1", "currency": "XOF" });
+    let small = town.path(&format!("/commitments/{}", expenditure::commit_fuel(town, "1").id()));
+    let refusal = finance.act(&small, "/verifications", &later).refused(422, "VERIFICATION_DATE_INVALID");
+    minutes.note("verify tomorrow's invoice", &refusal);
+    let nobody = json!({
+        "fiscal_year": 2025, "place": "x", "held_on": "2025-01-05", "women": 0, "men": 0, "minutes_sha256": "b".repeat(64), "summary": "x",
+    });
+    let refusal = town.client("council-registrar").create(&town.path("/consultations"), &nobody).refused(422, "ATTENDANCE_INVALID");
+    minutes.note("a meeting that nobody attended", &refusal);
+    let lines = town.path(&format!("/budgets/{}/lines", mayor.get(&town.path("/budgets")).text("/data/0/id")));
+    minutes.note("lines as CSV", &mayor.send("GET", &lines, &[("accept", "text/csv")], &[]).expect(200));
+    minutes.note("lines as a picture", &mayor.send("GET", &lines, &[("accept", "image/png")], &[]).refused(406, "NOT_ACCEPTABLE"));
     let taken = json!({ "code": "SUP-0012", "name": "Autre" });
-    minutes.note("register a taken code", &finance.create(&town.path("/suppliers"), &taken));
+    let refusal = finance.create(&town.path("/suppliers"), &taken).refused(409, "SUPPLIER_DUPLICATE");
+    minutes.note("register a taken code", &refusal);
     minutes.note("search", &finance.get(&town.path("/suppliers?q=STATION")));
-    minutes.note("search for a wildcard", &finance.get(&town.path("/suppliers?q=%25")));
+    let nothing = finance.get(&town.path("/suppliers?q=%25"));
+    assert_eq!(nothing.text("/data"), "[]", "no wildcard");
+    minutes.note("search for a wildcard", &nothing);
     minutes.note("a number beyond", &finance.get(&town.path("/fiscal-years/9223372036854775808")));
     minutes.note("a byte that no database takes", &finance.get("/v1/territorial-units?q=%00"));
     for operation in Contract::read().operations().iter().filter(|operation| operation.method == "get") {

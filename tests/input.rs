@@ -321,7 +321,7 @@ on_both_engines! {
         for path in nowhere {
             town.stranger().get(path).refused(404, "NOT_FOUND");
         }
-        for path in ["/commitments/nobody", "/commitments/", "/nothing", "/fiscal-years/abc", "/fiscal-years/-1", "/fiscal-years/9999999999"] {
+        for path in ["/commitments/nobody", "/commitments/", "/nothing", "/fiscal-years/abc", "/fiscal-years/9999999999"] {
             get(town, &town.path(path)).refused(404, "NOT_FOUND");
         }
         let cut = format!("/v1/organisations/{}/commitments", &commune[..35]);
@@ -412,6 +412,8 @@ on_both_engines! {
             let refusal = open(&json!([cash, owed]), &debts).refused(422, "LEDGER_CARRIED_DEBT_MISMATCH");
             assert_eq!(refusal.pointers(), ["/carried_debts"]);
         }
+        let twice = open(&json!([cash, owed]), &json!([debt("401", "200000"), debt("401", "200000")]));
+        twice.refused(409, "LEDGER_CARRIED_DEBT_DUPLICATE");
         let mut of_nobody = debt("401", "400000");
         of_nobody["supplier_id"] = json!(Uuid::new_v4());
         open(&json!([cash, owed]), &json!([of_nobody])).refused(404, "NOT_FOUND");
@@ -421,5 +423,23 @@ on_both_engines! {
         open(&json!([cash, owed]), &none).refused(409, "FISCAL_YEAR_OPEN");
         open(&none, &none).refused(409, "FISCAL_YEAR_OPEN");
         assert_eq!(rows(town), after, "opened once");
+    }
+
+    Stage::Open, fn what_exists_is_not_made_twice_nor_what_cannot_exist(town) {
+        let (admin, counter) = (town.client("administrator"), Counter::open(town));
+        let id = counter.post(counter.body.to_string()).expect(201).id();
+        let before = rows(town);
+        counter.with("id", &json!(id)).refused(409, "CONFLICT");
+        let body = json!({ "kind": "person", "login": "mayor", "display_name": "Another mayor" });
+        assert_eq!(admin.create("/v1/principals", &body).refused(409, "LOGIN_TAKEN").pointers(), ["/login"]);
+        for year in [1959, 2201, -5, i32::MAX] {
+            let body = json!({ "fiscal_year": year });
+            town.client("finance-officer").create(&town.path("/fiscal-years"), &body).refused(400, "FISCAL_YEAR_INVALID");
+        }
+        let body = json!({ "principal_id": Uuid::new_v4(), "role": "certifier", "valid_from": "2025-01-01" });
+        admin.create(&town.path("/role-assignments"), &body).refused(404, "NOT_FOUND");
+        let body = json!({ "principal_id": town.person("mayor"), "role": "certifier", "valid_from": "2025-01-01" });
+        admin.create(&format!("/v1/organisations/{}/role-assignments", Uuid::new_v4()), &body).refused(404, "NOT_FOUND");
+        assert_eq!(rows(town), before, "nothing was stored");
     }
 }

@@ -19,7 +19,7 @@ use db::store::Store;
 /// Start with `sigida demo`: it needs no configuration. The other commands read the environment variables SIGIDA_*
 /// or a configuration file (see README.md).
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "sigida", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -138,6 +138,9 @@ pub async fn create_organisation(asked: Asked<NewOrganisation>) -> Answered {
     if Currency::parse(&asked.body.currency.0).is_none() {
         return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "/currency", "unknown ISO 4217 code"));
     }
+    if asked.body.kind == OrganisationKind::Platform {
+        return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "/kind", "there is one platform, and it is registered"));
+    }
     let id = asked.body.id.unwrap_or_default();
     asked
         .write_on(OrganisationId::platform(), move |_, body, tx| {

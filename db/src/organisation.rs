@@ -12,7 +12,7 @@ use crate::audit;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing};
 use crate::schema::organisations;
 use crate::store::Tx;
 
@@ -131,7 +131,7 @@ pub fn list_organisations(
         query = query.filter(organisations::territorial_unit_id.eq(Some(Col(unit))));
     }
     if let Some(text) = &filter.query {
-        query = query.filter(organisations::folded_name.like(format!("%{}%", fold(text))));
+        query = query.filter(organisations::folded_name.like(containing(text)));
     }
     if let Some(fictional) = filter.fictional {
         query = query.filter(organisations::fictional.eq(fictional));

@@ -1,4 +1,13 @@
-//! Pages of lists: keyset, never offset.
+//! Pages of lists: keyset, never offset; and how a list is searched by name.
+
+use domain::text::fold;
+
+/// The pattern of LIKE for folded names that contain a text. Folding leaves none of LIKE's wildcards; what folds to
+/// nothing is a part of no name.
+pub fn containing(text: &str) -> String {
+    let folded = fold(text);
+    if folded.is_empty() { folded } else { format!("%{folded}%") }
+}
 
 /// How many rows after which key.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use domain::text::fold;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing};
 use crate::schema::{
     territorial_boundaries, territorial_codes, territorial_names, territorial_parents, territorial_successions, territorial_units,
 };
@@ -280,10 +280,7 @@ fn selected(filter: &UnitFilter) -> territorial_units::BoxedQuery<'static, Multi
         };
     }
     if let Some(name) = &filter.query {
-        // Folding leaves none of the wildcards of LIKE. What folds to nothing is a part of no name.
-        let folded = fold(name);
-        let pattern = if folded.is_empty() { folded } else { format!("%{folded}%") };
-        let names = territorial_names::table.filter(territorial_names::folded.like(pattern)).select(territorial_names::unit_id);
+        let names = territorial_names::table.filter(territorial_names::folded.like(containing(name))).select(territorial_names::unit_id);
         query = query.filter(territorial_units::id.eq_any(names));
     }
     if let Some(scheme) = filter.scheme {

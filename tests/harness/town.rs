@@ -282,7 +282,8 @@ impl Town {
             found: i64,
         }
         let mut conn = self.connection();
-        let marked: Result<Vec<Found>, _> = db::on_engine!(&mut conn, |inner| diesel::sql_query("SELECT COUNT(*) AS found FROM tampered").load(inner));
+        let marked: Result<Vec<Found>, _> =
+            db::on_engine!(&mut conn, |inner| diesel::sql_query("SELECT COUNT(*) AS found FROM tampered").load(inner));
         marked.is_ok_and(|rows| rows.iter().any(|row| row.found >= 0))
     }
 }

@@ -10,7 +10,7 @@ use domain::text::fold;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing};
 use crate::schema::suppliers;
 use crate::store::Tx;
 use crate::visible;
@@ -84,7 +84,7 @@ pub fn list_suppliers(conn: &mut Conn, scope: &Scope, query: Option<&str>, page:
         list = list.filter(suppliers::id.gt(Col(after)));
     }
     if let Some(text) = query {
-        list = list.filter(suppliers::folded_name.like(format!("%{}%", fold(text))));
+        list = list.filter(suppliers::folded_name.like(containing(text)));
     }
     Ok(page.cut(list.load(conn)?))
 }
