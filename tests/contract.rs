@@ -432,7 +432,7 @@ on_both_engines! {
     Stage::Open, fn every_answer_is_as_its_schema_says(town) {
         let contract = Contract::read();
         let organisation = "/v1/organisations/{organisation_id}";
-        let of = |rest: &str| format!("{organisation}{rest}");
+        let post = |rest: &str, answer: Answer| contract.holds("post", &format!("{organisation}{rest}"), answer);
         let (mayor, finance, accountant) = (town.client("mayor"), town.client("finance-officer"), town.client("accountant"));
         let meeting = json!({
             "fiscal_year": 2025, "place": "chef-lieu", "held_on": "2025-01-05", "women": 40, "men": 51,
@@ -440,30 +440,33 @@ on_both_engines! {
         });
         for kind in ["/consultations", "/public-debates"] {
             let held = town.client("council-registrar").create(&town.path(kind), &meeting);
-            contract.holds("post", &of(kind), held.expect(201));
+            post(kind, held.expect(201));
         }
         let supplier = json!({ "code": "SUP-9001", "name": "Quincaillerie du Fleuve" });
-        contract.holds("post", &of("/suppliers"), finance.create(&town.path("/suppliers"), &supplier).expect(201));
+        post("/suppliers", finance.create(&town.path("/suppliers"), &supplier).expect(201));
 
-        let commitment = contract.holds("post", &of("/commitments"), expenditure::commit_fuel(town, "850000").expect(201)).id();
+        let commitment = post("/commitments", expenditure::commit_fuel(town, "850000").expect(201)).id();
         let verified = expenditure::verify(town, &town.path(&format!("/commitments/{commitment}")), "F-1", "850000").expect(201);
-        let verification = town.path(&format!("/verifications/{}", contract.holds("post", &of("/commitments/{commitment_id}/verifications"), verified).id()));
+        let verification = post("/commitments/{commitment_id}/verifications", verified).id();
+        let verification = town.path(&format!("/verifications/{verification}"));
         let certified = town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
-        contract.holds("post", &of("/verifications/{verification_id}/certification"), certified);
+        post("/verifications/{verification_id}/certification", certified);
         let amount = json!({ "amount": "850000", "currency": "XOF" });
         let drafted = finance.act(&verification, "/payment-orders", &amount).expect(201);
-        let id = contract.holds("post", &of("/verifications/{verification_id}/payment-orders"), drafted).id();
+        let id = post("/verifications/{verification_id}/payment-orders", drafted).id();
         let order = town.path(&format!("/payment-orders/{id}"));
-        contract.holds("post", &of("/payment-orders/{payment_order_id}/signature"), mayor.act(&order, "/signature", &json!({})).expect(200));
+        post("/payment-orders/{payment_order_id}/signature", mayor.act(&order, "/signature", &json!({})).expect(200));
         let batch = json!({ "payment_order_ids": [id], "total": "850000", "currency": "XOF" });
-        contract.holds("post", &of("/payment-order-batches"), mayor.create(&town.path("/payment-order-batches"), &batch).expect(201));
-        contract.holds("post", &of("/payment-orders/{payment_order_id}/acceptance"), accountant.act(&order, "/acceptance", &json!({})).expect(200));
+        post("/payment-order-batches", mayor.create(&town.path("/payment-order-batches"), &batch).expect(201));
+        post("/payment-orders/{payment_order_id}/acceptance", accountant.act(&order, "/acceptance", &json!({})).expect(200));
         let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
-        contract.holds("post", &of("/payment-orders/{payment_order_id}/payments"), accountant.act(&order, "/payments", &payment).expect(201));
+        post("/payment-orders/{payment_order_id}/payments", accountant.act(&order, "/payments", &payment).expect(201));
 
-        contract.holds("post", &of("/commitments"), expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
-        contract.holds("post", &of("/suppliers"), finance.create(&town.path("/suppliers"), &json!({ "code": 7 })).refused(400, "REQUEST_BODY_INVALID"));
-        contract.holds("get", organisation, town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil())).refused(404, "NOT_FOUND"));
+        post("/commitments", expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
+        let wrong = finance.create(&town.path("/suppliers"), &json!({ "code": 7 }));
+        post("/suppliers", wrong.refused(400, "REQUEST_BODY_INVALID"));
+        let missing = town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil()));
+        contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
             contract.holds("get", &operation.path, town.client("auditor").get(&filled(town, &operation.path)).expect(200));

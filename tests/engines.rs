@@ -37,7 +37,8 @@ const POSTGRESQL: &str = "SELECT c.table_name::text AS of, c.column_name::text A
     CASE c.data_type WHEN 'timestamp with time zone' THEN 'timestamptz' ELSE c.data_type::text END AS kind, \
     (c.is_nullable = 'NO')::int::bigint AS required, COALESCE(k.ordinal_position, 0)::bigint AS key \
     FROM information_schema.columns c \
-    LEFT JOIN (information_schema.table_constraints p JOIN information_schema.key_column_usage k USING (constraint_schema, constraint_name)) \
+    LEFT JOIN (information_schema.table_constraints p \
+    JOIN information_schema.key_column_usage k USING (constraint_schema, constraint_name)) \
     ON p.constraint_type = 'PRIMARY KEY' AND p.table_name = c.table_name AND k.column_name = c.column_name \
     AND p.table_schema = c.table_schema WHERE c.table_schema = current_schema()";
 
@@ -159,8 +160,9 @@ fn what_is_read_by_clearance_has_one() {
 
 #[test]
 fn both_engines_guard_the_same_tables_against_change() {
-    let sqlite = "SELECT tbl_name AS of, CASE WHEN sql LIKE '%BEFORE UPDATE ON%' THEN 'UPDATE' WHEN sql LIKE '%BEFORE DELETE ON%' THEN 'DELETE' \
-        WHEN sql LIKE '%BEFORE INSERT ON%' THEN 'INSERT' ELSE sql END AS name, '' AS kind, 0 AS required, 0 AS key FROM sqlite_schema WHERE type = 'trigger'";
+    let sqlite = "SELECT tbl_name AS of, CASE WHEN sql LIKE '%BEFORE UPDATE ON%' THEN 'UPDATE' \
+        WHEN sql LIKE '%BEFORE DELETE ON%' THEN 'DELETE' WHEN sql LIKE '%BEFORE INSERT ON%' THEN 'INSERT' ELSE sql END AS name, \
+        '' AS kind, 0 AS required, 0 AS key FROM sqlite_schema WHERE type = 'trigger'";
     let postgresql = "SELECT event_object_table::text AS of, event_manipulation::text AS name, ''::text AS kind, 0::bigint AS required, \
         0::bigint AS key FROM information_schema.triggers WHERE action_timing = 'BEFORE'";
     let guards = |town: &Town| ask(town, sqlite, postgresql).into_iter().map(|row| (row.of, row.name)).collect::<BTreeSet<_>>();

@@ -443,3 +443,22 @@ on_both_engines! {
         assert_eq!(rows(town), before, "nothing was stored");
     }
 }
+
+on_both_engines! {
+    Stage::Open, fn dates_out_of_this_world_and_unknown_parameters_are_refused(town) {
+        let auditor = town.client("auditor");
+        for day in ["-9999-01-01", "+262142-12-31", "1899-12-31", "2201-01-01", "2025-02-29", "tomorrow"] {
+            for path in ["/v1/parameters?on=", "/v1/territorial-units?on="] {
+                town.stranger().get(&format!("{path}{}", day.replace('+', "%2B"))).refused(400, "REQUEST_PARAMETER_INVALID");
+            }
+            auditor.get(&town.path(&format!("/commitments?from={}", day.replace('+', "%2B")))).refused(400, "REQUEST_PARAMETER_INVALID");
+            let body = json!({ "principal_id": town.person("mayor"), "role": "certifier", "valid_from": day });
+            let refusal = town.client("administrator").create(&town.path("/role-assignments"), &body).refused(400, "REQUEST_BODY_INVALID");
+            assert_eq!(refusal.pointers(), ["/valid_from"]);
+        }
+        town.stranger().get("/v1/meta?x=1").refused(400, "REQUEST_PARAMETER_INVALID");
+        auditor.get("/v1/me?x=1").refused(400, "REQUEST_PARAMETER_INVALID");
+        auditor.get(&town.path("/fiscal-years/2025/trial-balance?x=1")).refused(400, "REQUEST_PARAMETER_INVALID");
+        auditor.get(&town.path("/fiscal-years/2025/budget-execution?as_of=2025-01-01")).refused(400, "REQUEST_PARAMETER_INVALID");
+    }
+}

@@ -24,7 +24,8 @@ use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
 use crate::clock::Clock;
-use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
+use crate::contract::query_parameters;
+use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, REQUEST_PARAMETER_INVALID, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::token::Keys;
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
@@ -39,12 +40,24 @@ pub struct Desk {
     pub keys: Keys,
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
+    /// Query parameters by operation, from the contract too.
+    parameters: HashMap<&'static str, Vec<String>>,
     standings: Mutex<HashMap<PrincipalId, (Instant, Arc<Standing>)>>,
 }
 
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
-        Self { store, clock, keys, routes, standings: Mutex::new(HashMap::new()) }
+        Self { store, clock, keys, routes, parameters: query_parameters(), standings: Mutex::new(HashMap::new()) }
+    }
+
+    /// Refuses query parameters that the operation does not know.
+    fn require_known(&self, operation: &Operation, query: &str) -> Result<(), Problem> {
+        let known = self.parameters.get(operation.id).map_or(&[][..], Vec::as_slice);
+        let name = |pair: &str| pair.split('=').next().unwrap_or("").to_owned();
+        match query.split('&').filter(|pair| !pair.is_empty()).map(name).find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(unknown) => Err(Problem::unreadable(&REQUEST_PARAMETER_INVALID, "", &format!("unknown parameter {unknown:?}"))),
+        }
     }
 
     async fn standing(&self, principal: PrincipalId) -> Result<Arc<Standing>, Problem> {
@@ -248,6 +261,7 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
     };
     call.roles = roles_in(&call, organisation);
     authorise(&call, operation)?;
+    desk.require_known(operation, request.query_string())?;
     // Writes must be repeatable, and acts must name a version.
     if matches!(operation.effect, Effect::Create | Effect::Act) {
         call.idempotency_key = Some(idempotency_key(request.headers())?);

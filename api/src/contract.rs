@@ -84,6 +84,22 @@ pub fn operations() -> Result<HashMap<(Method, String), &'static Operation>, Str
     Ok(operations)
 }
 
+/// The query parameters of each operation, as the contract names them: whatever else a request brings is refused.
+pub fn query_parameters() -> HashMap<&'static str, Vec<String>> {
+    let mut known = HashMap::new();
+    for item in contract().paths.paths.values() {
+        for described in [&item.get, &item.post, &item.put, &item.patch].into_iter().flatten() {
+            let Some(declared) = described.operation_id.as_deref().and_then(operation) else { continue };
+            let names = described.parameters.iter().flatten().filter_map(|parameter| match parameter {
+                RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
+                _ => None,
+            });
+            known.insert(declared.id, names.collect());
+        }
+    }
+    known
+}
+
 /// The methods that the contract may hold.
 pub const METHODS: [HttpMethod; 4] = [HttpMethod::Get, HttpMethod::Post, HttpMethod::Put, HttpMethod::Patch];
 

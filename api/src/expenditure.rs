@@ -106,8 +106,10 @@ pub struct CommitmentQuery {
     /// Only commitments to this supplier.
     supplier_id: Option<SupplierId>,
     /// First date of commitment.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     from: Option<NaiveDate>,
     /// Last date of commitment.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
@@ -172,6 +174,7 @@ pub struct NewCommitment {
     amount: AmountText,
     currency: CurrencyText,
     /// Day of the commitment, in the fiscal year; the business date by default.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     committed_on: Option<NaiveDate>,
 }
 

@@ -356,8 +356,10 @@ pub struct NewRoleAssignment {
     role: Role,
     /// Where the official sits; required in practice for accountants and State representatives.
     seat_id: Option<OrganisationId>,
+    #[serde(deserialize_with = "crate::wire::day")]
     valid_from: NaiveDate,
     /// Last day; open-ended when absent.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     valid_to: Option<NaiveDate>,
 }
 
@@ -406,6 +408,7 @@ pub async fn assign_role(asked: Asked<NewRoleAssignment>, path: web::Path<Organi
 #[serde(deny_unknown_fields)]
 pub struct RoleEnd {
     /// Last day on which the role is held.
+    #[serde(deserialize_with = "crate::wire::day")]
     valid_to: NaiveDate,
 }
 

@@ -313,8 +313,10 @@ pub struct EntryQuery {
     #[param(max_length = 20)]
     account: Option<String>,
     /// First accounting date.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     from: Option<NaiveDate>,
     /// Last accounting date.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
@@ -379,8 +381,10 @@ pub async fn read_entry(call: Call, path: web::Path<(OrganisationId, EntryId)>) 
 #[into_params(parameter_in = Query)]
 pub struct AccountQuery {
     /// First accounting date.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     from: Option<NaiveDate>,
     /// Last accounting date.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]

@@ -56,6 +56,7 @@ pub struct ParameterQuery {
     #[param(max_length = 20)]
     level: Option<String>,
     /// Values in force on that day; the business date by default.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     on: Option<NaiveDate>,
 }
 

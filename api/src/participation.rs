@@ -27,6 +27,7 @@ pub struct NewMeeting {
     /// The village, fraction or quarter; as the budget's lines name their location.
     place: Text<200>,
     /// Not later than the business date.
+    #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
     /// Women present.
     #[schema(minimum = 0, maximum = 1_000_000)]

@@ -193,6 +193,11 @@ async fn tag_encoding(
     Ok(response)
 }
 
+/// The page asks nobody on the network to check the contract.
+fn page_config() -> utoipa_swagger_ui::Config<'static> {
+    utoipa_swagger_ui::Config::new(["/openapi.json"]).validator_url("none")
+}
+
 async fn unknown_path() -> Result<HttpResponse, Problem> {
     Err(Problem::from(&NOT_FOUND))
 }
@@ -221,7 +226,7 @@ pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, Sock
         let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
         app.route("/openapi.json", web::get().to(openapi_json))
             .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()))
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()).config(page_config()))
             .default_service(web::to(unknown_path))
     })
     .workers(listening.workers)

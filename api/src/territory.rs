@@ -138,6 +138,7 @@ pub struct TerritorialUnitQuery {
     /// Units that lie in this unit.
     parent: Option<TerritorialUnitId>,
     /// Units that existed on that day; with `parent`, units that lay in it on that day.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     on: Option<NaiveDate>,
     /// A part of a name, without regard to accents, case or punctuation.
     #[param(max_length = 100)]
@@ -199,6 +200,7 @@ pub struct TerritorialBoundaryQuery {
     /// Units that lie in this unit.
     parent: Option<TerritorialUnitId>,
     /// Units that existed on that day.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     on: Option<NaiveDate>,
 }
 

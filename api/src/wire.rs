@@ -1,5 +1,6 @@
 //! Words of the wire that every room uses: amounts, digests, versions.
 
+use chrono::{Datelike as _, NaiveDate};
 use domain::money::{Amount, Currency};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -30,6 +31,20 @@ pub struct AmountText(pub String);
 #[serde(transparent)]
 #[schema(value_type = String, pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "XOF")]
 pub struct CurrencyText(pub String);
+
+/// A date of the years 1900 to 2200: what both engines keep, and what public accounting needs.
+pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let date = NaiveDate::deserialize(deserializer)?;
+    if (1900..=2200).contains(&date.year()) { Ok(date) } else { Err(serde::de::Error::custom("a date lies in the years 1900 to 2200")) }
+}
+
+/// As [`day`], where the date may be absent.
+pub fn maybe_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    #[derive(Deserialize)]
+    struct Day(#[serde(deserialize_with = "day")] NaiveDate);
+
+    Ok(Option::<Day>::deserialize(deserializer)?.map(|day| day.0))
+}
 
 /// An amount read back from the database, for the wire.
 pub fn shown(minor: i64, currency: Currency) -> String {

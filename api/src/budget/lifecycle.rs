@@ -165,6 +165,7 @@ pub async fn table_budget(asked: Asked<Nothing>, path: BudgetPath) -> Answered {
 #[serde(deny_unknown_fields)]
 pub struct NewVote {
     /// Day of the session; after a public debate, and not later than the business date.
+    #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
     /// Number of the deliberation.
     deliberation_number: Text<40>,

@@ -139,6 +139,7 @@ pub struct NewVerification {
     /// As the supplier numbers it; accepted once per supplier.
     invoice_number: Text<60>,
     /// Not later than the business date.
+    #[serde(deserialize_with = "crate::wire::day")]
     invoice_date: NaiveDate,
     amount: AmountText,
     currency: CurrencyText,

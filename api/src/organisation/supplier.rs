@@ -135,6 +135,7 @@ pub async fn register_supplier(asked: Asked<NewSupplier>, path: web::Path<Organi
 pub struct SupplierChange {
     active: bool,
     /// Last day of an exclusion from public contracts; absent for none.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     debarred_until: Option<NaiveDate>,
 }
 
