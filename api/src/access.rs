@@ -68,7 +68,7 @@ const BOOK_READERS: Access =
 
 /// Every operation, in the order of the rooms.
 pub const OPERATIONS: &[Operation] = &[
-    // service
+    // meta
     read("read_meta", Open),
     read("read_liveness", Open),
     read("read_readiness", Open),

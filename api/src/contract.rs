@@ -29,7 +29,7 @@ refused.\n\n\
 **What you may not see does not exist**: it is answered 404.";
 
 const TAGS: [(&str, &str); 9] = [
-    ("service", "The service about itself."),
+    ("meta", "The service about itself."),
     ("audit", "What happened, in commit order."),
     ("territory", "Regions, cercles and communes as they existed."),
     ("organisation", "What owns data."),

@@ -15,6 +15,7 @@ pub mod expenditure;
 pub mod founding;
 pub mod identity;
 pub mod ledger;
+pub mod meta;
 pub mod organisation;
 pub mod page;
 pub mod parameter;
@@ -22,7 +23,7 @@ pub mod participation;
 pub mod password;
 pub mod problem;
 pub mod server;
-pub mod service;
+
 pub mod territory;
 pub mod token;
 pub mod wire;

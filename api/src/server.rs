@@ -22,13 +22,13 @@ use uuid::Uuid;
 
 use crate::auth::{Desk, admit};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
-use crate::{audit, budget, contract, expenditure, identity, ledger, organisation, parameter, participation, service, territory};
+use crate::{audit, budget, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, territory};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(routes: &mut ServiceConfig<'_>) {
-    // service
-    routes.service(service::read_meta).service(service::read_liveness).service(service::read_readiness);
-    routes.service(service::list_problems).service(service::read_problem);
+    // meta
+    routes.service(meta::read_meta).service(meta::read_liveness).service(meta::read_readiness);
+    routes.service(meta::list_problems).service(meta::read_problem);
     // audit
     routes.service(audit::list_events);
     // territory

@@ -26,7 +26,7 @@ pub struct Meta {
 }
 
 /// Version, engine and business date.
-#[utoipa::path(tag = "service", responses((status = 200, body = Meta)))]
+#[utoipa::path(tag = "meta", responses((status = 200, body = Meta)))]
 #[get("/v1/meta")]
 pub async fn read_meta(call: Call) -> Answered {
     let engine = match call.store().engine() {
@@ -45,14 +45,14 @@ pub struct Health {
 }
 
 /// Whether the process lives. Asks nothing of the database.
-#[utoipa::path(tag = "service", responses((status = 200, body = Health)))]
+#[utoipa::path(tag = "meta", responses((status = 200, body = Health)))]
 #[get("/health/live")]
 pub async fn read_liveness() -> Answered {
     Ok(HttpResponse::Ok().json(Health { status: "ok" }))
 }
 
 /// Whether the service can answer: the database is reached, migrated and installed.
-#[utoipa::path(tag = "service", responses((status = 200, body = Health)))]
+#[utoipa::path(tag = "meta", responses((status = 200, body = Health)))]
 #[get("/health/ready")]
 pub async fn read_readiness(call: Call) -> Answered {
     let ready = call.store().read(|conn| Ok(db::connection::is_migrated(conn)? && db::reference::is_installed(conn)?)).await?;
@@ -91,14 +91,14 @@ fn view(code: &'static Code) -> ProblemType {
 }
 
 /// Every problem code, with its status and texts.
-#[utoipa::path(tag = "service", responses((status = 200, body = Vec<ProblemType>)))]
+#[utoipa::path(tag = "meta", responses((status = 200, body = Vec<ProblemType>)))]
 #[get("/v1/problems")]
 pub async fn list_problems() -> Answered {
     ok(&all_codes().map(view).collect::<Vec<_>>())
 }
 
 /// One problem code: what a problem's `type` points at.
-#[utoipa::path(tag = "service", responses((status = 200, body = ProblemType)))]
+#[utoipa::path(tag = "meta", responses((status = 200, body = ProblemType)))]
 #[get("/v1/problems/{code}")]
 pub async fn read_problem(path: web::Path<String>) -> Answered {
     let wanted = path.into_inner();
