@@ -27,7 +27,7 @@ pub struct EventView {
     #[schema(minimum = 1)]
     sequence: i64,
     recorded_at: DateTime<Utc>,
-    /// Who acted; absent for the system itself.
+    /// Who acted; null for the system itself.
     principal_id: Option<PrincipalId>,
     /// The role under which it was done.
     #[schema(max_length = 40)]

@@ -27,7 +27,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::{Answered, created, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
-use crate::organisation::currency_of;
+use crate::organisation::{currency_in, currency_of};
 use crate::page::{Page, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
@@ -138,7 +138,7 @@ pub async fn list_commitments(call: Call, _path: web::Path<OrganisationId>, quer
     let (currency, rows) = call
         .store()
         .read(move |conn| {
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             Ok((currency, db::expenditure::list_commitments(conn, &scope, &filter, &asked)?))
         })
         .await?;
@@ -155,7 +155,7 @@ pub async fn read_commitment(call: Call, request: HttpRequest, path: web::Path<(
         .store()
         .read(move |conn| {
             let row = db::expenditure::find_commitment(conn, &scope, id)?;
-            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+            Ok((currency_in(conn, &scope)?, row))
         })
         .await?;
     versioned(&request, row.version, &view(row, currency))

@@ -205,7 +205,7 @@ pub struct HeldRole {
     organisation_id: OrganisationId,
     role: Role,
     valid_from: NaiveDate,
-    /// Last day; open-ended when absent.
+    /// Last day; null when open-ended.
     valid_to: Option<NaiveDate>,
 }
 
@@ -306,7 +306,7 @@ pub struct RoleAssignmentView {
     /// Where the official sits: a Treasury post, a prefecture.
     seat_id: Option<OrganisationId>,
     valid_from: NaiveDate,
-    /// Last day; open-ended when absent.
+    /// Last day; null when open-ended.
     valid_to: Option<NaiveDate>,
     #[schema(minimum = 1)]
     version: i64,

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::answer::{Answered, listed, ok};
 use crate::auth::Call;
 use crate::body::Query;
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::wire::shown;
 
@@ -109,7 +109,7 @@ pub async fn read_chart(call: Call, path: web::Path<String>) -> Answered {
 /// The currency of an organisation whose year is visible in the scope.
 fn currency_in_year(conn: &mut Conn, scope: &Scope, year: i32) -> Result<Currency, Fault> {
     db::budget::fiscal_year::find_fiscal_year(conn, scope, year)?;
-    currency_of(&db::organisation::find_organisation(conn, scope)?)
+    currency_in(conn, scope)
 }
 
 /// An account in the trial balance.
@@ -368,7 +368,7 @@ pub async fn read_entry(call: Call, path: web::Path<(OrganisationId, EntryId)>) 
     let view = call
         .store()
         .read(move |conn| {
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             let (row, lines) = db::ledger::find_entry(conn, &scope, id)?;
             Ok(entry_view(row, &lines, currency))
         })

@@ -66,6 +66,11 @@ pub fn currency_of(row: &OrganisationRow) -> Result<Currency, db::fault::Fault> 
     Currency::parse(&row.currency).ok_or_else(|| db::fault::Fault::Corrupt(format!("currency {}", row.currency)))
 }
 
+/// The currency of the accounts of the scope's organisation.
+pub fn currency_in(conn: &mut db::connection::Conn, scope: &Scope) -> Result<Currency, db::fault::Fault> {
+    currency_of(&db::organisation::find_organisation(conn, scope)?)
+}
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

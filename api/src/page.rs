@@ -31,7 +31,7 @@ pub struct Page<T> {
 /// Where the list goes on.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PageLinks {
-    /// The cursor of the next page, for parameter `after`; absent on the last page.
+    /// The cursor of the next page, for parameter `after`; null on the last page.
     #[schema(max_length = 1024)]
     pub next: Option<String>,
     /// The most rows of a page of this request.

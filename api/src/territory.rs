@@ -26,7 +26,7 @@ pub struct TerritorialUnitView {
     name: String,
     /// First day of its existence.
     valid_from: NaiveDate,
-    /// Last day of its existence; absent while it exists.
+    /// Last day of its existence; null while it exists.
     valid_to: Option<NaiveDate>,
     /// Longitude of a point inside, in degrees (WGS 84).
     #[schema(minimum = -180, maximum = 180)]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::answer::{Answered, ok};
 use crate::auth::Call;
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::wire::shown;
 
 /// The credit of an article and what was done with it. Always: paid ≤ accepted ≤ ordered ≤ verified ≤ committed ≤ open.
@@ -130,7 +130,7 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
         .store()
         .read(move |conn| {
             db::budget::fiscal_year::find_fiscal_year(conn, &scope, year)?;
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             let budget = db::budget::find_executable(conn, &scope, year)?
                 .ok_or_else(|| Fault::from(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", year)))?;
             let articles = db::budget::credit::list_appropriations(conn, &scope, &budget)?

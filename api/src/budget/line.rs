@@ -16,7 +16,7 @@ use super::{TotalsView, totals_view};
 use crate::answer::{Answered, done, etag, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Import, Query, parse_json};
-use crate::organisation::currency_of;
+use crate::organisation::{currency_in, currency_of};
 use crate::problem::{MEDIA_TYPE_UNSUPPORTED, NOT_ACCEPTABLE, Problem, SERVICE_BROKEN};
 
 /// A line of a budget.
@@ -107,7 +107,7 @@ pub async fn list_budget_lines(call: Call, request: HttpRequest, path: web::Path
         .store()
         .read(move |conn| {
             let row = db::budget::find_budget(conn, &scope, id)?;
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             let lines = db::budget::list_lines(conn, &row)?;
             Ok((row, currency, lines))
         })
@@ -332,7 +332,7 @@ async fn dry_run(call: &Call, id: BudgetId, rows: Vec<Row>) -> Answered {
         .store()
         .read(move |conn| {
             let row = db::budget::find_budget(conn, &scope, id)?;
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             let year = db::budget::fiscal_year::find_fiscal_year(conn, &scope, row.fiscal_year)?;
             let nomenclature = db::budget::nomenclature::find_nomenclature(conn, year.nomenclature_id.0)?;
             Ok(report(&check(&rows, &nomenclature, currency), rows.len(), false, currency))

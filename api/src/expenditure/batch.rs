@@ -21,7 +21,7 @@ use super::own_currency;
 use crate::answer::{Answered, created, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Json};
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// Orders to send to the accountant.
@@ -143,7 +143,7 @@ pub async fn read_payment_order_batch(call: Call, path: web::Path<(OrganisationI
     let view = call
         .store()
         .read(move |conn| {
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             let (batch, orders) = db::expenditure::order::find_batch(conn, &scope, id)?;
             Ok(batch_view(batch, orders, currency))
         })

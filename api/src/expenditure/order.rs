@@ -27,7 +27,7 @@ use crate::access::roles_of;
 use crate::answer::{Answered, created, done, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
@@ -129,7 +129,7 @@ pub async fn list_payment_orders(call: Call, _path: web::Path<OrganisationId>, q
     let (currency, rows) = call
         .store()
         .read(move |conn| {
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             Ok((currency, db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?))
         })
         .await?;
@@ -146,7 +146,7 @@ pub async fn read_payment_order(call: Call, request: HttpRequest, path: web::Pat
         .store()
         .read(move |conn| {
             let row = db::expenditure::order::find_payment_order(conn, &scope, id)?;
-            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+            Ok((currency_in(conn, &scope)?, row))
         })
         .await?;
     versioned(&request, row.version, &view(row, currency))

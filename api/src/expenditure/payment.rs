@@ -25,7 +25,7 @@ use super::own_currency;
 use crate::answer::{Answered, created, listed, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
@@ -263,7 +263,7 @@ pub async fn list_payments(call: Call, _path: web::Path<OrganisationId>, query: 
     let (currency, rows) = call
         .store()
         .read(move |conn| {
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             Ok((currency, db::expenditure::order::list_payments(conn, &scope, year, &asked)?))
         })
         .await?;
@@ -280,7 +280,7 @@ pub async fn read_payment(call: Call, path: web::Path<(OrganisationId, PaymentId
         .store()
         .read(move |conn| {
             let row = db::expenditure::order::find_payment(conn, &scope, id)?;
-            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+            Ok((currency_in(conn, &scope)?, row))
         })
         .await?;
     ok(&view(row, currency))

@@ -21,7 +21,7 @@ use super::own_currency;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query};
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
 
@@ -107,7 +107,7 @@ pub async fn list_verifications(call: Call, _path: web::Path<OrganisationId>, qu
     let (currency, rows) = call
         .store()
         .read(move |conn| {
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             Ok((currency, db::expenditure::list_verifications(conn, &scope, query.commitment_id, &asked)?))
         })
         .await?;
@@ -124,7 +124,7 @@ pub async fn read_verification(call: Call, request: HttpRequest, path: web::Path
         .store()
         .read(move |conn| {
             let row = db::expenditure::find_verification(conn, &scope, id)?;
-            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+            Ok((currency_in(conn, &scope)?, row))
         })
         .await?;
     versioned(&request, row.version, &view(row, currency))

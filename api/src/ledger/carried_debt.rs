@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::{Answered, listed, versioned};
 use crate::auth::Call;
 use crate::body::Query;
-use crate::organisation::currency_of;
+use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::wire::shown;
 
@@ -78,7 +78,7 @@ pub async fn list_carried_debts(call: Call, path: web::Path<(OrganisationId, i32
         .store()
         .read(move |conn| {
             find_fiscal_year(conn, &scope, year)?;
-            let currency = currency_of(&db::organisation::find_organisation(conn, &scope)?)?;
+            let currency = currency_in(conn, &scope)?;
             Ok((currency, db::ledger::carried_debt::list_carried_debts(conn, &scope, year, &asked)?))
         })
         .await?;
@@ -95,7 +95,7 @@ pub async fn read_carried_debt(call: Call, request: HttpRequest, path: web::Path
         .store()
         .read(move |conn| {
             let row = db::ledger::carried_debt::find_carried_debt(conn, &scope, id)?;
-            Ok((currency_of(&db::organisation::find_organisation(conn, &scope)?)?, row))
+            Ok((currency_in(conn, &scope)?, row))
         })
         .await?;
     versioned(&request, row.version, &debt_view(row, currency))
