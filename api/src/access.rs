@@ -158,6 +158,8 @@ pub const OPERATIONS: &[Operation] = &[
     act("pay_carried_debt", Roles(&[Accountant])),
     read("list_payments", Members),
     read("read_payment", Members),
+    read("list_regularisations", Members),
+    read("read_regularisation", Members),
 ];
 
 /// The declaration of an operation.

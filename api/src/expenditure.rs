@@ -3,10 +3,12 @@
 pub mod batch;
 pub mod order;
 pub mod payment;
+pub mod regularisation;
 pub mod verification;
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::{CommitmentFilter, CommitmentRow};
 use db::fault::Fault;
@@ -277,7 +279,8 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let judged = judge(call, body, tx)?;
             let number = number::next(tx, judged.charge.fiscal_year, number::COMMITMENT)?;
-            db::budget::credit::update_credit(tx, &judged.charge, Step::Commit, judged.amount)?;
+            let cause = Cause { kind: "commitment", id: id.0, on: judged.committed_on };
+            db::budget::credit::update_credit(tx, &judged.charge, Step::Commit, judged.amount, cause)?;
             let new = db::expenditure::NewCommitment {
                 id,
                 number,

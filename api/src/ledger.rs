@@ -278,6 +278,8 @@ pub struct EntryView {
     /// Digest over date and lines, which stands on the organisation's chain of events.
     #[schema(min_length = 64, max_length = 64)]
     digest: String,
+    /// The entry whose opposite this one is.
+    reverses_id: Option<EntryId>,
 }
 
 fn posting_view(row: &PostingRow, currency: Currency) -> PostingView {
@@ -300,6 +302,7 @@ fn entry_view(row: EntryRow, lines: &[PostingRow], currency: Currency) -> EntryV
         source_kind: row.source_kind,
         source_id: row.source_id.0,
         digest: row.digest,
+        reverses_id: row.reverses_id.map(|id| id.0),
     }
 }
 

@@ -77,6 +77,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::payment::pay_payment_order);
     routes.service(expenditure::payment::pay_carried_debt);
     routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);
+    routes.service(expenditure::regularisation::list_regularisations).service(expenditure::regularisation::read_regularisation);
 }
 
 /// How the server listens.

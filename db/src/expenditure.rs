@@ -1,6 +1,7 @@
 //! Commitments and verifications. Payment orders and payments: [`order`].
 
 pub mod order;
+pub mod regularisation;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;

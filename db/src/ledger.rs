@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use domain::audit::rows_digest;
 use domain::calendar::FiscalYear;
 use domain::id::{EntryId, OrganisationId, reference};
-use domain::ledger::{Entry, Journal, LEDGER_ACCOUNT_UNKNOWN, Posting, PostingAccounts, Side};
+use domain::ledger::{Entry, Journal, LEDGER_ACCOUNT_UNKNOWN, Part, Posting, PostingAccounts, Side};
 use domain::money::{Amount, Balance};
 use domain::parameter::Confidence;
 use domain::sensitivity::{Scope, Sensitivity};
@@ -156,17 +156,8 @@ pub fn find_posting_accounts(tx: &mut Tx<'_>, fiscal_year: i32) -> Result<Postin
         .filter(posting_accounts::chart_id.eq(chart))
         .select((posting_accounts::part, posting_accounts::account_code))
         .load(tx.conn)?;
-    let part = |name: &str| {
-        let found = parts.iter().find(|(part, _)| part == name);
-        found.map(|(_, account)| account.clone()).ok_or_else(|| Fault::Corrupt(format!("the chart names no account for {name}")))
-    };
-    Ok(PostingAccounts {
-        suppliers: part("suppliers")?,
-        asset_suppliers: part("asset_suppliers")?,
-        treasury: part("treasury")?,
-        bank: part("bank")?,
-        cash: part("cash")?,
-    })
+    let accounts = parts.into_iter().filter_map(|(part, account)| Part::parse(&part).map(|part| (part, account))).collect();
+    PostingAccounts::new(accounts).map_err(|part| Fault::Corrupt(format!("the chart names no account for {part}")))
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -232,6 +223,29 @@ fn sides(posting: &Posting) -> (i64, i64) {
 
 /// Posts an entry: number, lines and kept balances together. The source may give rise to one entry only.
 pub fn append_entry(tx: &mut Tx<'_>, fiscal_year: i32, entry: &Entry, source_kind: &str, source_id: Uuid) -> Result<Posted, Fault> {
+    post(tx, fiscal_year, entry, source_kind, source_id, None)
+}
+
+/// Posts the opposite of an entry, linked to it. An entry is reversed once.
+pub fn append_reversal(
+    tx: &mut Tx<'_>,
+    fiscal_year: i32,
+    entry: &Entry,
+    source_kind: &str,
+    source_id: Uuid,
+    reversed: EntryId,
+) -> Result<Posted, Fault> {
+    post(tx, fiscal_year, entry, source_kind, source_id, Some(reversed))
+}
+
+fn post(
+    tx: &mut Tx<'_>,
+    fiscal_year: i32,
+    entry: &Entry,
+    source_kind: &str,
+    source_id: Uuid,
+    reverses: Option<EntryId>,
+) -> Result<Posted, Fault> {
     let id = EntryId::new();
     let number = number::next(tx, fiscal_year, &number::entries_of(entry.journal()))?;
     let lines: Vec<(String, i64, i64)> = entry
@@ -257,6 +271,7 @@ pub fn append_entry(tx: &mut Tx<'_>, fiscal_year: i32, entry: &Entry, source_kin
             entries::source_kind.eq(source_kind),
             entries::source_id.eq(Col(source_id)),
             entries::digest.eq(&digest),
+            entries::reverses_id.eq(reverses.map(Col)),
             entries::sensitivity.eq(Sensitivity::Internal.rank()),
         ))
         .execute(tx.conn)?;
@@ -326,6 +341,7 @@ pub struct EntryRow {
     pub source_kind: String,
     pub source_id: Col<Uuid>,
     pub digest: String,
+    pub reverses_id: Option<Col<EntryId>>,
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

@@ -12,14 +12,16 @@ pub const VERIFICATION: &str = "verification";
 pub const PAYMENT_ORDER: &str = "payment_order";
 pub const BATCH: &str = "batch";
 pub const PAYMENT: &str = "payment";
+pub const REGULARISATION: &str = "regularisation";
 
 /// Every series that a fiscal year begins with.
-const SERIES: [&str; 10] = [
+const SERIES: [&str; 11] = [
     COMMITMENT,
     VERIFICATION,
     PAYMENT_ORDER,
     BATCH,
     PAYMENT,
+    REGULARISATION,
     "entry:opening",
     "entry:expenditure",
     "entry:revenue",

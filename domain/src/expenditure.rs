@@ -8,7 +8,7 @@ use crate::budget::credit::Credit;
 use crate::budget::{BUDGET_CONTINGENCY_DIRECT, BUDGET_NOT_EXECUTABLE, Direction, FiscalYearState, Section};
 use crate::calendar::FiscalYear;
 use crate::id::{PrincipalId, SupplierId};
-use crate::ledger::LEDGER_PERIOD_CLOSED;
+use crate::ledger::{LEDGER_PERIOD_CLOSED, Part};
 use crate::money::{Amount, Currency};
 use crate::organisation::supplier::Supplier;
 use crate::refusal::{Refusal, codes};
@@ -163,6 +163,13 @@ words! {
         Cash = "cash",
         /// Mobile money.
         MobileMoney = "mobile_money",
+    }
+}
+
+impl PaymentMode {
+    /// The account that a payment or a receipt in this mode moves.
+    pub fn money(self) -> Part {
+        if self == PaymentMode::Cash { Part::Cash } else { Part::Treasury }
     }
 }
 

@@ -90,6 +90,8 @@ ids! {
     BatchId,
     /// A payment.
     PaymentId,
+    /// A regularisation: a charge without payment (mandat de régularisation).
+    RegularisationId,
     /// A debt of an earlier year, carried by the opening balances.
     CarriedDebtId,
 }

@@ -3,10 +3,14 @@
 //! The posting table (who is debited and credited by which event) is here; the chart of accounts is data. Budget
 //! credits are not here: they live beside the budget and move earlier, at the commitment.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
+use crate::budget::Section;
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
+use crate::word::Word as _;
 use crate::words;
 
 codes! {
@@ -117,6 +121,12 @@ impl Entry {
         Ok(Self { journal, accounting_date, label: label.to_owned(), postings, total: debit })
     }
 
+    /// The opposite entry, line by line: what undoes this one.
+    pub fn opposite(postings: &[Posting]) -> Vec<Posting> {
+        let turned = |side| if side == Side::Debit { Side::Credit } else { Side::Debit };
+        postings.iter().map(|posting| Posting { side: turned(posting.side), ..posting.clone() }).collect()
+    }
+
     pub fn journal(&self) -> Journal {
         self.journal
     }
@@ -138,28 +148,88 @@ impl Entry {
     }
 }
 
-/// The accounts that the posting table needs beside those of the articles. Data of the chart in force.
+words! {
+    /// The part that an account plays in the posting table, beside the accounts of the articles.
+    pub enum Part {
+        /// Suppliers (401).
+        Suppliers = "suppliers",
+        /// Suppliers of fixed assets (404).
+        AssetSuppliers = "asset_suppliers",
+        /// The account at the Treasury (515).
+        Treasury = "treasury",
+        /// The authorised bank account (521).
+        Bank = "bank",
+        /// Cash in hand (531).
+        Cash = "cash",
+        /// Retention money (4047).
+        Retention = "retention",
+        /// Start-up advances on contracts (251).
+        Advance = "advance",
+        /// Personnel (421).
+        Personnel = "personnel",
+        /// Social insurance bodies (431).
+        Social = "social",
+        /// Taxes withheld for the State (442).
+        TaxesWithheld = "taxes_withheld",
+        /// Debtors of revenue orders and tax rolls (411).
+        Taxpayers = "taxpayers",
+        /// State endowments receivable (441).
+        StateGrants = "state_grants",
+        /// Investment grants receivable (443).
+        InvestmentGrants = "investment_grants",
+        /// Shares of others in shared taxes (445).
+        SharedTaxes = "shared_taxes",
+        /// What debtors paid in excess (419).
+        Overpayments = "overpayments",
+        /// Debtors of recoveries and shortages (462).
+        Debtors = "debtors",
+        /// Sundry creditors (467).
+        SundryCreditors = "sundry_creditors",
+        /// Receipts to classify (471).
+        UnclassifiedReceipts = "unclassified_receipts",
+        /// Expenditure to regularise (472).
+        ExpenditureToRegularise = "expenditure_to_regularise",
+        /// Imprest offices (541).
+        Imprest = "imprest",
+        /// Collection offices (542).
+        CollectionOffice = "collection_office",
+        /// Movements of funds (581).
+        Transfers = "transfers",
+        /// Exceptional income (751).
+        ExceptionalIncome = "exceptional_income",
+    }
+}
+
+/// Which account of the chart in force plays which part. Data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostingAccounts {
-    /// Suppliers (401).
-    pub suppliers: String,
-    /// Suppliers of fixed assets (404).
-    pub asset_suppliers: String,
-    /// Account at the Treasury (515).
-    pub treasury: String,
-    /// Authorised bank account (521).
-    pub bank: String,
-    /// Cash in hand (531).
-    pub cash: String,
+    accounts: BTreeMap<Part, String>,
 }
 
 impl PostingAccounts {
-    /// The third-party account of a creditor: X1 for operating expenditure, X4 for capital expenditure.
-    pub fn creditor(&self, section: crate::budget::Section) -> &str {
-        match section {
-            crate::budget::Section::Operating => &self.suppliers,
-            crate::budget::Section::Capital => &self.asset_suppliers,
+    /// Takes the accounts of a chart; gives the part that the chart leaves out.
+    pub fn new(accounts: BTreeMap<Part, String>) -> Result<Self, Part> {
+        match Part::ALL.iter().find(|part| !accounts.contains_key(part)) {
+            Some(missing) => Err(*missing),
+            None => Ok(Self { accounts }),
         }
+    }
+
+    pub fn of(&self, part: Part) -> &str {
+        self.accounts.get(&part).map_or("", String::as_str)
+    }
+
+    /// The part that an account plays.
+    pub fn part_of(&self, account: &str) -> Option<Part> {
+        self.accounts.iter().find(|(_, code)| *code == account).map(|(part, _)| *part)
+    }
+}
+
+/// Whose account a creditor's is: X1 for operating expenditure, X4 for capital expenditure.
+pub fn creditor_part(section: Section) -> Part {
+    match section {
+        Section::Operating => Part::Suppliers,
+        Section::Capital => Part::AssetSuppliers,
     }
 }
 

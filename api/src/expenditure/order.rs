@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::column::Col;
 use db::expenditure::order::{PaymentOrderChange, PaymentOrderFilter, PaymentOrderRow};
@@ -15,7 +16,7 @@ use domain::calendar::FiscalYear;
 use domain::expenditure::{OrderHands, PaymentOrderState, RejectionReason, require_open, require_state};
 use domain::id::{BatchId, CommitmentId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
 use domain::identity::Role;
-use domain::ledger::{Entry, Journal, order_accepted};
+use domain::ledger::{Entry, Journal, creditor_part, order_accepted};
 use domain::money::{Amount, Currency};
 use domain::sensitivity::Scope;
 use domain::text::{Text, document_number};
@@ -223,7 +224,8 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
             domain::expenditure::order(verification.state.0, verified, ordered, amount, currency)?;
             db::expenditure::update_ordered(tx, &verification, verification.ordered + row.amount)?;
             let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Order, amount)?;
+            let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
+            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Order, amount, cause)?;
             let number = number::next(tx, row.fiscal_year, number::PAYMENT_ORDER)?;
             let change = PaymentOrderChange {
                 number: Some(number),
@@ -274,12 +276,13 @@ pub async fn accept_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Ans
                 .and_then(|article| article.account.clone())
                 .ok_or_else(|| Fault::Corrupt(format!("article {} has no account", commitment.article)))?;
             let accounts = db::ledger::find_posting_accounts(tx, row.fiscal_year)?;
-            let creditor = accounts.creditor(commitment.section.0);
+            let creditor = accounts.of(creditor_part(commitment.section.0));
             let amount = db::budget::amount(row.amount)?;
             let label = row.number.map_or_else(String::new, |number| document_number("M", row.fiscal_year, number));
             let entry = Entry::new(Journal::Expenditure, call.today, &label, order_accepted(&charge, creditor, amount), currency)?;
             let posted = db::ledger::append_entry(tx, row.fiscal_year, &entry, "payment_order", id.0)?;
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Accept, amount)?;
+            let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
+            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Accept, amount, cause)?;
             let change = PaymentOrderChange {
                 decided_by: Some(Col(accountant)),
                 decided_on: Some(call.today),
@@ -323,7 +326,8 @@ pub async fn reject_payment_order(asked: Asked<Rejection>, path: OrderPath) -> A
             let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
             let amount = db::budget::amount(row.amount)?;
             db::expenditure::update_ordered(tx, &verification, verification.ordered - row.amount)?;
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Reject, amount)?;
+            let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
+            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Reject, amount, cause)?;
             let change = PaymentOrderChange {
                 decided_by: Some(Col(accountant)),
                 decided_on: Some(call.today),

@@ -2,6 +2,7 @@
 
 use actix_web::{get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::order::{Due, NewPayment as NewRow, PaymentOrderChange, PaymentRow};
 use db::fault::Fault;
@@ -13,7 +14,7 @@ use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
 use domain::expenditure::{PaymentFacts, PaymentMode, PaymentOrderState, require_open, require_state};
 use domain::id::{CarriedDebtId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
-use domain::ledger::{Entry, Journal, creditor_paid};
+use domain::ledger::{Entry, Journal, creditor_paid, creditor_part};
 use domain::money::{Amount, Currency};
 use domain::text::document_number;
 use domain::word::Word;
@@ -120,7 +121,7 @@ fn pay(
     let organisation = db::organisation::find_own(tx)?;
     let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), year.first_day())?;
     let accounts = db::ledger::find_posting_accounts(tx, debt.fiscal_year)?;
-    let money = if body.mode == PaymentMode::Cash { accounts.cash } else { accounts.treasury };
+    let money = accounts.of(body.mode.money()).to_owned();
     let facts = PaymentFacts {
         currency,
         net: debt.due,
@@ -180,7 +181,7 @@ pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(Organi
             let accounts = db::ledger::find_posting_accounts(tx, order.fiscal_year)?;
             let debt = Debt {
                 fiscal_year: order.fiscal_year,
-                creditor_account: accounts.creditor(commitment.section.0).to_owned(),
+                creditor_account: accounts.of(creditor_part(commitment.section.0)).to_owned(),
                 creditor: order.supplier_id.0,
                 due: db::budget::amount(order.amount)?,
                 paid: db::budget::amount(order.paid)?,
@@ -188,7 +189,8 @@ pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(Organi
                 cause: Due::Order(order_id),
             };
             let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Pay, amount)?;
+            let cause = Cause { kind: "payment", id: id.0, on: call.today };
+            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Pay, amount, cause)?;
             let paid = order.paid + amount.minor();
             let state = if paid == order.amount { PaymentOrderState::Paid } else { PaymentOrderState::PartlyPaid };
             let after = db::expenditure::order::update_payment_order(

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::VerificationRow;
 use db::fault::Fault;
@@ -187,7 +188,8 @@ pub async fn verify_commitment(asked: Asked<NewVerification>, path: web::Path<(O
             };
             let row = db::expenditure::insert_verification(tx, &commitment, &new)?;
             db::expenditure::update_commitment(tx, &commitment, commitment.verified + amount.minor(), state)?;
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Verify, amount)?;
+            let cause = Cause { kind: "verification", id: id.0, on: call.today };
+            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Verify, amount, cause)?;
             let event = Event::of("verification.recorded", "verification", id.0, 1)
                 .begun(row.state.0)
                 .with("number", row.number)

@@ -125,6 +125,27 @@ CREATE TABLE appropriations (
     )
 );
 
+-- Every step that moved a credit, with its accounting date and the instant it was recorded.
+CREATE TABLE credit_movements (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    section text NOT NULL,
+    article text NOT NULL,
+    budget_line_id uuid NOT NULL,
+    step text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    effective_on date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    cause_kind text NOT NULL,
+    cause_id uuid NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, id),
+    FOREIGN KEY (organisation_id, fiscal_year, section, article) REFERENCES appropriations (organisation_id, fiscal_year, section, article),
+    FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id)
+);
+CREATE INDEX credit_movements_by_year ON credit_movements (organisation_id, fiscal_year);
+
 -- What was done with each line, for information: credit is controlled by article.
 CREATE TABLE line_executions (
     organisation_id uuid NOT NULL,

@@ -58,10 +58,13 @@ CREATE TABLE entries (
     source_kind text NOT NULL,
     source_id uuid NOT NULL,
     digest text NOT NULL,
+    reverses_id uuid,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, id),
     UNIQUE (organisation_id, fiscal_year, journal, number),
     UNIQUE (organisation_id, source_kind, source_id),
+    CONSTRAINT entries_reversed_once UNIQUE (organisation_id, reverses_id),
+    FOREIGN KEY (organisation_id, reverses_id) REFERENCES entries (organisation_id, id),
     FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year)
 );
 

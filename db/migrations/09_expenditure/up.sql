@@ -120,3 +120,30 @@ CREATE TABLE payments (
     FOREIGN KEY (organisation_id, payee_id) REFERENCES suppliers (organisation_id, id),
     FOREIGN KEY (organisation_id, entry_id) REFERENCES entries (organisation_id, id)
 );
+
+-- Charges without payment, in one order (mandats de régularisation): write-offs, imprest expenses, urgent payments.
+CREATE TABLE regularisations (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    number bigint NOT NULL CHECK (number > 0),
+    budget_line_id uuid NOT NULL,
+    section text NOT NULL,
+    article text NOT NULL,
+    cause_kind text NOT NULL,
+    cause_id uuid NOT NULL,
+    label text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    credited_account text NOT NULL,
+    regularised_on date NOT NULL,
+    regularised_by uuid NOT NULL REFERENCES principals (id),
+    recorded_at timestamptz NOT NULL,
+    entry_id uuid NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, id),
+    UNIQUE (organisation_id, fiscal_year, number),
+    UNIQUE (organisation_id, cause_kind, cause_id, budget_line_id),
+    FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id),
+    FOREIGN KEY (organisation_id, fiscal_year, section, article) REFERENCES appropriations (organisation_id, fiscal_year, section, article),
+    FOREIGN KEY (organisation_id, entry_id) REFERENCES entries (organisation_id, id)
+);

@@ -1,17 +1,19 @@
 //! The credits of articles, and what was done with them and with each line.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::budget::credit::{Credit, Step};
 use domain::budget::{Line, Section, articles};
 use domain::id::{BudgetLineId, OrganisationId};
 use domain::money::Amount;
 use domain::sensitivity::{Scope, Sensitivity};
+use uuid::Uuid;
 
 use super::{BudgetRow, StoredLine, amount};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::schema::{appropriations, budget_lines, line_executions};
+use crate::schema::{appropriations, budget_lines, credit_movements, line_executions};
 use crate::store::Tx;
 use crate::visible;
 
@@ -113,9 +115,17 @@ pub struct Charge {
     pub line: BudgetLineId,
 }
 
-/// Moves the credit of an article and the execution of its line by one step; gives the credit after it. The database
-/// holds the chain as well.
-pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount) -> Result<Credit, Fault> {
+/// Which document moves a credit, and its accounting date.
+#[derive(Clone, Copy, Debug)]
+pub struct Cause {
+    pub kind: &'static str,
+    pub id: Uuid,
+    pub on: NaiveDate,
+}
+
+/// Moves the credit of an article and the execution of its line by one step, and keeps the movement; gives the credit
+/// after it. The database holds the chain as well.
+pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount, cause: Cause) -> Result<Credit, Fault> {
     let after = find_credit(tx, charge.fiscal_year, charge.section, &charge.article)?.after(step, moved)?;
     diesel::update(
         appropriations::table
@@ -132,22 +142,41 @@ pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount
         appropriations::paid.eq(after.paid.minor()),
     ))
     .execute(tx.conn)?;
-    let delta = |of: Step| if of == step { moved.minor() } else { 0 };
-    let ordered = delta(Step::Order) - delta(Step::Reject);
+    let [committed, verified, ordered, accepted, paid] = step.deltas().map(|delta| delta * moved.minor());
     let updated = diesel::update(
         line_executions::table
             .filter(line_executions::organisation_id.eq(Col(tx.organisation)))
             .filter(line_executions::budget_line_id.eq(Col(charge.line))),
     )
     .set((
-        line_executions::committed.eq(line_executions::committed + delta(Step::Commit)),
-        line_executions::verified.eq(line_executions::verified + delta(Step::Verify)),
+        line_executions::committed.eq(line_executions::committed + committed),
+        line_executions::verified.eq(line_executions::verified + verified),
         line_executions::ordered.eq(line_executions::ordered + ordered),
-        line_executions::accepted.eq(line_executions::accepted + delta(Step::Accept)),
-        line_executions::paid.eq(line_executions::paid + delta(Step::Pay)),
+        line_executions::accepted.eq(line_executions::accepted + accepted),
+        line_executions::paid.eq(line_executions::paid + paid),
     ))
     .execute(tx.conn)?;
-    if updated == 1 { Ok(after) } else { Err(Fault::Corrupt("the line has no execution".to_owned())) }
+    if updated != 1 {
+        return Err(Fault::Corrupt("the line has no execution".to_owned()));
+    }
+    diesel::insert_into(credit_movements::table)
+        .values((
+            credit_movements::organisation_id.eq(Col(tx.organisation)),
+            credit_movements::id.eq(Col(Uuid::now_v7())),
+            credit_movements::fiscal_year.eq(charge.fiscal_year),
+            credit_movements::section.eq(Col(charge.section)),
+            credit_movements::article.eq(&charge.article),
+            credit_movements::budget_line_id.eq(Col(charge.line)),
+            credit_movements::step.eq(Col(step)),
+            credit_movements::amount.eq(moved.minor()),
+            credit_movements::effective_on.eq(cause.on),
+            credit_movements::recorded_at.eq(Col(tx.author.now)),
+            credit_movements::cause_kind.eq(cause.kind),
+            credit_movements::cause_id.eq(Col(cause.id)),
+            credit_movements::sensitivity.eq(Sensitivity::Partner.rank()),
+        ))
+        .execute(tx.conn)?;
+    Ok(after)
 }
 
 /// What was done with a line.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use domain::budget::Section;
+use domain::budget::credit::Step;
 use domain::expenditure::PaymentOrderState;
 use domain::id::{BudgetLineId, CommitmentId, EntryId, OrganisationId, PaymentOrderId};
 use domain::ledger::Journal;
@@ -17,7 +18,8 @@ use crate::connection::Conn;
 use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
 use crate::number;
 use crate::schema::{
-    appropriations, balances, batches, commitments, entries, line_executions, number_series, payment_orders, payments, verifications,
+    appropriations, balances, batches, commitments, credit_movements, entries, line_executions, number_series, payment_orders, payments,
+    regularisations, verifications,
 };
 
 /// How many entries are read at a time.
@@ -63,6 +65,9 @@ pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, 
                 *to_debit += debit;
                 *to_credit += credit;
             }
+            if let Some(reversed) = row.reverses_id {
+                verify_reversal(conn, organisation, &place, row, reversed.0)?;
+            }
             count += 1;
         }
     }
@@ -84,6 +89,16 @@ pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, 
         Some((year, account)) => wrong(format!("{code}, account {year} {account}: postings without a balance")),
         None => Ok(count),
     }
+}
+
+/// A reversal is the opposite of its original, line by line.
+fn verify_reversal(conn: &mut Conn, organisation: OrganisationId, place: &str, row: &EntryRow, original: EntryId) -> Result<(), Failure> {
+    let mut lines = |id| -> Result<Vec<(String, i64, i64)>, Failure> {
+        let rows = list_postings(conn, organisation, &[id])?;
+        Ok(rows.into_iter().map(|line| (line.account_code, line.debit, line.credit)).collect())
+    };
+    let opposite: Vec<_> = lines(original)?.into_iter().map(|(account, debit, credit)| (account, credit, debit)).collect();
+    if lines(row.id.0)? == opposite { Ok(()) } else { wrong(format!("{place}: is not the opposite of the entry that it reverses")) }
 }
 
 type Article = (i32, Section, String);
@@ -147,6 +162,26 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
         add(lines.entry(line.0).or_default(), stage);
     }
 
+    let regularised: Vec<(i32, Col<Section>, String, Col<BudgetLineId>, i64)> = regularisations::table
+        .filter(regularisations::organisation_id.eq(owner))
+        .select((
+            regularisations::fiscal_year,
+            regularisations::section,
+            regularisations::article,
+            regularisations::budget_line_id,
+            regularisations::amount,
+        ))
+        .load(conn)?;
+    for (year, section, article, line, amount) in regularised {
+        add(articles.entry((year, section.0, article)).or_default(), [amount; 5]);
+        add(lines.entry(line.0).or_default(), [amount; 5]);
+    }
+    let moved = movements(conn, organisation)?;
+    articles.retain(|_, stages| *stages != [0; 5]);
+    if moved != articles {
+        return wrong(format!("{code}: movements of credit sum to {moved:?}, documents to {articles:?}"));
+    }
+
     let mut count = 0;
     let credits: Vec<AppropriationRow> =
         appropriations::table.filter(appropriations::organisation_id.eq(owner)).select(AppropriationRow::as_select()).load(conn)?;
@@ -187,6 +222,35 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
     }
 }
 
+/// What the movements of credits sum to, by article.
+fn movements(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeMap<Article, [i64; 5]>, Failure> {
+    let mut sums: BTreeMap<Article, [i64; 5]> = BTreeMap::new();
+    let mut after = Uuid::nil();
+    loop {
+        let rows: Vec<(Col<Uuid>, i32, Col<Section>, String, Col<Step>, i64)> = credit_movements::table
+            .filter(credit_movements::organisation_id.eq(Col(organisation)))
+            .filter(credit_movements::id.gt(Col(after)))
+            .order(credit_movements::id)
+            .limit(CHUNK)
+            .select((
+                credit_movements::id,
+                credit_movements::fiscal_year,
+                credit_movements::section,
+                credit_movements::article,
+                credit_movements::step,
+                credit_movements::amount,
+            ))
+            .load(conn)?;
+        let Some(last) = rows.last() else { break };
+        after = last.0.0;
+        for (_, year, section, article, step, amount) in rows {
+            add(sums.entry((year, section.0, article)).or_default(), step.deltas().map(|delta| delta * amount));
+        }
+    }
+    sums.retain(|_, stages| *stages != [0; 5]);
+    Ok(sums)
+}
+
 fn add(sum: &mut [i64; 5], more: [i64; 5]) {
     for (sum, more) in sum.iter_mut().zip(more) {
         *sum += more;
@@ -210,6 +274,7 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
     numbers!(verifications, number::VERIFICATION);
     numbers!(batches, number::BATCH);
     numbers!(payments, number::PAYMENT);
+    numbers!(regularisations, number::REGULARISATION);
     let orders: Vec<(i32, Option<i64>)> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .filter(payment_orders::number.is_not_null())

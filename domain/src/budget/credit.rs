@@ -5,6 +5,7 @@
 
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
+use crate::words;
 
 codes! {
     COMMITMENT_CREDIT_INSUFFICIENT: Rule,
@@ -33,16 +34,54 @@ pub struct Credit {
     pub paid: Amount,
 }
 
-/// A step of the expenditure chain that moves a credit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    Commit,
-    Verify,
-    Order,
-    /// A rejected order frees what it had ordered, and nothing else.
-    Reject,
-    Accept,
-    Pay,
+words! {
+    /// A step of the expenditure chain that moves a credit.
+    pub enum Step {
+        /// Credit is reserved.
+        Commit = "commit",
+        /// What is reserved and not verified goes back to the available credit (dégagement).
+        Release = "release",
+        /// A debt is established.
+        Verify = "verify",
+        /// A verification that nothing was ordered on is cancelled.
+        Unverify = "unverify",
+        /// A payment order is signed.
+        Order = "order",
+        /// A rejected order frees what it had ordered, and nothing else.
+        Reject = "reject",
+        /// A payment order is accepted.
+        Accept = "accept",
+        /// A creditor is paid.
+        Pay = "pay",
+        /// A payment comes back from the bank: the debt is open again.
+        Return = "return",
+        /// An accepted order is reduced before its payment.
+        Reduce = "reduce",
+        /// What was paid without being due is reversed (ordre de reversement).
+        Reverse = "reverse",
+        /// Expenditure without payment, charged whole in one order (mandat de régularisation).
+        Regularise = "regularise",
+    }
+}
+
+impl Step {
+    /// How many times its amount a step adds to: committed, verified, ordered, accepted, paid.
+    pub fn deltas(self) -> [i64; 5] {
+        match self {
+            Step::Commit => [1, 0, 0, 0, 0],
+            Step::Release => [-1, 0, 0, 0, 0],
+            Step::Verify => [0, 1, 0, 0, 0],
+            Step::Unverify => [0, -1, 0, 0, 0],
+            Step::Order => [0, 0, 1, 0, 0],
+            Step::Reject => [0, 0, -1, 0, 0],
+            Step::Accept => [0, 0, 0, 1, 0],
+            Step::Pay => [0, 0, 0, 0, 1],
+            Step::Return => [0, 0, 0, 0, -1],
+            Step::Reduce => [0, -1, -1, -1, 0],
+            Step::Reverse => [0, -1, -1, -1, -1],
+            Step::Regularise => [1, 1, 1, 1, 1],
+        }
+    }
 }
 
 impl Credit {
@@ -64,20 +103,23 @@ impl Credit {
             && self.open().is_some_and(|open| self.committed <= open)
     }
 
+    /// The stages in order: committed, verified, ordered, accepted, paid.
+    pub fn stages(&self) -> [Amount; 5] {
+        [self.committed, self.verified, self.ordered, self.accepted, self.paid]
+    }
+
     /// The credit after a step. A step that would break the chain is a fault of the program, never stored.
     pub fn after(mut self, step: Step, amount: Amount) -> Result<Credit, Refusal> {
-        let moved = match step {
-            Step::Commit => self.committed.checked_add(amount).map(|sum| self.committed = sum),
-            Step::Verify => self.verified.checked_add(amount).map(|sum| self.verified = sum),
-            Step::Order => self.ordered.checked_add(amount).map(|sum| self.ordered = sum),
-            Step::Reject => self.ordered.checked_sub(amount).map(|rest| self.ordered = rest),
-            Step::Accept => self.accepted.checked_add(amount).map(|sum| self.accepted = sum),
-            Step::Pay => self.paid.checked_add(amount).map(|sum| self.paid = sum),
-        };
-        match moved {
-            Some(()) if self.in_order() => Ok(self),
-            _ => Err(CREDIT_CHAIN_BROKEN.refuse()),
+        let stages = [&mut self.committed, &mut self.verified, &mut self.ordered, &mut self.accepted, &mut self.paid];
+        for (stage, delta) in stages.into_iter().zip(step.deltas()) {
+            let moved = match delta {
+                0 => Some(*stage),
+                1 => stage.checked_add(amount),
+                _ => stage.checked_sub(amount),
+            };
+            *stage = moved.ok_or_else(|| CREDIT_CHAIN_BROKEN.refuse())?;
         }
+        if self.in_order() { Ok(self) } else { Err(CREDIT_CHAIN_BROKEN.refuse()) }
     }
 
     /// Refuses a commitment that the available credit does not cover.
@@ -103,6 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::word::Word as _;
 
     fn amount(minor: i64) -> Amount {
         Amount::from_minor(minor).expect("in range")
@@ -120,11 +163,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_sequence_of_steps_breaks_the_chain(steps in proptest::collection::vec((0_usize..6, 1_i64..2_000), 0..60)) {
+        fn no_sequence_of_steps_breaks_the_chain(steps in proptest::collection::vec((0_usize..Step::ALL.len(), 1_i64..2_000), 0..60)) {
             let mut credit = Credit { initial: amount(10_000), ..Credit::default() };
-            let kinds = [Step::Commit, Step::Verify, Step::Order, Step::Reject, Step::Accept, Step::Pay];
             for (kind, size) in steps {
-                if let Some(step) = kinds.get(kind) && let Ok(next) = credit.after(*step, amount(size)) {
+                if let Some(step) = Step::ALL.get(kind) && let Ok(next) = credit.after(*step, amount(size)) {
                     credit = next;
                 }
                 prop_assert!(credit.in_order());

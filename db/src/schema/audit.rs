@@ -1,0 +1,51 @@
+//! The tables of the audit room.
+
+tables! {
+    audit_heads (organisation_id) {
+        organisation_id -> Identity,
+        sequence -> BigInt,
+        hash -> Binary,
+        positioned -> BigInt,
+    }
+
+    events (organisation_id, sequence) {
+        organisation_id -> Identity,
+        sequence -> BigInt,
+        recorded_at -> Instant,
+        principal_id -> Nullable<Identity>,
+        role -> Text,
+        kind -> Text,
+        subject_kind -> Text,
+        subject_id -> Identity,
+        subject_version -> BigInt,
+        state_before -> Nullable<Text>,
+        state_after -> Nullable<Text>,
+        facts -> Text,
+        bytes -> Binary,
+        hash -> Binary,
+        sensitivity -> Integer,
+    }
+
+    event_positions (position) {
+        position -> BigInt,
+        organisation_id -> Identity,
+        sequence -> BigInt,
+    }
+
+    event_sequencer (id) {
+        id -> Integer,
+        last_position -> BigInt,
+    }
+
+    idempotency_keys (principal_id, key) {
+        principal_id -> Identity,
+        key -> Text,
+        organisation_id -> Identity,
+        fingerprint -> Binary,
+        status -> Integer,
+        location -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        body -> Binary,
+        recorded_at -> Instant,
+    }
+}
