@@ -309,9 +309,9 @@ fn words_are_spelled_in_the_contract_as_on_the_wire() {
     spelled::<domain::identity::Role>(&contract, "Role");
     spelled::<domain::budget::BudgetKind>(&contract, "BudgetKind");
     spelled::<domain::ledger::Journal>(&contract, "Journal");
-    spelled::<domain::expenditure::PaymentOrderState>(&contract, "PaymentOrderState");
-    spelled::<domain::expenditure::RejectionReason>(&contract, "RejectionReason");
-    spelled::<domain::expenditure::PaymentMode>(&contract, "PaymentMode");
+    spelled::<domain::expenditure::order::PaymentOrderState>(&contract, "PaymentOrderState");
+    spelled::<domain::expenditure::order::RejectionReason>(&contract, "RejectionReason");
+    spelled::<domain::expenditure::payment::PaymentMode>(&contract, "PaymentMode");
 }
 
 #[test]

@@ -281,7 +281,7 @@ fn month(town: &Town) -> Vec<String> {
     let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
     minutes.note("pay", &accountant.act(&order, "/payments", &payment));
     minutes.note("pay twice", &accountant.act(&order, "/payments", &payment));
-    let later = json!({ "invoice_number": "F-0118", "invoice_date": "2025-02-04", "amount": "1", "currency": "XOF" });
+    let later = json!({ "invoice_number": "F-0118", "invoice_date": "2025-02-04", "amount": "1", "currency": "XOF", "documents": [expenditure::paper("fuel_log")] });
     let small = town.path(&format!("/commitments/{}", expenditure::commit_fuel(town, "1").id()));
     let refusal = finance.act(&small, "/verifications", &later).refused(422, "VERIFICATION_DATE_INVALID");
     minutes.note("verify tomorrow's invoice", &refusal);

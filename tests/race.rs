@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::expenditure::paper;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
@@ -51,6 +52,7 @@ on_both_engines! {
             let body = json!({
                 "budget_line_id": line.1, "supplier_id": supplier, "label": format!("round {round}"),
                 "amount": wanted.to_string(), "currency": "XOF",
+                "documents": [paper("contract"), paper("controller_visa")],
             });
             let answers = at_once(&clients, |client| client.create(&town.path("/commitments"), &body));
             let winners = answers.iter().filter(|answer| answer.status == 201).count();

@@ -75,6 +75,10 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::budget::credit::CODES,
         domain::ledger::CODES,
         domain::expenditure::CODES,
+        domain::expenditure::document::CODES,
+        domain::expenditure::verification::CODES,
+        domain::expenditure::order::CODES,
+        domain::expenditure::payment::CODES,
     ]
     .into_iter()
     .flatten()

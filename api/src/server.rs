@@ -70,12 +70,20 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::verification::list_verifications).service(expenditure::verification::read_verification);
     routes.service(expenditure::verification::verify_commitment).service(expenditure::verification::certify_verification);
     routes.service(expenditure::order::list_payment_orders).service(expenditure::order::read_payment_order);
-    routes.service(expenditure::order::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
+    routes.service(expenditure::change::increase_commitment).service(expenditure::change::release_commitment);
+    routes.service(expenditure::change::cancel_commitment).service(expenditure::verification::cancel_verification);
+    routes.service(expenditure::document::list_expenditure_kinds).service(expenditure::document::list_supporting_documents);
+    routes.service(expenditure::desk::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
     routes.service(expenditure::order::sign_payment_order).service(expenditure::batch::transmit_payment_orders);
-    routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::order::accept_payment_order);
-    routes.service(expenditure::order::reject_payment_order);
+    routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::desk::accept_payment_order);
+    routes.service(expenditure::desk::reject_payment_order).service(expenditure::order::requisition_payment_order);
+    routes.service(expenditure::desk::hold_payment_order).service(expenditure::desk::resume_payment_order);
+    routes.service(expenditure::correction::correct_payment_order).service(expenditure::correction::accept_payment_order_correction);
+    routes.service(expenditure::correction::list_payment_order_corrections);
+    routes.service(expenditure::correction::read_payment_order_correction);
     routes.service(expenditure::payment::pay_payment_order);
-    routes.service(expenditure::payment::pay_carried_debt);
+    routes.service(expenditure::payment::pay_carried_debt).service(expenditure::payment::release_retention);
+    routes.service(expenditure::payment::remit).service(expenditure::payment_return::return_payment);
     routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);
     routes.service(expenditure::regularisation::list_regularisations).service(expenditure::regularisation::read_regularisation);
 }

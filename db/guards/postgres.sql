@@ -13,6 +13,11 @@ CREATE OR REPLACE TRIGGER batches_append_only BEFORE UPDATE OR DELETE OR TRUNCAT
 CREATE OR REPLACE TRIGGER payments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payments EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER credit_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON credit_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER regularisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON regularisations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER deductions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON deductions EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER payment_returns_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment_returns EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER supporting_documents_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON supporting_documents EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER holds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON holds EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER requisitions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON requisitions EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 

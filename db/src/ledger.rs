@@ -198,6 +198,23 @@ pub fn find_cash(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amo
     Ok(Amount::from_minor(net.minor()).unwrap_or(Amount::ZERO))
 }
 
+/// The credit balance of an account of third parties; nothing when it is in debit.
+pub fn find_debt(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amount, Fault> {
+    let net = find_balance(tx, fiscal_year, account)?.net()?;
+    Ok(net.minor().checked_neg().and_then(Amount::from_minor).unwrap_or(Amount::ZERO))
+}
+
+/// The lines of an entry, as rules read them.
+pub fn postings_of(lines: &[PostingRow]) -> Result<Vec<Posting>, Fault> {
+    lines
+        .iter()
+        .map(|line| {
+            let side = if line.debit > 0 { Side::Debit } else { Side::Credit };
+            Ok(Posting { account: line.account_code.clone(), side, amount: amount(line.debit + line.credit)? })
+        })
+        .collect()
+}
+
 /// What an entry was made of.
 #[derive(Clone, Debug)]
 pub struct Posted {

@@ -12,15 +12,17 @@ pub const VERIFICATION: &str = "verification";
 pub const PAYMENT_ORDER: &str = "payment_order";
 pub const BATCH: &str = "batch";
 pub const PAYMENT: &str = "payment";
+pub const CORRECTION: &str = "payment_order_correction";
 pub const REGULARISATION: &str = "regularisation";
 
 /// Every series that a fiscal year begins with.
-const SERIES: [&str; 11] = [
+const SERIES: [&str; 12] = [
     COMMITMENT,
     VERIFICATION,
     PAYMENT_ORDER,
     BATCH,
     PAYMENT,
+    CORRECTION,
     REGULARISATION,
     "entry:opening",
     "entry:expenditure",

@@ -15,6 +15,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::{Pool, PooledConnection};
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
+use domain::sensitivity::{Scope, Sensitivity};
 use tokio::sync::oneshot;
 
 use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
@@ -77,6 +78,11 @@ impl Tx<'_> {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.author.now
+    }
+
+    /// Every row of the organisation: for rules that must see what their caller may not.
+    pub fn all(&self) -> Scope {
+        Scope { organisation: self.organisation, clearance: Sensitivity::Sealed }
     }
 }
 

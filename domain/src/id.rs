@@ -88,6 +88,10 @@ ids! {
     PaymentOrderId,
     /// A batch of payment orders (bordereau).
     BatchId,
+    /// A correction of an accepted payment order.
+    CorrectionId,
+    /// A supporting document.
+    DocumentId,
     /// A payment.
     PaymentId,
     /// A regularisation: a charge without payment (mandat de régularisation).

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::budget::Section;
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
 use crate::word::Word as _;
@@ -225,20 +224,14 @@ impl PostingAccounts {
     }
 }
 
-/// Whose account a creditor's is: X1 for operating expenditure, X4 for capital expenditure.
-pub fn creditor_part(section: Section) -> Part {
-    match section {
-        Section::Operating => Part::Suppliers,
-        Section::Capital => Part::AssetSuppliers,
-    }
+/// X1, X2, X4, X5 and X7: a payment order is accepted. The charge or asset is debited with the whole; what is recovered or
+/// kept back, and what is due to the creditor, are credited.
+pub fn order_accepted<'a>(charge: &str, whole: Amount, credited: impl IntoIterator<Item = (&'a str, Amount)>) -> Vec<Posting> {
+    let credited = credited.into_iter().filter(|(_, amount)| !amount.is_zero());
+    std::iter::once(Posting::debit(charge, whole)).chain(credited.map(|(account, amount)| Posting::credit(account, amount))).collect()
 }
 
-/// X1 and X4: a payment order is accepted. The charge or asset is debited, the creditor credited.
-pub fn order_accepted(charge: &str, creditor: &str, amount: Amount) -> Vec<Posting> {
-    vec![Posting::debit(charge, amount), Posting::credit(creditor, amount)]
-}
-
-/// X3: a creditor is paid. The creditor is debited, the money account credited.
+/// X3, X6 and X7: a creditor is paid, or money held for others is remitted. The creditor is debited, the money account credited.
 pub fn creditor_paid(creditor: &str, money: &str, amount: Amount) -> Vec<Posting> {
     vec![Posting::debit(creditor, amount), Posting::credit(money, amount)]
 }
@@ -277,7 +270,9 @@ mod tests {
     #[test]
     fn the_posting_table_of_expenditure() {
         let all = amount(850_000);
-        assert_eq!(order_accepted("602", "401", all), vec![Posting::debit("602", all), Posting::credit("401", all)]);
+        assert_eq!(order_accepted("602", all, [("401", all)]), vec![Posting::debit("602", all), Posting::credit("401", all)]);
+        let statement = order_accepted("231", amount(12_000), [("251", amount(2_400)), ("4047", Amount::ZERO), ("404", amount(9_600))]);
+        assert_eq!(statement.len(), 3, "nothing is posted of nothing");
         assert_eq!(creditor_paid("401", "515", all), vec![Posting::debit("401", all), Posting::credit("515", all)]);
     }
 }

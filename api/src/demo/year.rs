@@ -2,7 +2,7 @@
 //! a debt of the year before, and fuel bought, rejected for want of a logbook, corrected and paid.
 
 use chrono::NaiveDate;
-use db::expenditure::order::list_payments;
+use db::expenditure::payment::list_payments;
 use db::page::Keyset;
 use db::store::Store;
 use domain::id::OrganisationId;
@@ -208,14 +208,17 @@ fn buy_fuel(staff: &Staff<'_>) -> Result<(), String> {
     let commitment = format!("/commitments/{}", mayor.create("/commitments", &body)?.id()?);
 
     finance.player.on(day(2025, 2, 20));
-    let body = json!({ "invoice_number": "F-0117", "invoice_date": "2025-02-18", "amount": "850000", "currency": "XOF" });
+    let body = json!({
+        "invoice_number": "F-0117", "invoice_date": "2025-02-18", "amount": "850000", "currency": "XOF",
+        "documents": [{ "kind": "fuel_log", "reference": "Journal de carburant, premier trimestre", "sha256": digest("fuel log") }],
+    });
     let verification = format!("/verifications/{}", finance.act(&commitment, "/verifications", &body)?.id()?);
     certifier.player.on(day(2025, 2, 24));
     certifier.act(&verification, "/certification", &json!({}))?;
 
     let order = order_fuel(finance, mayor, &verification, day(2025, 3, 3))?;
     accountant.player.on(day(2025, 3, 10));
-    accountant.act(&order, "/rejection", &json!({ "reason": "R06", "text": "Journal de carburant manquant" }))?;
+    accountant.act(&order, "/rejection", &json!({ "reason": "R06", "text": "Journal de carburant incomplet" }))?;
 
     let order = order_fuel(finance, mayor, &verification, day(2025, 3, 12))?;
     accountant.player.on(day(2025, 3, 14));

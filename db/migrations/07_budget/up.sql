@@ -21,6 +21,7 @@ CREATE TABLE nomenclature_items (
     account_code text,
     mandatory boolean NOT NULL,
     executable boolean NOT NULL,
+    expenditure_kind text,
     PRIMARY KEY (nomenclature_id, axis, section, direction, code)
 );
 

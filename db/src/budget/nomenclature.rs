@@ -49,6 +49,7 @@ pub struct NomenclatureItemRow {
     pub account_code: Option<String>,
     pub mandatory: bool,
     pub executable: bool,
+    pub expenditure_kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +80,8 @@ struct ItemFile {
     mandatory: bool,
     #[serde(default = "yes")]
     executable: bool,
+    #[serde(default)]
+    expenditure_kind: Option<String>,
 }
 
 fn yes() -> bool {
@@ -134,6 +137,7 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
                         account_code: item.account.filter(|account| !account.is_empty()),
                         mandatory: item.mandatory,
                         executable: item.executable,
+                        expenditure_kind: item.expenditure_kind.filter(|kind| !kind.is_empty()),
                     })
                     .execute(conn)?;
             }
@@ -185,6 +189,7 @@ pub fn find_nomenclature(conn: &mut Conn, id: Uuid) -> Result<Nomenclature, Faul
                     account: item.account_code,
                     mandatory: item.mandatory,
                     executable: item.executable,
+                    expenditure_kind: item.expenditure_kind,
                 };
                 nomenclature.articles.insert((section, direction, item.code), article);
             }

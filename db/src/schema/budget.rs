@@ -24,6 +24,7 @@ tables! {
         account_code -> Nullable<Text>,
         mandatory -> Bool,
         executable -> Bool,
+        expenditure_kind -> Nullable<Text>,
     }
 
     fiscal_years (organisation_id, fiscal_year) {

@@ -16,6 +16,8 @@ pub struct Article {
     pub mandatory: bool,
     /// False for contingency, transfers between sections and results carried.
     pub executable: bool,
+    /// The kind of expenditure, which decides on supporting documents and on the creditor's account.
+    pub expenditure_kind: Option<String>,
 }
 
 /// The nomenclature in force for a fiscal year.

@@ -1,0 +1,193 @@
+//! Supporting documents: what each kind of expenditure needs, and what was recorded.
+
+use actix_web::{get, web};
+use chrono::{DateTime, Utc};
+use db::expenditure::document::{DocumentFilter, DocumentRow, RequirementRow, find_kind, list_kinds};
+use db::fault::Fault;
+use db::store::Tx;
+use domain::expenditure::document::{DocumentKind, DocumentStage};
+use domain::expenditure::verification::Nature;
+use domain::id::{DocumentId, OrganisationId, PrincipalId};
+use domain::money::{Amount, Currency};
+use domain::parameter::Confidence;
+use domain::text::Text;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::answer::{Answered, listed, ok};
+use crate::auth::Call;
+use crate::body::{Query, words};
+use crate::page::{Page, keyset, page};
+use crate::wire::Sha256Hex;
+
+/// A supporting document (pièce justificative): what it is, its reference, and the digest of the file. The file itself
+/// stays with the organisation.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDocument {
+    kind: DocumentKind,
+    /// Its number or name, as written on it.
+    reference: Text<200>,
+    sha256: Sha256Hex,
+}
+
+/// Refuses a stage at which a document is missing that the kind of expenditure needs.
+pub fn require(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    stage: DocumentStage,
+    nature: Option<Nature>,
+    amount: Amount,
+    given: &[NewDocument],
+    currency: Currency,
+) -> Result<(), Fault> {
+    let (kind, requirements) = find_kind(tx.conn, kind)?;
+    let given: Vec<DocumentKind> = given.iter().map(|document| document.kind).collect();
+    Ok(domain::expenditure::document::require(&kind, &requirements, stage, nature, amount, &given, currency)?)
+}
+
+/// Refuses to release retention money without the minutes of the final acceptance.
+pub fn require_final_acceptance(kind: &str, given: &[NewDocument]) -> Result<(), Fault> {
+    let documents: Vec<DocumentKind> = given.iter().map(|document| document.kind).collect();
+    Ok(domain::expenditure::document::require_final_acceptance(kind, &documents)?)
+}
+
+/// Keeps the documents behind an act.
+pub fn record(tx: &mut Tx<'_>, subject: (&str, Uuid), documents: &[NewDocument]) -> Result<(), Fault> {
+    let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
+    for document in documents {
+        db::expenditure::document::append_document(tx, subject, document.kind, document.reference.as_str(), &document.sha256.0, principal)?;
+    }
+    Ok(())
+}
+
+/// One of these documents is needed.
+#[derive(Serialize, ToSchema)]
+pub struct RequirementView {
+    stage: DocumentStage,
+    /// Only for debts of this nature; for all when null.
+    nature: Option<Nature>,
+    /// Any of them will do.
+    #[schema(max_items = 10)]
+    documents: Vec<DocumentKind>,
+    /// From this amount on, in whole francs (XOF).
+    #[schema(max_length = 21, example = "0")]
+    from_amount: String,
+    confidence: Confidence,
+    /// The rule or the audit finding behind it.
+    #[schema(max_length = 400)]
+    source: String,
+}
+
+/// A kind of expenditure. Articles of the nomenclature name theirs.
+#[derive(Serialize, ToSchema)]
+pub struct ExpenditureKindView {
+    #[schema(max_length = 40, example = "works")]
+    code: String,
+    #[schema(max_length = 200)]
+    label_fr: String,
+    #[schema(max_length = 200)]
+    label_en: String,
+    /// The parameter that bounds start-up advances, in basis points of the commitment; null where none may be granted.
+    #[schema(max_length = 60, example = "advance_max_works_bps")]
+    advance_parameter: Option<String>,
+    #[schema(max_items = 50)]
+    requirements: Vec<RequirementView>,
+}
+
+fn requirement(row: &RequirementRow) -> Result<RequirementView, Fault> {
+    Ok(RequirementView {
+        stage: row.stage.0,
+        nature: row.nature.map(|nature| nature.0),
+        documents: row.kinds()?,
+        from_amount: row.from_amount.to_string(),
+        confidence: row.confidence.0,
+        source: row.source.clone(),
+    })
+}
+
+/// The kinds of expenditure and the supporting documents that each needs, at which stage.
+#[utoipa::path(tag = "expenditure", responses((status = 200, body = Vec<ExpenditureKindView>)))]
+#[get("/v1/expenditure-kinds")]
+pub async fn list_expenditure_kinds(call: Call) -> Answered {
+    let kinds = call
+        .store()
+        .read(|conn| {
+            list_kinds(conn)?
+                .into_iter()
+                .map(|(kind, rows)| {
+                    Ok(ExpenditureKindView {
+                        code: kind.code,
+                        label_fr: kind.label_fr,
+                        label_en: kind.label_en,
+                        advance_parameter: kind.advance_parameter,
+                        requirements: rows.iter().map(requirement).collect::<Result<_, _>>()?,
+                    })
+                })
+                .collect::<Result<Vec<_>, Fault>>()
+        })
+        .await?;
+    ok(&kinds)
+}
+
+/// A supporting document, as recorded. It never changes.
+#[derive(Serialize, ToSchema)]
+pub struct DocumentView {
+    id: DocumentId,
+    organisation_id: OrganisationId,
+    /// What it supports: "commitment", "verification", "payment_order"…
+    #[schema(max_length = 40, example = "verification")]
+    subject_kind: String,
+    subject_id: Uuid,
+    kind: DocumentKind,
+    #[schema(max_length = 200)]
+    reference: String,
+    #[schema(min_length = 64, max_length = 64)]
+    sha256: String,
+    recorded_by: PrincipalId,
+    recorded_at: DateTime<Utc>,
+}
+
+fn view(row: DocumentRow) -> DocumentView {
+    DocumentView {
+        id: row.id.0,
+        organisation_id: row.organisation_id.0,
+        subject_kind: row.subject_kind,
+        subject_id: row.subject_id.0,
+        kind: row.kind.0,
+        reference: row.reference,
+        sha256: row.sha256,
+        recorded_by: row.recorded_by.0,
+        recorded_at: row.recorded_at.0,
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DocumentQuery {
+    /// Only documents behind this commitment, verification or payment order.
+    subject_id: Option<Uuid>,
+    /// Only documents of one of these kinds, separated by commas.
+    #[param(max_length = 300)]
+    kind: Option<String>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The supporting documents of the organisation's expenditure.
+#[utoipa::path(tag = "expenditure", params(DocumentQuery), responses((status = 200, body = Page<DocumentView>)))]
+#[get("/v1/organisations/{organisation_id}/supporting-documents")]
+pub async fn list_supporting_documents(call: Call, _path: web::Path<OrganisationId>, query: Query<DocumentQuery>) -> Answered {
+    let keys = keyset::<DocumentId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let scope = call.scope()?;
+    let filter = DocumentFilter { subject_id: query.0.subject_id, kind: words("kind", query.0.kind.as_deref())? };
+    let asked = keys.clone();
+    let rows = call.store().read(move |conn| db::expenditure::document::list_documents(conn, &scope, &filter, &asked)).await?;
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
+}
