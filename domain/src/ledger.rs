@@ -32,6 +32,18 @@ codes! {
         "Compte inattendu à l'ouverture" / "Unexpected account at opening",
         "La balance d'entrée ne reprend que les classes 1 à 5 ; compte en cause : {account}." /
         "Opening balances hold classes 1 to 5 only; account concerned: {account}.";
+    LEDGER_ACCOUNT_RESERVED: Rule,
+        "Compte réservé" / "Reserved account",
+        "Le compte {account} n'est mouvementé que par les pièces : mandats, titres, quittances, régies." /
+        "Account {account} moves only by documents: payment orders, revenue orders, receipts, cash offices.";
+    LEDGER_ENTRY_SOURCED: Conflict,
+        "Écriture issue d'une pièce" / "Entry made by a document",
+        "Cette écriture vient d'une pièce ({source_kind}) : corrigez la pièce." /
+        "This entry comes from a document ({source_kind}): correct the document.";
+    LEDGER_ENTRY_REVERSED: Conflict,
+        "Écriture déjà extournée" / "Entry already reversed",
+        "Cette écriture est déjà extournée, ou en extourne une autre." /
+        "This entry is already reversed, or reverses another one.";
     LEDGER_CARRIED_DEBT_DUPLICATE: Conflict,
         "Dette reprise deux fois" / "Debt carried twice",
         "La dette {reference} de ce fournisseur est déjà reprise." / "The debt {reference} of this supplier is already carried.";
@@ -39,6 +51,25 @@ codes! {
         "Dettes reprises incohérentes" / "Carried debts do not match",
         "Les dettes détaillées du compte {account} font {items} ; le solde repris est {balance}." /
         "The itemised debts of account {account} make {items}; the balance carried is {balance}.";
+}
+
+words! {
+    /// What an entry of the accountant's own is: other entries come out of documents.
+    pub enum ManualJournal {
+        /// Movements of money between accounts.
+        Treasury = "treasury",
+        /// Gifts in kind, loans, accruals and other operations.
+        Miscellaneous = "miscellaneous",
+    }
+}
+
+impl ManualJournal {
+    pub fn journal(self) -> Journal {
+        match self {
+            ManualJournal::Treasury => Journal::Treasury,
+            ManualJournal::Miscellaneous => Journal::Miscellaneous,
+        }
+    }
 }
 
 words! {
@@ -234,6 +265,19 @@ pub fn order_accepted<'a>(charge: &str, whole: Amount, credited: impl IntoIterat
 /// X3, X6 and X7: a creditor is paid, or money held for others is remitted. The creditor is debited, the money account credited.
 pub fn creditor_paid(creditor: &str, money: &str, amount: Amount) -> Vec<Posting> {
     vec![Posting::debit(creditor, amount), Posting::credit(money, amount)]
+}
+
+/// Refuses accounts in an entry of the accountant's own that only documents move: charges and income, which the budget
+/// controls, and third parties and offices, whose balances are the sums of their documents.
+pub fn accept_manual(postings: &[Posting], accounts: &PostingAccounts) -> Result<(), Refusal> {
+    let free = [Part::Treasury, Part::Bank, Part::Cash, Part::Transfers, Part::SundryCreditors];
+    let reserved = |posting: &&Posting| {
+        posting.account.starts_with(['6', '7']) || accounts.part_of(&posting.account).is_some_and(|part| !free.contains(&part))
+    };
+    match postings.iter().find(reserved) {
+        Some(posting) => Err(LEDGER_ACCOUNT_RESERVED.refuse().with("account", &posting.account).at("/lines")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses opening balances of the classes of charges, income and memoranda.

@@ -131,6 +131,11 @@ impl Balance {
         Self(plus.0 - minus.0)
     }
 
+    /// A balance from its minor units.
+    pub fn from_minor(minor: i64) -> Self {
+        Self(minor)
+    }
+
     pub fn minor(self) -> i64 {
         self.0
     }

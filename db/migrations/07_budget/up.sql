@@ -30,6 +30,7 @@ CREATE TABLE fiscal_years (
     fiscal_year integer NOT NULL CHECK (fiscal_year BETWEEN 1960 AND 2200),
     nomenclature_id uuid NOT NULL REFERENCES nomenclatures (id),
     state text NOT NULL CHECK (state IN ('preparation', 'open')),
+    opened_at timestamptz,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     version bigint NOT NULL CHECK (version > 0),
     PRIMARY KEY (organisation_id, fiscal_year)
@@ -117,6 +118,7 @@ CREATE TABLE appropriations (
     ordered bigint NOT NULL,
     accepted bigint NOT NULL,
     paid bigint NOT NULL CHECK (paid >= 0),
+    opened_at timestamptz NOT NULL,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, fiscal_year, section, article),
     FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year),

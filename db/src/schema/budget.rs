@@ -32,6 +32,7 @@ tables! {
         fiscal_year -> Integer,
         nomenclature_id -> Identity,
         state -> Vocabulary,
+        opened_at -> Nullable<Instant>,
         sensitivity -> Integer,
         version -> BigInt,
     }
@@ -107,6 +108,7 @@ tables! {
         ordered -> BigInt,
         accepted -> BigInt,
         paid -> BigInt,
+        opened_at -> Instant,
         sensitivity -> Integer,
     }
 
