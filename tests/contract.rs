@@ -407,6 +407,9 @@ fn place(town: &Town, name: &str) -> String {
         "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
         "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
         "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
+        "principal_id" => town.person("auditor").to_string(),
+        "delegation_id" => crate::identity::delegation::id(town),
+        "kinship_id" => crate::identity::kinship::id(town),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
@@ -469,7 +472,8 @@ on_both_engines! {
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
-            contract.holds("get", &operation.path, town.client("auditor").get(&filled(town, &operation.path)).expect(200));
+            let reader = crate::access::reader(&text(&operation.described["operationId"]));
+            contract.holds("get", &operation.path, town.client(reader).get(&filled(town, &operation.path)).expect(200));
         }
     }
 

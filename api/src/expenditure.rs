@@ -225,6 +225,7 @@ fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, F
     let currency = currency_of(&organisation)?;
     currency.require(&body.currency.0)?;
     let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+    crate::identity::delegation::authorise(call, tx, amount)?;
     let fiscal_year = FiscalYear::new(budget.fiscal_year)?;
     let year = find_fiscal_year(tx.conn, &scope, budget.fiscal_year)?;
     let supplier = db::organisation::supplier::find_supplier(tx.conn, &scope, body.supplier_id)?.supplier();

@@ -181,6 +181,7 @@ pub async fn draft_payment_order(asked: Asked<NewPaymentOrder>, path: web::Path<
             let currency = own_currency(tx)?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+            crate::identity::delegation::authorise(call, tx, amount)?;
             let (verified, ordered) = (db::budget::amount(verification.amount)?, db::budget::amount(verification.ordered)?);
             domain::expenditure::order(verification.state.0, verified, ordered, amount, currency)?;
             let row = db::expenditure::order::insert_payment_order(tx, id, &verification, amount.minor(), principal)?;
@@ -219,6 +220,7 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
             let scope = call.scope_in(organisation);
             let verification = db::expenditure::find_verification(tx.conn, &scope, row.verification_id.0)?;
             let amount = db::budget::amount(row.amount)?;
+            crate::identity::delegation::authorise(call, tx, amount)?;
             let (verified, ordered) = (db::budget::amount(verification.amount)?, db::budget::amount(verification.ordered)?);
             // Another draft on the same verification may have been signed since.
             domain::expenditure::order(verification.state.0, verified, ordered, amount, currency)?;
