@@ -145,7 +145,7 @@ impl Contract {
 
     /// Holds a real answer against the operation's response of its status and content type; gives the answer on.
     #[track_caller]
-    fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
+    pub fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
         let response = &self.0["paths"][path][method]["responses"][answer.status.to_string()];
         assert!(response.is_object(), "{method} {path} answered {}, which is not in the contract", answer.status);
         let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();

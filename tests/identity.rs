@@ -1,5 +1,6 @@
 //! Who calls: one-time codes, passwords, client credentials, tokens true and false, and roles from a day to a day.
 
+mod answer;
 pub mod delegation;
 pub mod kinship;
 mod principal;

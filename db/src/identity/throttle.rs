@@ -24,10 +24,16 @@ pub struct Pressed {
     pub after: Failures,
 }
 
+#[derive(Queryable)]
+struct Kept {
+    forgiven_at: Col<DateTime<Utc>>,
+    blocked_until: Col<DateTime<Utc>>,
+}
+
 fn find_failures(conn: &mut Conn, key_hash: &[u8]) -> Result<Option<Failures>, Fault> {
     let query = throttles::table.filter(throttles::key_hash.eq(key_hash)).select((throttles::forgiven_at, throttles::blocked_until));
-    let found: Option<(Col<DateTime<Utc>>, Col<DateTime<Utc>>)> = Locked(query).get_result(conn).optional()?;
-    Ok(found.map(|(forgiven_at, blocked_until)| Failures { forgiven_at: forgiven_at.0, blocked_until: blocked_until.0 }))
+    let found: Option<Kept> = Locked(query).get_result(conn).optional()?;
+    Ok(found.map(|kept| Failures { forgiven_at: kept.forgiven_at.0, blocked_until: kept.blocked_until.0 }))
 }
 
 /// Counts a try as failed before it is made, on every counter; or gives the seconds to wait, and counts nothing.
