@@ -102,6 +102,12 @@ fn permits(operation: &Operation, roles: &[Role]) -> bool {
     }
 }
 
+/// Who of the cast reads what an operation gives: the auditor, but for what only platform administrators see.
+pub fn reader(id: &str) -> &'static str {
+    let platform = api::access::operation(id).expect("declared").access == Access::Platform;
+    if platform { "administrator" } else { "auditor" }
+}
+
 /// The roles of each of the cast in the commune, as the service tells them; the administrator is one everywhere.
 fn roles_of_the_cast(town: &Town) -> BTreeMap<&'static str, Vec<Role>> {
     let rows = town.client("administrator").get(&town.path("/role-assignments")).expect(200).json()["data"].clone();
@@ -231,6 +237,8 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
         ("carried_debt_id", accountant.get(&town.path("/fiscal-years/2025/carried-debts")).text("/data/0/id")),
         ("budget_id", accountant.get(&town.path("/budgets")).text("/data/0/id")),
         ("role_assignment_id", town.client("administrator").get(&town.path("/role-assignments")).text("/data/0/id")),
+        ("delegation_id", crate::identity::delegation::id(town)),
+        ("kinship_id", crate::identity::kinship::id(town)),
         ("year", "2025".to_owned()),
         ("account", "602".to_owned()),
     ])

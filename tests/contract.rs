@@ -145,7 +145,7 @@ impl Contract {
 
     /// Holds a real answer against the operation's response of its status and content type; gives the answer on.
     #[track_caller]
-    fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
+    pub fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
         let response = &self.0["paths"][path][method]["responses"][answer.status.to_string()];
         assert!(response.is_object(), "{method} {path} answered {}, which is not in the contract", answer.status);
         let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
@@ -407,6 +407,9 @@ fn place(town: &Town, name: &str) -> String {
         "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
         "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
         "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
+        "principal_id" => town.person("auditor").to_string(),
+        "delegation_id" => crate::identity::delegation::id(town),
+        "kinship_id" => crate::identity::kinship::id(town),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
@@ -469,7 +472,8 @@ on_both_engines! {
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
-            contract.holds("get", &operation.path, town.client("auditor").get(&filled(town, &operation.path)).expect(200));
+            let reader = crate::access::reader(&text(&operation.described["operationId"]));
+            contract.holds("get", &operation.path, town.client(reader).get(&filled(town, &operation.path)).expect(200));
         }
     }
 

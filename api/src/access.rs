@@ -2,7 +2,8 @@
 
 use domain::identity::Role;
 use domain::identity::Role::{
-    Accountant, Administrator, Auditor, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative,
+    Accountant, Administrator, Auditor, AuthorisingDelegate, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
+    StateRepresentative,
 };
 
 /// Who may call an operation.
@@ -25,7 +26,7 @@ pub enum Access {
 pub enum Effect {
     /// Reads.
     Read,
-    /// Hands out or spends a secret, which is never kept for repetitions.
+    /// Hands out, spends or withdraws a secret, which is never kept for repetitions.
     Secret,
     /// Creates; the header Idempotency-Key is required.
     Create,
@@ -63,8 +64,19 @@ use Access::{Members, Open, Platform, Roles, SignedIn};
 const BUDGET_MAKERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
 
 /// Those who read the accounts: the organisation's own people and the officials who keep or control them.
-const BOOK_READERS: Access =
-    Roles(&[AuthorisingOfficer, FinanceOfficer, Certifier, CouncilRegistrar, Accountant, StateRepresentative, Auditor]);
+const BOOK_READERS: Access = Roles(&[
+    AuthorisingOfficer,
+    AuthorisingDelegate,
+    FinanceOfficer,
+    Certifier,
+    CouncilRegistrar,
+    Accountant,
+    StateRepresentative,
+    Auditor,
+]);
+
+/// Those who keep or control the register of kin.
+const KIN_READERS: Access = Roles(&[Administrator, Auditor]);
 
 /// Every operation, in the order of the rooms.
 pub const OPERATIONS: &[Operation] = &[
@@ -91,14 +103,33 @@ pub const OPERATIONS: &[Operation] = &[
     // identity
     secret("activate_principal", Open),
     secret("sign_in", Open),
+    secret("renew_session", Open),
     secret("issue_token", Open),
     read("read_keys", Open),
     read("read_self", SignedIn),
+    secret("sign_out", SignedIn),
+    read("list_sessions", SignedIn),
+    secret("end_session", SignedIn),
+    secret("change_password", SignedIn),
+    read("list_principals", Platform),
+    read("read_principal", Platform),
     create("create_principal", Platform),
     secret("issue_activation_code", Platform),
+    act("disable_principal", Platform),
+    act("enable_principal", Platform),
+    secret("reset_password", Platform),
+    secret("invite_person", Roles(&[Administrator])),
     read("list_role_assignments", Members),
     create("assign_role", Roles(&[Administrator])),
     act("end_role_assignment", Roles(&[Administrator])),
+    read("list_delegations", Members),
+    read("read_delegation", Members),
+    create("record_delegation", Roles(&[AuthorisingOfficer])),
+    act("end_delegation", Roles(&[AuthorisingOfficer])),
+    read("list_kinships", KIN_READERS),
+    read("read_kinship", KIN_READERS),
+    create("declare_kinship", Roles(&[Administrator])),
+    act("end_kinship", Roles(&[Administrator])),
     // parameter
     read("list_parameters", Open),
     // participation
@@ -144,8 +175,8 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_commitments", Members),
     read("read_commitment", Members),
     read("list_expenditure_kinds", Open),
-    create("commit_expenditure", Roles(&[AuthorisingOfficer])),
-    act("increase_commitment", Roles(&[AuthorisingOfficer])),
+    create("commit_expenditure", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
+    act("increase_commitment", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
     act("release_commitment", Roles(&[AuthorisingOfficer])),
     act("cancel_commitment", Roles(&[AuthorisingOfficer])),
     read("list_supporting_documents", Members),
@@ -157,9 +188,9 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_payment_orders", Members),
     read("read_payment_order", Members),
     read("list_payment_order_transitions", Members),
-    act("draft_payment_order", Roles(&[FinanceOfficer, AuthorisingOfficer])),
-    act("sign_payment_order", Roles(&[AuthorisingOfficer])),
-    create("transmit_payment_orders", Roles(&[AuthorisingOfficer])),
+    act("draft_payment_order", Roles(&[FinanceOfficer, AuthorisingOfficer, AuthorisingDelegate])),
+    act("sign_payment_order", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
+    create("transmit_payment_orders", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
     read("read_payment_order_batch", Members),
     act("accept_payment_order", Roles(&[Accountant])),
     act("reject_payment_order", Roles(&[Accountant])),
@@ -180,6 +211,9 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_regularisations", Members),
     read("read_regularisation", Members),
 ];
+
+/// Operations that prove an identity by a secret: failures are slowed down.
+pub const THROTTLED: &[&str] = &["activate_principal", "sign_in", "renew_session", "issue_token", "change_password"];
 
 /// The declaration of an operation.
 pub fn operation(id: &str) -> Option<&'static Operation> {

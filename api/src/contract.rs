@@ -14,7 +14,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
-use crate::access::{Access, Effect, Operation, operation};
+use crate::access::{Access, Effect, Operation, THROTTLED, operation};
 use crate::server::routes;
 
 const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
@@ -244,6 +244,9 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
         statuses.push(("413", "The body is too large."));
         statuses.push(("415", "The body is of a kind that is not read here."));
         statuses.push(("422", "A rule stands against it; `facts` say why."));
+    }
+    if THROTTLED.contains(&declared.id) {
+        statuses.push(("429", "Too many failures; `Retry-After` says when to try again."));
     }
     if declared.effect == Effect::Act {
         statuses.push(("412", "The version is stale."));

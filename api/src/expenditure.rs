@@ -278,6 +278,7 @@ fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fa
     let currency = currency_of(&organisation)?;
     currency.require(&demand.currency.0)?;
     let amount = Amount::parse_positive(&demand.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+    crate::identity::delegation::authorise(call, tx, amount)?;
     let fiscal_year = FiscalYear::new(budget.fiscal_year)?;
     let year = find_fiscal_year(tx.conn, &scope, budget.fiscal_year)?;
     let supplier = db::organisation::supplier::find_supplier(tx.conn, &scope, demand.supplier)?.supplier();

@@ -40,10 +40,21 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(organisation::supplier::list_suppliers).service(organisation::supplier::read_supplier);
     routes.service(organisation::supplier::register_supplier).service(organisation::supplier::change_supplier);
     // identity
-    routes.service(identity::activate_principal).service(identity::sign_in).service(identity::issue_token);
-    routes.service(identity::read_keys).service(identity::read_self);
-    routes.service(identity::create_principal).service(identity::issue_activation_code);
-    routes.service(identity::list_role_assignments).service(identity::assign_role).service(identity::end_role_assignment);
+    routes.service(identity::activation::activate_principal).service(identity::session::sign_in);
+    routes.service(identity::session::renew_session).service(identity::credentials::issue_token);
+    routes.service(identity::read_keys).service(identity::read_self).service(identity::session::sign_out);
+    routes.service(identity::session::list_sessions).service(identity::session::end_session);
+    routes.service(identity::password::change_password);
+    routes.service(identity::principal::list_principals).service(identity::principal::read_principal);
+    routes.service(identity::principal::create_principal).service(identity::activation::issue_activation_code);
+    routes.service(identity::principal::disable_principal).service(identity::principal::enable_principal);
+    routes.service(identity::password::reset_password).service(identity::invitation::invite_person);
+    routes.service(identity::role_assignment::list_role_assignments).service(identity::role_assignment::assign_role);
+    routes.service(identity::role_assignment::end_role_assignment);
+    routes.service(identity::delegation::list_delegations).service(identity::delegation::read_delegation);
+    routes.service(identity::delegation::record_delegation).service(identity::delegation::end_delegation);
+    routes.service(identity::kinship::list_kinships).service(identity::kinship::read_kinship);
+    routes.service(identity::kinship::declare_kinship).service(identity::kinship::end_kinship);
     // parameter
     routes.service(parameter::list_parameters);
     // participation

@@ -170,7 +170,8 @@ impl Store {
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
-    /// Housekeeping that nobody audits: activation codes, the sequencer of events, one-time installation rows.
+    /// Housekeeping that nobody audits: the sequencer of events, one-time installation rows, the rotation of refresh tokens,
+    /// the count of failed proofs of identity.
     pub async fn keep<T: Send + 'static>(&self, job: impl Fn(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let (sender, receiver) = oneshot::channel();
         let platform = OrganisationId::platform();

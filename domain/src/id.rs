@@ -66,6 +66,12 @@ ids! {
     PrincipalId,
     /// A role held in an organisation from a date to a date.
     RoleAssignmentId,
+    /// A session: a sign-in and the tokens that follow from it.
+    SessionId,
+    /// A delegation of signature.
+    DelegationId,
+    /// A declaration of kinship.
+    KinshipId,
     /// A region, a cercle or a commune as it existed during a period.
     TerritorialUnitId,
     /// A consultation of a village, a fraction or a quarter.

@@ -101,6 +101,7 @@ pub async fn transmit_payment_orders(asked: Asked<NewBatch>, path: web::Path<Org
             let currency = own_currency(tx)?;
             currency.require(&body.currency.0)?;
             let stated = Amount::parse_positive(&body.total.0, currency).map_err(|refusal| refusal.at("/total"))?;
+            crate::identity::delegation::authorise(call, tx, stated)?;
             let orders = orders_of(tx, &scope, &body.payment_order_ids)?;
             let year = orders.first().map_or(0, |order| order.fiscal_year);
             let computed: i64 = orders.iter().map(|order| order.amount).sum();

@@ -291,6 +291,7 @@ pub async fn draft_payment_order(asked: Asked<NewPaymentOrder>, path: web::Path<
             let currency = own_currency(tx)?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+            crate::identity::delegation::authorise(call, tx, amount)?;
             domain::expenditure::order::order(&verification.facts(currency)?, amount)?;
             let deductions = deductions(tx, body, &verification, amount, currency)?;
             let commitment = db::expenditure::find_commitment(tx.conn, &scope, verification.commitment_id.0)?;
@@ -371,6 +372,7 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
         .write(move |call, _, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let (row, currency) = load(call, tx, id, &[PaymentOrderState::Draft])?;
+            crate::identity::delegation::authorise(call, tx, db::budget::amount(row.amount)?)?;
             before_cutoff(tx, row.fiscal_year, call.today)?;
             put_in_order(tx, &row, currency)?;
             let number = number::next(tx, row.fiscal_year, number::PAYMENT_ORDER)?;
