@@ -75,6 +75,8 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::budget::credit::CODES,
         domain::ledger::CODES,
         domain::expenditure::CODES,
+        domain::cash_office::CODES,
+        domain::cash_office::ticket::CODES,
     ]
     .into_iter()
     .flatten()

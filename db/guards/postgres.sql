@@ -13,6 +13,10 @@ CREATE OR REPLACE TRIGGER batches_append_only BEFORE UPDATE OR DELETE OR TRUNCAT
 CREATE OR REPLACE TRIGGER payments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payments EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER credit_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON credit_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER regularisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON regularisations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER cash_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cash_movements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER justification_slip_expenses_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON justification_slip_expenses EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER cash_inspections_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cash_inspections EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER ticket_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ticket_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 
