@@ -7,6 +7,7 @@ pub mod movement;
 pub mod slip;
 pub mod stock;
 pub mod ticket;
+pub mod ticket_kind;
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};

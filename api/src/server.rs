@@ -93,8 +93,8 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(cash_office::slip::list_justification_slips).service(cash_office::slip::read_justification_slip);
     routes.service(cash_office::slip::submit_justification_slip).service(cash_office::slip::sign_justification_slip);
     routes.service(cash_office::slip::accept_justification_slip).service(cash_office::slip::reject_justification_slip);
-    routes.service(cash_office::ticket::list_ticket_kinds).service(cash_office::ticket::read_ticket_kind);
-    routes.service(cash_office::ticket::register_ticket_kind);
+    routes.service(cash_office::ticket_kind::list_ticket_kinds).service(cash_office::ticket_kind::read_ticket_kind);
+    routes.service(cash_office::ticket_kind::register_ticket_kind);
     routes.service(cash_office::ticket::list_ticket_ranges).service(cash_office::ticket::read_ticket_range);
     routes.service(cash_office::ticket::receive_tickets).service(cash_office::ticket::issue_tickets);
     routes.service(cash_office::ticket::return_tickets).service(cash_office::ticket::sell_tickets);

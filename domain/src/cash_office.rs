@@ -348,17 +348,22 @@ pub fn inspect(office: &CashOffice, counted: Amount) -> Result<Finding, Refusal>
     })
 }
 
-/// The posting of a movement that this room posts itself: X10, X10b, R4, T2 of the posting table.
-pub fn movement_postings(accounts: &PostingAccounts, office: CashOfficeKind, kind: CashMovementKind, amount: Amount) -> Vec<Posting> {
-    let own = accounts.of(office.part());
-    let other = accounts.of(match kind {
+/// The posting of a movement: X10, X10b, R4, T2 of the posting table. None of what another document posts.
+pub fn movement_postings(
+    accounts: &PostingAccounts,
+    office: CashOfficeKind,
+    kind: CashMovementKind,
+    amount: Amount,
+) -> Option<Vec<Posting>> {
+    let other = match kind {
         CashMovementKind::Advance | CashMovementKind::Return | CashMovementKind::Deposit => Part::Treasury,
         CashMovementKind::Shortage => Part::Debtors,
-        CashMovementKind::Justification => Part::ExpenditureToRegularise,
-        CashMovementKind::Sale | CashMovementKind::Collection => Part::UnclassifiedReceipts,
-    });
+        CashMovementKind::Sale => Part::UnclassifiedReceipts,
+        CashMovementKind::Justification | CashMovementKind::Collection => return None,
+    };
+    let (own, other) = (accounts.of(office.part()), accounts.of(other));
     let (debit, credit) = if kind.adds() { (own, other) } else { (other, own) };
-    vec![Posting::debit(debit, amount), Posting::credit(credit, amount)]
+    Some(vec![Posting::debit(debit, amount), Posting::credit(credit, amount)])
 }
 
 /// A surplus is taken away by the accountant and waits to be classified: D 515 / C 471.

@@ -5,7 +5,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::cash_office::movement::{CashMovementFilter, CashMovementRow, NewCashMovement as NewRow, append_movement};
 use db::cash_office::{CashOfficeChange, CashOfficeRow};
 use db::fault::Fault;
-use db::ledger::Posted;
 use db::number;
 use db::store::Tx;
 use domain::audit::Event;
@@ -117,7 +116,8 @@ pub fn post(
         }
     };
     let accounts = db::ledger::find_posting_accounts(tx, year)?;
-    let postings = movement_postings(&accounts, office.kind.0, kind, judged.amount);
+    let postings = movement_postings(&accounts, office.kind.0, kind, judged.amount)
+        .ok_or_else(|| Fault::Broken(format!("a movement of kind {kind} is posted by its own document")))?;
     let entry = Entry::new(Journal::Treasury, tx.today(), &label, postings, currency)?;
     let posted = db::ledger::append_entry(tx, year, &entry, "cash_movement", judged.id.0)?;
     let new = NewRow {
@@ -135,15 +135,16 @@ pub fn post(
     Ok((after, row, event))
 }
 
-/// A movement that a regularisation posted: its event carries the entry.
-pub fn justified(
+/// Records a movement that another document posted (a regularisation, a receipt), whose event carries the entry; gives the
+/// event of the movement alone.
+pub fn record(
     tx: &mut Tx<'_>,
     office: &CashOfficeRow,
     judged: Judged,
-    posted: &Posted,
+    entry: EntryId,
     change: CashOfficeChange,
     currency: Currency,
-) -> Result<(CashOfficeRow, Event), Fault> {
+) -> Result<(CashOfficeRow, CashMovementRow, Event), Fault> {
     let new = NewRow {
         id: judged.id,
         kind: judged.kind,
@@ -152,11 +153,11 @@ pub fn justified(
         amount: judged.amount,
         cause: judged.cause,
         document_sha256: judged.document_sha256,
-        entry: posted.id,
+        entry,
     };
     let (after, row) = append_movement(tx, office, &new, change, currency)?;
     let event = moved(&after, &row, currency);
-    Ok((after, event))
+    Ok((after, row, event))
 }
 
 fn moved(office: &CashOfficeRow, row: &CashMovementRow, currency: Currency) -> Event {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::expense::spent;
-use super::movement::{Judged, justified};
+use super::movement::{Judged, record};
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
@@ -349,7 +349,7 @@ fn charge(
             document_sha256: None,
         };
         let change = spent(&office, amount.minor(), 0);
-        let (after, moved) = justified(tx, &office, judged, &posted, change, currency)?;
+        let (after, _, moved) = record(tx, &office, judged, posted.id, change, currency)?;
         office = after;
         let charged = Event::of("regularisation.recorded", "regularisation", row.id.0.0, 1)
             .with("number", row.number)

@@ -143,3 +143,27 @@ fn an_office_is_founded_with_terms_of_its_kind_and_closed_empty() {
     assert_eq!(code(close(&office(CashOfficeKind::Imprest, 1, 0), 0)), "CASH_OFFICE_NOT_EMPTY");
     assert_eq!(code(close(&office(CashOfficeKind::Collection, 0, 0), 1)), "CASH_OFFICE_NOT_EMPTY");
 }
+
+#[test]
+fn the_posting_table_of_cash_offices() {
+    let accounts = Part::ALL.iter().map(|part| (*part, part.as_str().to_owned())).collect();
+    let accounts = PostingAccounts::new(accounts).expect("every part");
+    let posted = |office, kind| {
+        let lines = movement_postings(&accounts, office, kind, amount(5))?;
+        Some(lines.into_iter().map(|line| line.account).collect::<Vec<_>>().join(" / "))
+    };
+    use CashMovementKind::{Advance, Collection as Collected, Deposit, Justification, Return, Sale, Shortage};
+    use CashOfficeKind::{Collection, Imprest};
+    for (office, kind, expected) in [
+        (Imprest, Advance, Some("imprest / treasury")),
+        (Imprest, Return, Some("treasury / imprest")),
+        (Imprest, Shortage, Some("debtors / imprest")),
+        (Imprest, Justification, None),
+        (Collection, Sale, Some("collection_office / unclassified_receipts")),
+        (Collection, Deposit, Some("treasury / collection_office")),
+        (Collection, Shortage, Some("debtors / collection_office")),
+        (Collection, Collected, None),
+    ] {
+        assert_eq!(posted(office, kind).as_deref(), expected, "{kind}");
+    }
+}
