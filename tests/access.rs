@@ -169,6 +169,7 @@ struct Neighbour {
     mayor: Client,
     accountant: Client,
     prefect: Client,
+    cash_officer: Client,
     supplier: String,
 }
 
@@ -191,9 +192,10 @@ impl Neighbour {
         let mayor = person("neighbour-mayor", &["authorising_officer", "finance_officer", "certifier", "council_registrar"]);
         let accountant = person("neighbour-accountant", &["accountant"]);
         let prefect = person("neighbour-prefect", &["state_representative"]);
+        let cash_officer = person("neighbour-cash-officer", &["cash_officer"]);
         let path = format!("/v1/organisations/{id}/suppliers");
         let supplier = mayor.create(&path, &json!({ "code": "N-1", "name": "Fournisseur voisin" })).expect(201).id().to_string();
-        Self { id, mayor, accountant, prefect, supplier }
+        Self { id, mayor, accountant, prefect, cash_officer, supplier }
     }
 
     fn path(&self, rest: &str) -> String {
@@ -202,11 +204,12 @@ impl Neighbour {
 
     /// One of its people whom the operation lets in.
     fn who_may(&self, operation: &Operation) -> Option<&Client> {
-        use Role::{Accountant, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative};
+        use Role::{Accountant, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative};
         let people = [
             (&self.mayor, vec![AuthorisingOfficer, FinanceOfficer, Certifier, CouncilRegistrar]),
             (&self.accountant, vec![Accountant]),
             (&self.prefect, vec![StateRepresentative]),
+            (&self.cash_officer, vec![CashOfficer]),
         ];
         people.into_iter().find(|(_, roles)| permits(operation, roles)).map(|(client, _)| client)
     }
@@ -225,7 +228,10 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
     let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
     let payment = accountant.act(&order, "/payments", &body).expect(201);
     let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
-    BTreeMap::from([
+    crate::cash_office::played(town);
+    let mut ids = crate::cash_office::ids(town);
+    ids.extend([
+        ("regularisation_id", accountant.get(&town.path("/regularisations")).text("/data/0/id")),
         ("commitment_id", last(&commitment)),
         ("verification_id", last(&verification)),
         ("payment_order_id", last(&order)),
@@ -241,7 +247,8 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
         ("kinship_id", crate::identity::kinship::id(town)),
         ("year", "2025".to_owned()),
         ("account", "602".to_owned()),
-    ])
+    ]);
+    ids
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
-use crate::{budget, expenditure};
+use crate::{budget, cash_office, expenditure};
 
 /// The contract as the program makes it.
 pub struct Contract(pub Value);
@@ -312,6 +312,9 @@ fn words_are_spelled_in_the_contract_as_on_the_wire() {
     spelled::<domain::expenditure::order::PaymentOrderState>(&contract, "PaymentOrderState");
     spelled::<domain::expenditure::order::RejectionReason>(&contract, "RejectionReason");
     spelled::<domain::expenditure::payment::PaymentMode>(&contract, "PaymentMode");
+    spelled::<domain::cash_office::CashMovementKind>(&contract, "CashMovementKind");
+    spelled::<domain::cash_office::CashOfficeWarning>(&contract, "CashOfficeWarning");
+    spelled::<domain::cash_office::ticket::TicketState>(&contract, "TicketState");
 }
 
 #[test]
@@ -471,6 +474,7 @@ on_both_engines! {
         let missing = town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil()));
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
+        cash_office::played(town).into_iter().for_each(|(rest, answer)| drop(post(rest, answer)));
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
             let reader = crate::access::reader(&text(&operation.described["operationId"]));
             contract.holds("get", &operation.path, town.client(reader).get(&filled(town, &operation.path)).expect(200));

@@ -13,7 +13,7 @@ const CLIENTS: usize = 64;
 const ROUNDS: usize = 100;
 
 /// Sends one request from each client at the same moment.
-fn at_once(clients: &[Client], send: impl Fn(&Client) -> Answer + Sync) -> Vec<Answer> {
+pub fn at_once(clients: &[Client], send: impl Fn(&Client) -> Answer + Sync) -> Vec<Answer> {
     let barrier = Arc::new(Barrier::new(clients.len()));
     std::thread::scope(|scope| {
         let racers: Vec<_> = clients

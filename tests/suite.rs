@@ -6,6 +6,7 @@ mod harness;
 mod access;
 mod audit;
 mod budget;
+mod cash_office;
 mod contract;
 mod engines;
 mod expenditure;

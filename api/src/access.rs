@@ -2,7 +2,7 @@
 
 use domain::identity::Role;
 use domain::identity::Role::{
-    Accountant, Administrator, Auditor, AuthorisingDelegate, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
+    Accountant, Administrator, Auditor, AuthorisingDelegate, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
     StateRepresentative,
 };
 
@@ -210,6 +210,46 @@ pub const OPERATIONS: &[Operation] = &[
     read("read_payment", Members),
     read("list_regularisations", Members),
     read("read_regularisation", Members),
+    // cash_office
+    read("list_cash_offices", Members),
+    read("read_cash_office", Members),
+    create("found_cash_office", Roles(&[AuthorisingOfficer])),
+    act("activate_cash_office", Roles(&[Accountant])),
+    act("suspend_cash_office", Roles(&[Accountant, AuthorisingOfficer])),
+    act("close_cash_office", Roles(&[AuthorisingOfficer])),
+    act("appoint_cash_officer", Roles(&[AuthorisingOfficer])),
+    read("list_cash_office_transitions", Members),
+    act("advance_imprest", Roles(&[Accountant])),
+    act("return_imprest", Roles(&[Accountant])),
+    act("deposit_collections", Roles(&[Accountant])),
+    read("list_cash_movements", Members),
+    read("read_cash_movement", Members),
+    act("inspect_cash_office", Roles(&[Accountant])),
+    read("list_cash_inspections", Members),
+    read("read_cash_inspection", Members),
+    read("list_imprest_expenses", Members),
+    read("read_imprest_expense", Members),
+    create("record_imprest_expense", Roles(&[CashOfficer])),
+    act("withdraw_imprest_expense", Roles(&[CashOfficer])),
+    read("list_justification_slips", Members),
+    read("read_justification_slip", Members),
+    create("submit_justification_slip", Roles(&[CashOfficer])),
+    act("sign_justification_slip", Roles(&[AuthorisingOfficer])),
+    act("accept_justification_slip", Roles(&[Accountant])),
+    act("reject_justification_slip", Roles(&[Accountant, AuthorisingOfficer])),
+    read("list_ticket_kinds", Members),
+    read("read_ticket_kind", Members),
+    create("register_ticket_kind", Roles(&[AuthorisingOfficer, Accountant])),
+    read("list_ticket_ranges", Members),
+    read("read_ticket_range", Members),
+    create("receive_tickets", Roles(&[Accountant])),
+    act("issue_tickets", Roles(&[Accountant])),
+    act("return_tickets", Roles(&[Accountant])),
+    act("sell_tickets", Roles(&[CashOfficer])),
+    act("record_ticket_loss", Roles(&[Accountant])),
+    read("read_ticket_stock", Members),
+    read("list_ticket_movements", Members),
+    read("read_ticket_movement", Members),
 ];
 
 /// Operations that prove an identity by a secret: failures are slowed down.

@@ -53,6 +53,7 @@ pub fn contract() -> OpenApi {
     contract.servers = Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
     let mut tags: Vec<Tag> = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect();
     tags.push(Tag::builder().name("expenditure").description(Some("Commitment, verification, payment order, payment.")).build());
+    tags.push(Tag::builder().name("cash_office").description(Some("Imprests, collection offices and tickets.")).build());
     contract.tags = Some(tags);
     let components = contract.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();

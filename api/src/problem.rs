@@ -82,6 +82,8 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::expenditure::verification::CODES,
         domain::expenditure::order::CODES,
         domain::expenditure::payment::CODES,
+        domain::cash_office::CODES,
+        domain::cash_office::ticket::CODES,
     ]
     .into_iter()
     .flatten()

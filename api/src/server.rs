@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::auth::{Desk, admit};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
-use crate::{audit, budget, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, territory};
+use crate::{audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, territory};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(routes: &mut ServiceConfig<'_>) {
@@ -99,6 +99,28 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::payment::remit).service(expenditure::payment_return::return_payment);
     routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);
     routes.service(expenditure::regularisation::list_regularisations).service(expenditure::regularisation::read_regularisation);
+    // cash_office
+    routes.service(cash_office::list_cash_offices).service(cash_office::read_cash_office).service(cash_office::found_cash_office);
+    routes.service(cash_office::lifecycle::activate_cash_office).service(cash_office::lifecycle::suspend_cash_office);
+    routes.service(cash_office::lifecycle::close_cash_office).service(cash_office::lifecycle::appoint_cash_officer);
+    routes.service(cash_office::lifecycle::list_cash_office_transitions);
+    routes.service(cash_office::movement::advance_imprest).service(cash_office::movement::return_imprest);
+    routes.service(cash_office::movement::deposit_collections);
+    routes.service(cash_office::movement::list_cash_movements).service(cash_office::movement::read_cash_movement);
+    routes.service(cash_office::inspection::inspect_cash_office);
+    routes.service(cash_office::inspection::list_cash_inspections).service(cash_office::inspection::read_cash_inspection);
+    routes.service(cash_office::expense::list_imprest_expenses).service(cash_office::expense::read_imprest_expense);
+    routes.service(cash_office::expense::record_imprest_expense).service(cash_office::expense::withdraw_imprest_expense);
+    routes.service(cash_office::slip::list_justification_slips).service(cash_office::slip::read_justification_slip);
+    routes.service(cash_office::slip::submit_justification_slip).service(cash_office::slip::sign_justification_slip);
+    routes.service(cash_office::slip::accept_justification_slip).service(cash_office::slip::reject_justification_slip);
+    routes.service(cash_office::ticket_kind::list_ticket_kinds).service(cash_office::ticket_kind::read_ticket_kind);
+    routes.service(cash_office::ticket_kind::register_ticket_kind);
+    routes.service(cash_office::ticket::list_ticket_ranges).service(cash_office::ticket::read_ticket_range);
+    routes.service(cash_office::ticket::receive_tickets).service(cash_office::ticket::issue_tickets);
+    routes.service(cash_office::ticket::return_tickets).service(cash_office::ticket::sell_tickets);
+    routes.service(cash_office::ticket::record_ticket_loss).service(cash_office::stock::read_ticket_stock);
+    routes.service(cash_office::stock::list_ticket_movements).service(cash_office::stock::read_ticket_movement);
 }
 
 /// How the server listens.

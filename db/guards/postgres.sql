@@ -18,6 +18,10 @@ CREATE OR REPLACE TRIGGER payment_returns_append_only BEFORE UPDATE OR DELETE OR
 CREATE OR REPLACE TRIGGER supporting_documents_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON supporting_documents EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER holds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON holds EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER requisitions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON requisitions EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER cash_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cash_movements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER justification_slip_expenses_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON justification_slip_expenses EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER cash_inspections_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cash_inspections EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER ticket_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ticket_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod budget;
+pub mod cash_office;
 pub mod column;
 pub mod connection;
 pub mod expenditure;

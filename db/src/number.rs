@@ -14,9 +14,15 @@ pub const BATCH: &str = "batch";
 pub const PAYMENT: &str = "payment";
 pub const CORRECTION: &str = "payment_order_correction";
 pub const REGULARISATION: &str = "regularisation";
+pub const CASH_ADVANCE: &str = "cash_advance";
+pub const CASH_RETURN: &str = "cash_return";
+pub const CASH_DEPOSIT: &str = "cash_deposit";
+pub const TICKET_SALE: &str = "ticket_sale";
+pub const JUSTIFICATION_SLIP: &str = "justification_slip";
+pub const CASH_INSPECTION: &str = "cash_inspection";
 
 /// Every series that a fiscal year begins with.
-const SERIES: [&str; 12] = [
+const SERIES: &[&str] = &[
     COMMITMENT,
     VERIFICATION,
     PAYMENT_ORDER,
@@ -24,6 +30,12 @@ const SERIES: [&str; 12] = [
     PAYMENT,
     CORRECTION,
     REGULARISATION,
+    CASH_ADVANCE,
+    CASH_RETURN,
+    CASH_DEPOSIT,
+    TICKET_SALE,
+    JUSTIFICATION_SLIP,
+    CASH_INSPECTION,
     "entry:opening",
     "entry:expenditure",
     "entry:revenue",

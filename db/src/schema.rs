@@ -14,6 +14,7 @@ macro_rules! tables {
 
 mod audit;
 mod budget;
+mod cash_office;
 mod expenditure;
 mod identity;
 mod ledger;
@@ -24,6 +25,7 @@ mod territory;
 
 pub use audit::*;
 pub use budget::*;
+pub use cash_office::*;
 pub use expenditure::*;
 pub use identity::*;
 pub use ledger::*;
@@ -87,4 +89,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     payment_returns,
     supporting_documents,
     regularisations,
+    cash_offices,
+    cash_movements,
+    imprest_expenses,
+    justification_slips,
+    justification_slip_expenses,
+    cash_inspections,
+    ticket_kinds,
+    ticket_ranges,
+    ticket_movements,
 );

@@ -104,6 +104,22 @@ ids! {
     RegularisationId,
     /// A debt of an earlier year, carried by the opening balances.
     CarriedDebtId,
+    /// A cash office (régie).
+    CashOfficeId,
+    /// A movement of a cash office's money.
+    CashMovementId,
+    /// An expense paid out of an imprest.
+    ImprestExpenseId,
+    /// A justification slip (bordereau de justification).
+    JustificationSlipId,
+    /// An inspection of a cash office.
+    CashInspectionId,
+    /// A kind of ticket.
+    TicketKindId,
+    /// A range of tickets.
+    TicketRangeId,
+    /// A movement of tickets.
+    TicketMovementId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

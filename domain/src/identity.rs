@@ -80,6 +80,8 @@ words! {
         CouncilRegistrar = "council_registrar",
         /// Comptable public: accepts or rejects orders, pays, collects, keeps the accounts.
         Accountant = "accountant",
+        /// Régisseur: keeps an imprest or a collection office under the accountant's authority.
+        CashOfficer = "cash_officer",
         /// Représentant de l'État: checks legality, approves or returns budgets.
         StateRepresentative = "state_representative",
         /// Auditor or judge of accounts: reads everything, writes nothing.
@@ -108,19 +110,28 @@ impl Role {
             Role::AuthorisingOfficer | Role::AuthorisingDelegate | Role::FinanceOfficer | Role::Accountant | Role::Auditor => {
                 Sensitivity::Restricted
             }
-            Role::Certifier | Role::CouncilRegistrar | Role::StateRepresentative | Role::Administrator => Sensitivity::Internal,
+            Role::Certifier | Role::CouncilRegistrar | Role::CashOfficer | Role::StateRepresentative | Role::Administrator => {
+                Sensitivity::Internal
+            }
             Role::Partner => Sensitivity::Partner,
         }
     }
 
-    /// Those who order are never those who pay, and who controls from outside holds no function inside.
+    /// Those who order are never those who pay, and who controls from outside holds no function inside. Who keeps a cash
+    /// office handles money that neither the authorising officer nor its inspector, the accountant, may handle for them.
     pub fn incompatible_with(self, other: Role) -> bool {
         let ordering = |role| {
             role == Role::AuthorisingDelegate
                 || matches!(role, Role::AuthorisingOfficer | Role::FinanceOfficer | Role::Certifier | Role::CouncilRegistrar)
         };
         let outside = |role| matches!(role, Role::Accountant | Role::StateRepresentative | Role::Auditor);
-        (ordering(self) && outside(other)) || (outside(self) && ordering(other)) || (outside(self) && outside(other) && self != other)
+        let signing = |role| matches!(role, Role::AuthorisingOfficer | Role::AuthorisingDelegate);
+        let handling = |one, other| one == Role::CashOfficer && (outside(other) || signing(other));
+        (ordering(self) && outside(other))
+            || (outside(self) && ordering(other))
+            || (outside(self) && outside(other) && self != other)
+            || handling(self, other)
+            || handling(other, self)
     }
 
     /// What kin of one another may not hold: one orders, the other pays.
@@ -205,6 +216,12 @@ mod tests {
         assert_eq!(refusal.code, &ROLE_INCOMPATIBLE);
         let before = assignment(Role::Accountant, "2024-01-01", Some("2024-12-31"));
         assert_eq!(grant(&before, &[mayor]), Ok(()), "not at the same time");
+    }
+
+    #[test]
+    fn who_keeps_a_cash_office_neither_orders_nor_controls() {
+        let kept_apart: Vec<&Role> = Role::ALL.iter().filter(|other| Role::CashOfficer.incompatible_with(**other)).collect();
+        assert_eq!(kept_apart, [&Role::AuthorisingOfficer, &Role::Accountant, &Role::StateRepresentative, &Role::Auditor]);
     }
 
     #[test]

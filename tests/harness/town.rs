@@ -216,7 +216,7 @@ impl Town {
     }
 
     /// One of the cast: mayor, finance-officer, accountant, state-representative, auditor, partner-system,
-    /// council-registrar, certifier, administrator.
+    /// council-registrar, certifier, cash-officer, administrator.
     pub fn client(&self, login: &str) -> Client {
         self.client_of(self.person(login))
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use domain::budget::Section;
 use domain::budget::credit::Step;
+use domain::cash_office::CashMovementKind;
 use domain::expenditure::order::PaymentOrderState;
 use domain::expenditure::verification::VerificationState;
 use domain::id::{BudgetLineId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId};
@@ -21,8 +22,8 @@ use crate::expenditure::verification::VerificationRow;
 use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
 use crate::number;
 use crate::schema::{
-    appropriations, balances, batches, commitments, credit_movements, entries, line_executions, number_series, payment_order_corrections,
-    payment_orders, payment_returns, payments, regularisations, verifications,
+    appropriations, balances, batches, cash_inspections, cash_movements, commitments, credit_movements, entries, justification_slips,
+    line_executions, number_series, payment_order_corrections, payment_orders, payment_returns, payments, regularisations, verifications,
 };
 
 /// How many entries are read at a time.
@@ -297,6 +298,23 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
     numbers!(payments, number::PAYMENT);
     numbers!(payment_order_corrections, number::CORRECTION);
     numbers!(regularisations, number::REGULARISATION);
+    numbers!(justification_slips, number::JUSTIFICATION_SLIP);
+    numbers!(cash_inspections, number::CASH_INSPECTION);
+    for (kind, series) in [
+        (CashMovementKind::Advance, number::CASH_ADVANCE),
+        (CashMovementKind::Return, number::CASH_RETURN),
+        (CashMovementKind::Deposit, number::CASH_DEPOSIT),
+        (CashMovementKind::Sale, number::TICKET_SALE),
+    ] {
+        let moved: Vec<(i32, Option<i64>)> = cash_movements::table
+            .filter(cash_movements::organisation_id.eq(owner))
+            .filter(cash_movements::kind.eq(Col(kind)))
+            .select((cash_movements::fiscal_year, cash_movements::number))
+            .load(conn)?;
+        for (year, number) in moved {
+            used.entry((year, series.to_owned())).or_default().extend(number);
+        }
+    }
     let orders: Vec<(i32, Option<i64>)> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .filter(payment_orders::number.is_not_null())
