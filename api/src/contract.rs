@@ -53,6 +53,7 @@ pub fn contract() -> OpenApi {
     contract.servers = Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
     let mut tags: Vec<Tag> = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect();
     tags.push(Tag::builder().name("expenditure").description(Some("Commitment, verification, payment order, payment.")).build());
+    tags.push(Tag::builder().name("revenue").description(Some("Debtors, revenue orders, receipts, adjustments.")).build());
     contract.tags = Some(tags);
     let components = contract.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
@@ -236,7 +237,7 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
     if path.ends_with("/lines") && !writes {
         statuses.push(("406", "No representation of the asked kind."));
     }
-    if path.ends_with("/budget-execution") {
+    if path.ends_with("/budget-execution") || path.ends_with("/transfers") {
         statuses.push(("409", "The year has no executable budget."));
     }
     if writes {

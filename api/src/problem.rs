@@ -75,6 +75,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::budget::credit::CODES,
         domain::ledger::CODES,
         domain::expenditure::CODES,
+        domain::revenue::CODES,
     ]
     .into_iter()
     .flatten()

@@ -13,15 +13,23 @@ pub const PAYMENT_ORDER: &str = "payment_order";
 pub const BATCH: &str = "batch";
 pub const PAYMENT: &str = "payment";
 pub const REGULARISATION: &str = "regularisation";
+pub const REVENUE_ORDER: &str = "revenue_order";
+pub const RECEIPT: &str = "receipt";
+pub const REFUND: &str = "refund";
+pub const REVENUE_ADJUSTMENT: &str = "revenue_adjustment";
 
 /// Every series that a fiscal year begins with.
-const SERIES: [&str; 11] = [
+const SERIES: [&str; 15] = [
     COMMITMENT,
     VERIFICATION,
     PAYMENT_ORDER,
     BATCH,
     PAYMENT,
     REGULARISATION,
+    REVENUE_ORDER,
+    RECEIPT,
+    REFUND,
+    REVENUE_ADJUSTMENT,
     "entry:opening",
     "entry:expenditure",
     "entry:revenue",

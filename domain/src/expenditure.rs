@@ -44,8 +44,8 @@ codes! {
         "The same person cannot record a verification and certify the service.";
     DUTIES_SAME_PERSON: Forbidden,
         "Même personne des deux côtés" / "Same person on both sides",
-        "Qui a préparé, certifié ou signé un mandat ne peut ni le prendre en charge ni le payer." /
-        "Whoever drafted, certified or signed a payment order can neither accept nor pay it.";
+        "Qui a préparé, certifié ou signé un ordre ne peut ni le prendre en charge, ni le payer, ni le recouvrer." /
+        "Whoever drafted, certified or signed an order can neither accept, pay nor collect it.";
     PAYMENT_ORDER_EXCEEDS_VERIFICATION: Rule,
         "Mandat supérieur à la liquidation" / "Payment order exceeds the verification",
         "Liquidé : {verified}. Déjà mandaté : {ordered}. Demandé : {requested} ({currency})." /

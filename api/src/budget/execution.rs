@@ -1,13 +1,15 @@
 //! Budget execution: the credit arithmetic, article by article and line by line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{get, web};
 use chrono::NaiveDate;
+use db::budget::revenue::RevenueExecutionRow;
 use db::fault::Fault;
 use domain::budget::{BUDGET_NOT_EXECUTABLE, Direction, Section};
 use domain::id::{BudgetId, BudgetLineId, OrganisationId};
-use domain::money::{Amount, Currency};
+use domain::money::{Amount, Balance, Currency};
+use domain::word::Word as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -78,6 +80,30 @@ pub struct LineExecution {
     accepted: String,
     #[schema(max_length = 21)]
     paid: String,
+    /// For a line of revenue: what was ordered and accepted (titres pris en charge), less reductions of the year, without the
+    /// shares of others in shared taxes; null for expenditure.
+    #[schema(max_length = 21)]
+    issued: Option<String>,
+    /// For a line of revenue: what was collected of it in the year; null for expenditure.
+    #[schema(max_length = 21)]
+    collected: Option<String>,
+}
+
+/// What a section comes to.
+#[derive(Serialize, ToSchema)]
+pub struct SectionExecution {
+    section: Section,
+    /// Revenue ordered and accepted.
+    #[schema(max_length = 22)]
+    revenue_issued: String,
+    #[schema(max_length = 22)]
+    revenue_collected: String,
+    /// Expenditure ordered and accepted, less what was paid back in the year.
+    #[schema(max_length = 22)]
+    expenditure_accepted: String,
+    /// revenue_issued - expenditure_accepted; negative for a deficit.
+    #[schema(max_length = 22, example = "30413000")]
+    result: String,
 }
 
 /// The execution of a year's budget.
@@ -97,6 +123,9 @@ pub struct BudgetExecution {
     /// The same by line, for information.
     #[schema(max_items = 5000)]
     lines: Vec<LineExecution>,
+    /// The totals of each section.
+    #[schema(max_items = 2)]
+    sections: Vec<SectionExecution>,
 }
 
 fn article(row: &db::budget::credit::AppropriationRow, currency: Currency) -> Result<ArticleExecution, Fault> {
@@ -119,7 +148,35 @@ fn article(row: &db::budget::credit::AppropriationRow, currency: Currency) -> Re
     })
 }
 
-/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available.
+/// The totals of the sections, from what was done with their articles of expenditure and lines of revenue.
+fn sections(
+    articles: &[db::budget::credit::AppropriationRow],
+    lines: &[db::budget::StoredLine],
+    revenue: &BTreeMap<BudgetLineId, RevenueExecutionRow>,
+    currency: Currency,
+) -> Result<Vec<SectionExecution>, Fault> {
+    let sum = |amounts: Vec<i64>| {
+        let amounts = amounts.into_iter().map(db::budget::amount).collect::<Result<Vec<_>, _>>()?;
+        Amount::sum(amounts).ok_or_else(|| Fault::Corrupt("sum of the execution out of range".to_owned()))
+    };
+    let of = |section: Section| {
+        let done = || lines.iter().filter(|stored| stored.line.section == section).filter_map(|stored| revenue.get(&stored.id));
+        let issued = sum(done().map(|done| done.ordered).collect())?;
+        let collected = sum(done().map(|done| done.collected).collect())?;
+        let accepted = sum(articles.iter().filter(|row| row.section.0 == section).map(|row| row.accepted).collect())?;
+        Ok(SectionExecution {
+            section,
+            revenue_issued: issued.display(currency),
+            revenue_collected: collected.display(currency),
+            expenditure_accepted: accepted.display(currency),
+            result: Balance::between(issued, accepted).display(currency),
+        })
+    };
+    Section::ALL.iter().copied().map(of).collect()
+}
+
+/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available; revenue issued
+/// and collected; and what each section comes to.
 #[utoipa::path(tag = "budget", responses((status = 200, body = BudgetExecution)))]
 #[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/budget-execution")]
 pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, i32)>) -> Answered {
@@ -133,14 +190,16 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
             let currency = currency_in(conn, &scope)?;
             let budget = db::budget::find_executable(conn, &scope, year)?
                 .ok_or_else(|| Fault::from(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", year)))?;
-            let articles = db::budget::credit::list_appropriations(conn, &scope, &budget)?
-                .iter()
-                .map(|row| article(row, currency))
-                .collect::<Result<_, _>>()?;
+            let appropriations = db::budget::credit::list_appropriations(conn, &scope, &budget)?;
+            let articles = appropriations.iter().map(|row| article(row, currency)).collect::<Result<_, _>>()?;
             let mut done: HashMap<BudgetLineId, _> = db::budget::credit::list_executions(conn, &scope, &budget)?.into_iter().collect();
-            let lines = db::budget::list_lines(conn, &budget)?
+            let revenue = db::budget::revenue::list_revenue_executions(conn, &scope, &budget)?;
+            let lines = db::budget::list_lines(conn, &budget)?;
+            let sections = sections(&appropriations, &lines, &revenue, currency)?;
+            let lines = lines
                 .into_iter()
                 .map(|stored| {
+                    let done_of_revenue = revenue.get(&stored.id);
                     let execution = done.remove(&stored.id).unwrap_or_default();
                     LineExecution {
                         budget_line_id: stored.id,
@@ -155,6 +214,8 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                         ordered: shown(execution.ordered, currency),
                         accepted: shown(execution.accepted, currency),
                         paid: shown(execution.paid, currency),
+                        issued: done_of_revenue.map(|done| shown(done.ordered, currency)),
+                        collected: done_of_revenue.map(|done| shown(done.collected, currency)),
                     }
                 })
                 .collect();
@@ -166,6 +227,7 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                 as_of: today,
                 articles,
                 lines,
+                sections,
             })
         })
         .await?;

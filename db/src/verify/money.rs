@@ -19,7 +19,7 @@ use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
 use crate::number;
 use crate::schema::{
     appropriations, balances, batches, commitments, credit_movements, entries, line_executions, number_series, payment_orders, payments,
-    regularisations, verifications,
+    receipts, refunds, regularisations, revenue_adjustments, revenue_orders, verifications,
 };
 
 /// How many entries are read at a time.
@@ -275,6 +275,9 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
     numbers!(batches, number::BATCH);
     numbers!(payments, number::PAYMENT);
     numbers!(regularisations, number::REGULARISATION);
+    numbers!(receipts, number::RECEIPT);
+    numbers!(refunds, number::REFUND);
+    numbers!(revenue_adjustments, number::REVENUE_ADJUSTMENT);
     let orders: Vec<(i32, Option<i64>)> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .filter(payment_orders::number.is_not_null())
@@ -282,6 +285,14 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
         .load(conn)?;
     for (year, number) in orders {
         used.entry((year, number::PAYMENT_ORDER.to_owned())).or_default().extend(number);
+    }
+    let orders: Vec<(i32, Option<i64>)> = revenue_orders::table
+        .filter(revenue_orders::organisation_id.eq(owner))
+        .filter(revenue_orders::number.is_not_null())
+        .select((revenue_orders::fiscal_year, revenue_orders::number))
+        .load(conn)?;
+    for (year, number) in orders {
+        used.entry((year, number::REVENUE_ORDER.to_owned())).or_default().extend(number);
     }
     let posted: Vec<(i32, Col<Journal>, i64)> = entries::table
         .filter(entries::organisation_id.eq(owner))
