@@ -219,7 +219,16 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
     let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
     let payment = accountant.act(&order, "/payments", &body).expect(201);
     let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
+    let acts: BTreeMap<&str, Answer> = crate::revenue::every_act(town).into_iter().collect();
     BTreeMap::from([
+        ("levy_authorisation_id", acts["/levy-authorisations"].text("/id")),
+        ("debtor_id", acts["/debtors"].text("/id")),
+        ("revenue_order_id", acts["/revenue-orders"].text("/id")),
+        ("receipt_id", acts["/receipts"].text("/id")),
+        ("refund_id", acts["/revenue-orders/{revenue_order_id}/refunds"].text("/id")),
+        ("revenue_adjustment_id", acts["/revenue-orders/{revenue_order_id}/write-offs"].text("/id")),
+        ("regularisation_id", acts["/revenue-adjustments/{revenue_adjustment_id}/decision"].text("/regularisation_id")),
+        ("transfer_notification_id", acts["/transfer-notifications"].text("/id")),
         ("commitment_id", last(&commitment)),
         ("verification_id", last(&verification)),
         ("payment_order_id", last(&order)),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
-use crate::{budget, expenditure};
+use crate::{budget, expenditure, revenue};
 
 /// The contract as the program makes it.
 pub struct Contract(pub Value);
@@ -312,6 +312,9 @@ fn words_are_spelled_in_the_contract_as_on_the_wire() {
     spelled::<domain::expenditure::PaymentOrderState>(&contract, "PaymentOrderState");
     spelled::<domain::expenditure::RejectionReason>(&contract, "RejectionReason");
     spelled::<domain::expenditure::PaymentMode>(&contract, "PaymentMode");
+    spelled::<domain::revenue::RevenueOrderKind>(&contract, "RevenueOrderKind");
+    spelled::<domain::revenue::RevenueOrderState>(&contract, "RevenueOrderState");
+    spelled::<domain::revenue::RevenueAdjustmentKind>(&contract, "RevenueAdjustmentKind");
 }
 
 #[test]
@@ -461,6 +464,10 @@ on_both_engines! {
         post("/payment-orders/{payment_order_id}/acceptance", accountant.act(&order, "/acceptance", &json!({})).expect(200));
         let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
         post("/payment-orders/{payment_order_id}/payments", accountant.act(&order, "/payments", &payment).expect(201));
+
+        for (path, answer) in revenue::every_act(town) {
+            post(path, answer);
+        }
 
         post("/commitments", expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
         let wrong = finance.create(&town.path("/suppliers"), &json!({ "code": 7 }));

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::contract::{Contract, filled};
 use crate::expenditure;
 use crate::harness::{Answer, Stage, Town};
+use crate::revenue;
 
 /// A column: its type, whether it may be absent, and its place in the primary key (0 for none).
 type Column = (String, bool, i64);
@@ -302,6 +303,9 @@ fn month(town: &Town) -> Vec<String> {
     minutes.note("search for a wildcard", &nothing);
     minutes.note("a number beyond", &finance.get(&town.path("/fiscal-years/9223372036854775808")));
     minutes.note("a byte that no database takes", &finance.get("/v1/territorial-units?q=%00"));
+    for (path, answer) in revenue::every_act(town) {
+        minutes.note(path, &answer);
+    }
     for operation in Contract::read().operations().iter().filter(|operation| operation.method == "get") {
         let path = filled(town, &operation.path);
         minutes.note(&operation.path, &town.client("auditor").get(&path));

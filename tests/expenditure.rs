@@ -45,7 +45,7 @@ fn pay(accountant: &Client, due: &str, payee: &str, amount: &str, mode: &str) ->
 }
 
 /// The postings of every entry of a journal, as (account, side, amount).
-fn postings(town: &Town, journal: &str) -> Vec<Vec<(String, String, String)>> {
+pub fn postings(town: &Town, journal: &str) -> Vec<Vec<(String, String, String)>> {
     let path = town.path(&format!("/fiscal-years/2025/entries?journal={journal}"));
     let entries = town.client("auditor").get(&path).expect(200).json()["data"].as_array().expect("entries").clone();
     let text = |line: &Value, member: &str| line[member].as_str().expect("text").to_owned();
@@ -53,7 +53,7 @@ fn postings(town: &Town, journal: &str) -> Vec<Vec<(String, String, String)>> {
     entries.iter().map(|entry| entry["postings"].as_array().expect("lines").iter().map(line).collect()).collect()
 }
 
-fn posting(account: &str, side: &str, amount: &str) -> (String, String, String) {
+pub fn posting(account: &str, side: &str, amount: &str) -> (String, String, String) {
     (account.to_owned(), side.to_owned(), amount.to_owned())
 }
 

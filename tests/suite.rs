@@ -15,5 +15,6 @@ mod ledger;
 mod operations;
 mod organisation;
 mod race;
+mod revenue;
 mod territory;
 mod tidy;
