@@ -230,8 +230,16 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
     let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
     crate::cash_office::played(town);
     let mut ids = crate::cash_office::ids(town);
+    let acts: BTreeMap<&str, Answer> = crate::revenue::every_act(town).into_iter().collect();
     ids.extend([
         ("regularisation_id", accountant.get(&town.path("/regularisations")).text("/data/0/id")),
+        ("levy_authorisation_id", acts["/levy-authorisations"].text("/id")),
+        ("debtor_id", acts["/debtors"].text("/id")),
+        ("revenue_order_id", acts["/revenue-orders"].text("/id")),
+        ("receipt_id", acts["/receipts"].text("/id")),
+        ("refund_id", acts["/revenue-orders/{revenue_order_id}/refunds"].text("/id")),
+        ("revenue_adjustment_id", acts["/revenue-orders/{revenue_order_id}/write-offs"].text("/id")),
+        ("transfer_notification_id", acts["/transfer-notifications"].text("/id")),
         ("commitment_id", last(&commitment)),
         ("verification_id", last(&verification)),
         ("payment_order_id", last(&order)),

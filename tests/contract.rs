@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
-use crate::{budget, cash_office, expenditure};
+use crate::{budget, cash_office, expenditure, revenue};
 
 /// The contract as the program makes it.
 pub struct Contract(pub Value);
@@ -315,6 +315,9 @@ fn words_are_spelled_in_the_contract_as_on_the_wire() {
     spelled::<domain::cash_office::CashMovementKind>(&contract, "CashMovementKind");
     spelled::<domain::cash_office::CashOfficeWarning>(&contract, "CashOfficeWarning");
     spelled::<domain::cash_office::ticket::TicketState>(&contract, "TicketState");
+    spelled::<domain::revenue::RevenueOrderKind>(&contract, "RevenueOrderKind");
+    spelled::<domain::revenue::RevenueOrderState>(&contract, "RevenueOrderState");
+    spelled::<domain::revenue::RevenueAdjustmentKind>(&contract, "RevenueAdjustmentKind");
 }
 
 #[test]
@@ -467,6 +470,10 @@ on_both_engines! {
         post("/payment-orders/{payment_order_id}/acceptance", accountant.act(&order, "/acceptance", &json!({})).expect(200));
         let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
         post("/payment-orders/{payment_order_id}/payments", accountant.act(&order, "/payments", &payment).expect(201));
+
+        for (path, answer) in revenue::every_act(town) {
+            post(path, answer);
+        }
 
         post("/commitments", expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
         let wrong = finance.create(&town.path("/suppliers"), &json!({ "code": 7 }));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::contract::{Contract, filled};
 use crate::harness::{Answer, Stage, Town};
-use crate::{cash_office, expenditure};
+use crate::{cash_office, expenditure, revenue};
 
 /// A column: its type, whether it may be absent, and its place in the primary key (0 for none).
 type Column = (String, bool, i64);
@@ -304,6 +304,9 @@ fn month(town: &Town) -> Vec<String> {
     minutes.note("a byte that no database takes", &finance.get("/v1/territorial-units?q=%00"));
     for (what, answer) in cash_office::played(town) {
         minutes.note(what, &answer);
+    }
+    for (path, answer) in revenue::every_act(town) {
+        minutes.note(path, &answer);
     }
     for operation in Contract::read().operations().iter().filter(|operation| operation.method == "get") {
         let path = filled(town, &operation.path);

@@ -16,5 +16,6 @@ mod ledger;
 mod operations;
 mod organisation;
 mod race;
+mod revenue;
 mod territory;
 mod tidy;

@@ -54,6 +54,7 @@ pub fn contract() -> OpenApi {
     let mut tags: Vec<Tag> = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect();
     tags.push(Tag::builder().name("expenditure").description(Some("Commitment, verification, payment order, payment.")).build());
     tags.push(Tag::builder().name("cash_office").description(Some("Imprests, collection offices and tickets.")).build());
+    tags.push(Tag::builder().name("revenue").description(Some("Debtors, revenue orders, receipts, adjustments.")).build());
     contract.tags = Some(tags);
     let components = contract.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
@@ -237,7 +238,7 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
     if path.ends_with("/lines") && !writes {
         statuses.push(("406", "No representation of the asked kind."));
     }
-    if path.ends_with("/budget-execution") {
+    if path.ends_with("/budget-execution") || path.ends_with("/transfers") {
         statuses.push(("409", "The year has no executable budget."));
     }
     if writes {

@@ -23,6 +23,7 @@ pub mod parameter;
 pub mod participation;
 pub mod password;
 pub mod problem;
+pub mod revenue;
 pub mod server;
 
 pub mod territory;

@@ -84,6 +84,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::expenditure::payment::CODES,
         domain::cash_office::CODES,
         domain::cash_office::ticket::CODES,
+        domain::revenue::CODES,
     ]
     .into_iter()
     .flatten()

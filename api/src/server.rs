@@ -22,7 +22,9 @@ use uuid::Uuid;
 
 use crate::auth::{Desk, admit};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
-use crate::{audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, territory};
+use crate::{
+    audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
+};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(routes: &mut ServiceConfig<'_>) {
@@ -121,6 +123,26 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(cash_office::ticket::return_tickets).service(cash_office::ticket::sell_tickets);
     routes.service(cash_office::ticket::record_ticket_loss).service(cash_office::stock::read_ticket_stock);
     routes.service(cash_office::stock::list_ticket_movements).service(cash_office::stock::read_ticket_movement);
+    // revenue
+    routes.service(revenue::list_tax_shares).service(revenue::list_levy_authorisations).service(revenue::read_levy_authorisation);
+    routes.service(revenue::record_levy_authorisation);
+    routes.service(revenue::debtor::list_debtors).service(revenue::debtor::read_debtor);
+    routes.service(revenue::debtor::register_debtor).service(revenue::debtor::change_debtor);
+    routes.service(revenue::order::list_revenue_orders).service(revenue::order::read_revenue_order);
+    routes.service(revenue::transition::list_revenue_order_transitions).service(revenue::transition::list_revenue_order_shares);
+    routes.service(revenue::order::draft_revenue_order).service(revenue::order::issue_revenue_order);
+    routes.service(revenue::order::accept_revenue_order).service(revenue::order::reject_revenue_order);
+    routes.service(revenue::carried::record_carried_receivables);
+    routes.service(revenue::receipt::list_receipts).service(revenue::receipt::read_receipt);
+    routes.service(revenue::receipt::record_receipt).service(revenue::receipt::cancel_receipt);
+    routes.service(revenue::refund::list_refunds).service(revenue::refund::read_refund).service(revenue::refund::refund_overpayment);
+    routes.service(revenue::adjustment::list_revenue_adjustments).service(revenue::adjustment::read_revenue_adjustment);
+    routes.service(revenue::adjustment::propose_reduction).service(revenue::adjustment::propose_cancellation);
+    routes.service(revenue::adjustment::propose_write_off).service(revenue::adjustment::propose_waiver);
+    routes.service(revenue::decision::accept_revenue_adjustment).service(revenue::decision::reject_revenue_adjustment);
+    routes.service(revenue::decision::decide_revenue_adjustment);
+    routes.service(revenue::transfer::list_transfer_notifications).service(revenue::transfer::read_transfer_notification);
+    routes.service(revenue::transfer::record_transfer_notification).service(revenue::transfer::read_transfers);
 }
 
 /// How the server listens.

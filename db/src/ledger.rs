@@ -226,6 +226,15 @@ pub fn postings_of(lines: &[PostingRow]) -> Result<Vec<Posting>, Fault> {
         .collect()
 }
 
+/// What an account was opened with on the debit side; nothing for an account that the year does not know.
+pub fn find_opening_debit(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amount, Fault> {
+    match find_balance(tx, fiscal_year, account) {
+        Ok(row) => amount(row.opening_debit),
+        Err(Fault::Refused(_)) => Ok(Amount::ZERO),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// What an entry was made of.
 #[derive(Clone, Debug)]
 pub struct Posted {

@@ -18,6 +18,7 @@ pub mod page;
 pub mod parameter;
 pub mod participation;
 pub mod reference;
+pub mod revenue;
 pub mod schema;
 pub mod store;
 pub mod territory;

@@ -20,6 +20,10 @@ pub const CASH_DEPOSIT: &str = "cash_deposit";
 pub const TICKET_SALE: &str = "ticket_sale";
 pub const JUSTIFICATION_SLIP: &str = "justification_slip";
 pub const CASH_INSPECTION: &str = "cash_inspection";
+pub const REVENUE_ORDER: &str = "revenue_order";
+pub const RECEIPT: &str = "receipt";
+pub const REFUND: &str = "refund";
+pub const REVENUE_ADJUSTMENT: &str = "revenue_adjustment";
 
 /// Every series that a fiscal year begins with.
 const SERIES: &[&str] = &[
@@ -36,6 +40,10 @@ const SERIES: &[&str] = &[
     TICKET_SALE,
     JUSTIFICATION_SLIP,
     CASH_INSPECTION,
+    REVENUE_ORDER,
+    RECEIPT,
+    REFUND,
+    REVENUE_ADJUSTMENT,
     "entry:opening",
     "entry:expenditure",
     "entry:revenue",

@@ -21,6 +21,7 @@ mod ledger;
 mod organisation;
 mod parameter;
 mod participation;
+mod revenue;
 mod territory;
 
 pub use audit::*;
@@ -32,6 +33,7 @@ pub use ledger::*;
 pub use organisation::*;
 pub use parameter::*;
 pub use participation::*;
+pub use revenue::*;
 pub use territory::*;
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -68,6 +70,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     appropriations,
     credit_movements,
     line_executions,
+    revenue_movements,
+    revenue_executions,
     charts,
     chart_accounts,
     posting_accounts,
@@ -98,4 +102,17 @@ diesel::allow_tables_to_appear_in_same_query!(
     ticket_kinds,
     ticket_ranges,
     ticket_movements,
+    tax_shares,
+    debtors,
+    levy_authorisations,
+    revenue_orders,
+    receivables,
+    revenue_shares,
+    receipts,
+    receipt_cancellations,
+    revenue_order_receipts,
+    receipt_regularisations,
+    refunds,
+    revenue_adjustments,
+    transfer_notifications,
 );

@@ -34,8 +34,8 @@ codes! {
         "The same person cannot record a verification and certify the service.";
     DUTIES_SAME_PERSON: Forbidden,
         "Même personne des deux côtés" / "Same person on both sides",
-        "Qui a préparé, certifié ou signé un mandat ne peut ni le prendre en charge ni le payer." /
-        "Whoever drafted, certified or signed a payment order can neither accept nor pay it.";
+        "Qui a préparé, certifié ou signé un ordre ne peut ni le prendre en charge, ni le payer, ni le recouvrer." /
+        "Whoever drafted, certified or signed an order can neither accept, pay nor collect it.";
     EXPENDITURE_STATE_INVALID: Conflict,
         "Action impossible dans cet état" / "Action impossible in this state",
         "État : {state} ; il faut : {required}." / "State: {state}; required: {required}.";

@@ -120,6 +120,20 @@ ids! {
     TicketRangeId,
     /// A movement of tickets.
     TicketMovementId,
+    /// A debtor's file (redevable).
+    DebtorId,
+    /// The council's authorisation of a levy for a year.
+    LevyAuthorisationId,
+    /// A revenue order or a tax roll (titre de recette, rôle).
+    RevenueOrderId,
+    /// A receipt (quittance).
+    ReceiptId,
+    /// A refund of what was paid in excess.
+    RefundId,
+    /// A reduction, cancellation, write-off or waiver of a revenue order.
+    RevenueAdjustmentId,
+    /// A notification of a transfer to come.
+    TransferNotificationId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

@@ -227,6 +227,12 @@ words! {
         Transfers = "transfers",
         /// Exceptional income (751).
         ExceptionalIncome = "exceptional_income",
+        /// Write-offs of debts that cannot be collected (651).
+        WriteOffs = "write_offs",
+        /// Revenue orders of earlier years cancelled (652).
+        CancelledPriorOrders = "cancelled_prior_orders",
+        /// Waivers of debts (653).
+        Waivers = "waivers",
     }
 }
 

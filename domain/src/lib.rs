@@ -19,6 +19,7 @@ pub mod organisation;
 pub mod parameter;
 pub mod participation;
 pub mod refusal;
+pub mod revenue;
 pub mod sensitivity;
 pub mod territory;
 pub mod text;

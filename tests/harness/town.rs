@@ -211,6 +211,11 @@ impl Town {
         self.target.connect(false).expect("a connection")
     }
 
+    /// A store on the town's database, for what no operation does alone.
+    pub fn store(&self) -> Store {
+        Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens")
+    }
+
     pub fn base(&self) -> String {
         format!("http://{}", self.running.address)
     }

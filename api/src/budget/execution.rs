@@ -1,19 +1,21 @@
 //! Budget execution: the credit arithmetic, article by article and line by line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{get, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::BudgetRow;
 use db::budget::credit::{AppropriationRow, LineExecutionRow, list_appropriations, list_executions, list_stages_at};
+use db::budget::revenue::{RevenueExecutionRow, list_revenue_executions, list_revenue_executions_at};
+use db::budget::{BudgetRow, StoredLine};
 use db::connection::Conn;
 use db::fault::Fault;
 use domain::budget::credit::Credit;
 use domain::budget::{BUDGET_NOT_EXECUTABLE, Direction, Section};
 use domain::calendar::{FiscalYear, History};
 use domain::id::{BudgetId, BudgetLineId, OrganisationId};
-use domain::money::{Amount, Currency};
+use domain::money::{Amount, Balance, Currency};
 use domain::sensitivity::Scope;
+use domain::word::Word as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,6 +87,30 @@ pub struct LineExecution {
     accepted: String,
     #[schema(max_length = 21)]
     paid: String,
+    /// For a line of revenue: what was ordered and accepted (titres pris en charge), less reductions of the year, without the
+    /// shares of others in shared taxes; null for expenditure.
+    #[schema(max_length = 21)]
+    issued: Option<String>,
+    /// For a line of revenue: what was collected of it in the year; null for expenditure.
+    #[schema(max_length = 21)]
+    collected: Option<String>,
+}
+
+/// What a section comes to.
+#[derive(Serialize, ToSchema)]
+pub struct SectionExecution {
+    section: Section,
+    /// Revenue ordered and accepted.
+    #[schema(max_length = 22)]
+    revenue_issued: String,
+    #[schema(max_length = 22)]
+    revenue_collected: String,
+    /// Expenditure ordered and accepted, less what was paid back in the year.
+    #[schema(max_length = 22)]
+    expenditure_accepted: String,
+    /// revenue_issued - expenditure_accepted; negative for a deficit.
+    #[schema(max_length = 22, example = "30413000")]
+    result: String,
 }
 
 /// The execution of a year's budget.
@@ -106,6 +132,9 @@ pub struct BudgetExecution {
     /// The same by line, for information.
     #[schema(max_items = 5000)]
     lines: Vec<LineExecution>,
+    /// The totals of each section.
+    #[schema(max_items = 2)]
+    sections: Vec<SectionExecution>,
 }
 
 fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> ArticleExecution {
@@ -131,6 +160,7 @@ fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> Articl
 struct Executed {
     credits: Vec<(AppropriationRow, Credit)>,
     lines: HashMap<BudgetLineId, [i64; 5]>,
+    revenue: BTreeMap<BudgetLineId, RevenueExecutionRow>,
 }
 
 fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, Fault> {
@@ -141,7 +171,36 @@ fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, F
     Ok(Executed {
         credits: credits.into_iter().map(|(credit, row)| (row, credit)).collect(),
         lines: lines.into_iter().map(|(id, row)| (id, stages(&row))).collect(),
+        revenue: list_revenue_executions(conn, scope, budget)?,
     })
+}
+
+/// The totals of the sections, from what was done with their articles of expenditure and lines of revenue.
+fn sections(
+    articles: &[(AppropriationRow, Credit)],
+    lines: &[StoredLine],
+    revenue: &BTreeMap<BudgetLineId, RevenueExecutionRow>,
+    currency: Currency,
+) -> Result<Vec<SectionExecution>, Fault> {
+    let sum = |amounts: Vec<i64>| {
+        let amounts = amounts.into_iter().map(db::budget::amount).collect::<Result<Vec<_>, _>>()?;
+        Amount::sum(amounts).ok_or_else(|| Fault::Corrupt("sum of the execution out of range".to_owned()))
+    };
+    let of = |section: Section| {
+        let done = || lines.iter().filter(|stored| stored.line.section == section).filter_map(|stored| revenue.get(&stored.id));
+        let issued = sum(done().map(|done| done.ordered).collect())?;
+        let collected = sum(done().map(|done| done.collected).collect())?;
+        let accepted =
+            sum(articles.iter().filter(|(row, _)| row.section.0 == section).map(|(_, credit)| credit.accepted.minor()).collect())?;
+        Ok(SectionExecution {
+            section,
+            revenue_issued: issued.display(currency),
+            revenue_collected: collected.display(currency),
+            expenditure_accepted: accepted.display(currency),
+            result: Balance::between(issued, accepted).display(currency),
+        })
+    };
+    Section::ALL.iter().copied().map(of).collect()
 }
 
 fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: History) -> Result<Executed, Fault> {
@@ -159,11 +218,11 @@ fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: Histor
         let credit = Credit { committed, verified, ordered, accepted, paid, ..row.credit()? };
         credits.push((row, credit));
     }
-    Ok(Executed { credits, lines })
+    Ok(Executed { credits, lines, revenue: list_revenue_executions_at(conn, scope, budget, history)? })
 }
 
-/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available; of today, or
-/// as of an earlier date, or as it was known at an earlier instant.
+/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available; revenue issued
+/// and collected; what each section comes to. Of today, or as of an earlier date, or as it was known at an earlier instant.
 #[utoipa::path(tag = "budget", params(HistoryQuery), responses((status = 200, body = BudgetExecution)))]
 #[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/budget-execution")]
 pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<HistoryQuery>) -> Answered {
@@ -188,9 +247,13 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
             };
             let articles = executed.credits.iter().map(|(row, credit)| article(row, *credit, currency)).collect();
             let mut done = executed.lines;
-            let lines = db::budget::list_lines(conn, &budget)?
+            let lines = db::budget::list_lines(conn, &budget)?;
+            let sections = sections(&executed.credits, &lines, &executed.revenue, currency)?;
+            let revenue = executed.revenue;
+            let lines = lines
                 .into_iter()
                 .map(|stored| {
+                    let done_of_revenue = revenue.get(&stored.id);
                     let [committed, verified, ordered, accepted, paid] = done.remove(&stored.id).unwrap_or_default();
                     LineExecution {
                         budget_line_id: stored.id,
@@ -205,6 +268,8 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                         ordered: shown(ordered, currency),
                         accepted: shown(accepted, currency),
                         paid: shown(paid, currency),
+                        issued: done_of_revenue.map(|done| shown(done.ordered, currency)),
+                        collected: done_of_revenue.map(|done| shown(done.collected, currency)),
                     }
                 })
                 .collect();
@@ -217,6 +282,7 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                 known_at: history.known_at,
                 articles,
                 lines,
+                sections,
             })
         })
         .await?;

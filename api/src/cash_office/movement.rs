@@ -9,7 +9,7 @@ use db::number;
 use db::store::Tx;
 use domain::audit::Event;
 use domain::cash_office::{CashMovementKind, CashOffice, advance, deposit, give_back, movement_postings};
-use domain::expenditure::PAYMENT_NO_CASH;
+use domain::expenditure::payment::PAYMENT_NO_CASH;
 use domain::id::{CashMovementId, CashOfficeId, EntryId, OrganisationId, PrincipalId};
 use domain::ledger::{Entry, Journal, Part};
 use domain::money::{Amount, Currency};

@@ -80,6 +80,9 @@ pub fn open_credits(tx: &mut Tx<'_>, budget: &BudgetRow, lines: &[StoredLine]) -
             ))
             .execute(tx.conn)?;
     }
+    for line in lines.iter().filter(|line| line.line.direction == domain::budget::Direction::Revenue) {
+        super::revenue::open_execution(tx, line.id)?;
+    }
     for line in lines.iter().filter(|line| line.line.direction == domain::budget::Direction::Expenditure) {
         diesel::insert_into(line_executions::table)
             .values((

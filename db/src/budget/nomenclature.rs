@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use domain::budget::nomenclature::{Article, Nomenclature};
+use domain::budget::nomenclature::{Article, Levy, Nomenclature};
 use domain::budget::{Direction, Section};
 use domain::calendar::FiscalYear;
 use domain::id::reference;
@@ -50,6 +50,8 @@ pub struct NomenclatureItemRow {
     pub mandatory: bool,
     pub executable: bool,
     pub expenditure_kind: Option<String>,
+    pub receivable: Option<String>,
+    pub levy: Option<Col<Levy>>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +84,10 @@ struct ItemFile {
     executable: bool,
     #[serde(default)]
     expenditure_kind: Option<String>,
+    #[serde(default)]
+    receivable: Option<String>,
+    #[serde(default)]
+    levy: Option<Levy>,
 }
 
 fn yes() -> bool {
@@ -138,6 +144,8 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
                         mandatory: item.mandatory,
                         executable: item.executable,
                         expenditure_kind: item.expenditure_kind.filter(|kind| !kind.is_empty()),
+                        receivable: item.receivable,
+                        levy: item.levy.map(Col),
                     })
                     .execute(conn)?;
             }
@@ -190,6 +198,8 @@ pub fn find_nomenclature(conn: &mut Conn, id: Uuid) -> Result<Nomenclature, Faul
                     mandatory: item.mandatory,
                     executable: item.executable,
                     expenditure_kind: item.expenditure_kind,
+                    receivable: item.receivable,
+                    levy: item.levy.map(|levy| levy.0),
                 };
                 nomenclature.articles.insert((section, direction, item.code), article);
             }

@@ -23,7 +23,8 @@ use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
 use crate::number;
 use crate::schema::{
     appropriations, balances, batches, cash_inspections, cash_movements, commitments, credit_movements, entries, justification_slips,
-    line_executions, number_series, payment_order_corrections, payment_orders, payment_returns, payments, regularisations, verifications,
+    line_executions, number_series, payment_order_corrections, payment_orders, payment_returns, payments, receipts, refunds,
+    regularisations, revenue_adjustments, revenue_orders, verifications,
 };
 
 /// How many entries are read at a time.
@@ -315,6 +316,9 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
             used.entry((year, series.to_owned())).or_default().extend(number);
         }
     }
+    numbers!(receipts, number::RECEIPT);
+    numbers!(refunds, number::REFUND);
+    numbers!(revenue_adjustments, number::REVENUE_ADJUSTMENT);
     let orders: Vec<(i32, Option<i64>)> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .filter(payment_orders::number.is_not_null())
@@ -322,6 +326,14 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
         .load(conn)?;
     for (year, number) in orders {
         used.entry((year, number::PAYMENT_ORDER.to_owned())).or_default().extend(number);
+    }
+    let orders: Vec<(i32, Option<i64>)> = revenue_orders::table
+        .filter(revenue_orders::organisation_id.eq(owner))
+        .filter(revenue_orders::number.is_not_null())
+        .select((revenue_orders::fiscal_year, revenue_orders::number))
+        .load(conn)?;
+    for (year, number) in orders {
+        used.entry((year, number::REVENUE_ORDER.to_owned())).or_default().extend(number);
     }
     let posted: Vec<(i32, Col<Journal>, i64)> = entries::table
         .filter(entries::organisation_id.eq(owner))
