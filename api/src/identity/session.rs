@@ -129,7 +129,7 @@ impl Json for RefreshToken {}
 
 /// Spends a refresh token and gives the next pair of tokens (renouvellement). A refresh token is good once: when one
 /// comes a second time somebody else has it, and the whole session ends, for its owner too. So do not repeat a renewal
-/// whose answer was lost; sign in again.
+/// whose answer was lost; sign in again. Failures are slowed down by address: 429 says when to try again.
 #[utoipa::path(tag = "identity", request_body = RefreshToken, responses((status = 200, body = SessionTokens)))]
 #[post("/v1/sessions/renewal")]
 pub async fn renew_session(asked: Asked<RefreshToken>) -> Answered {

@@ -15,20 +15,25 @@ fn counter(kind: &str, name: &[u8], brake: Brake) -> Counter {
     Counter { key_hash: Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize().into(), brake }
 }
 
-/// What failures of a request count on. The login comes first, whether it exists or not.
+/// What failures of a request count on: its address, and for secrets that people choose also the login, whether it exists
+/// or not, and all failures together. Codes and tokens that the service made cannot be guessed; they do not wait for what
+/// others do.
 fn counters(call: &Call, login: Option<&str>) -> Vec<Counter> {
     let policy = &call.desk.sign_in;
-    let by_login = Brake { free: policy.failures_per_login, forget_seconds: 600, longest_seconds: 300 };
+    let by_login = Brake { free: policy.failures_per_login, forget_seconds: 600, longest_seconds: 60 };
     let by_address = Brake { free: policy.failures_per_address, forget_seconds: 60, longest_seconds: 60 };
-    let altogether = Brake { free: policy.failures_altogether, forget_seconds: 1, longest_seconds: 8 };
+    let altogether = Brake { free: policy.failures_altogether, forget_seconds: 1, longest_seconds: 4 };
     let address = match call.address {
         Some(IpAddr::V4(address)) => address.octets().to_vec(),
         // Whoever has one address of version 6 has its whole network.
         Some(IpAddr::V6(address)) => address.octets().into_iter().take(8).collect(),
         None => Vec::new(),
     };
-    let login = login.map(|login| counter("login", login.as_bytes(), by_login));
-    login.into_iter().chain([counter("address", &address, by_address), counter("all", b"", altogether)]).collect()
+    let by_address = counter("address", &address, by_address);
+    match login {
+        Some(login) => vec![counter("login", login.as_bytes(), by_login), by_address, counter("all", b"", altogether)],
+        None => vec![by_address],
+    }
 }
 
 fn is_failure(problem: &Problem) -> bool {
