@@ -13,6 +13,7 @@ mod expenditure;
 mod identity;
 mod input;
 mod ledger;
+mod mini_year;
 mod operations;
 mod organisation;
 mod race;

@@ -2,6 +2,7 @@
 //!
 //! The authorising officer orders, the accountant accepts and collects; the council writes off and waives.
 
+pub mod recovery;
 pub mod share;
 
 use chrono::{Datelike as _, NaiveDate};

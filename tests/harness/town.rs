@@ -28,6 +28,8 @@ pub enum Stage {
     Gathered,
     /// The budget of 2025 is approved, the year opened with balances and a carried debt of 400,000. Business date 3 February 2025.
     Open,
+    /// The year 2025 as the demonstration plays it. Business date 31 December 2025.
+    Played,
 }
 
 /// A database prepared once and copied for each story.
@@ -36,8 +38,8 @@ enum Template {
     Postgres(String),
 }
 
-static SQLITE: [OnceLock<(Template, cast::Town)>; 2] = [const { OnceLock::new() }; 2];
-static POSTGRES: [OnceLock<Option<(Template, cast::Town)>>; 2] = [const { OnceLock::new() }; 2];
+static SQLITE: [OnceLock<(Template, cast::Town)>; 3] = [const { OnceLock::new() }; 3];
+static POSTGRES: [OnceLock<Option<(Template, cast::Town)>>; 3] = [const { OnceLock::new() }; 3];
 static KEY: OnceLock<Vec<u8>> = OnceLock::new();
 static PREPARING: Mutex<()> = Mutex::new(());
 
@@ -117,8 +119,10 @@ fn prepare(target: &Target, stage: Stage) -> cast::Town {
     let token = keys().sign(founding, clock.now().timestamp()).expect("a token");
     let player = Player::new(running.address, clock, keys(), token);
     let town = cast::gather(&player).expect("the cast");
-    if stage == Stage::Open {
-        year::open(&player, &town).expect("the year opens");
+    match stage {
+        Stage::Gathered => {}
+        Stage::Open => year::open(&player, &town).expect("the year opens"),
+        Stage::Played => year::play(&player, &town).expect("the year is played"),
     }
     running.stop();
     town
@@ -191,6 +195,7 @@ impl Town {
         let today = match stage {
             Stage::Gathered => year::FIRST_DAY,
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
+            Stage::Played => year::LAST_DAY,
         };
         let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default());
         Self { running, target, _folder: folder, database, cast }

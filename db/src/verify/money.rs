@@ -305,7 +305,6 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
         (CashMovementKind::Advance, number::CASH_ADVANCE),
         (CashMovementKind::Return, number::CASH_RETURN),
         (CashMovementKind::Deposit, number::CASH_DEPOSIT),
-        (CashMovementKind::Sale, number::TICKET_SALE),
     ] {
         let moved: Vec<(i32, Option<i64>)> = cash_movements::table
             .filter(cash_movements::organisation_id.eq(owner))
