@@ -145,7 +145,7 @@ impl Contract {
 
     /// Holds a real answer against the operation's response of its status and content type; gives the answer on.
     #[track_caller]
-    fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
+    pub fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
         let response = &self.0["paths"][path][method]["responses"][answer.status.to_string()];
         assert!(response.is_object(), "{method} {path} answered {}, which is not in the contract", answer.status);
         let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
@@ -407,6 +407,7 @@ fn place(town: &Town, name: &str) -> String {
         "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
         "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
         "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
+        "correction_id" => first(&town.path("/payment-order-corrections"), "/data/0/id"),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
@@ -459,6 +460,7 @@ on_both_engines! {
         let batch = json!({ "payment_order_ids": [id], "total": "850000", "currency": "XOF" });
         post("/payment-order-batches", mayor.create(&town.path("/payment-order-batches"), &batch).expect(201));
         post("/payment-orders/{payment_order_id}/acceptance", accountant.act(&order, "/acceptance", &json!({})).expect(200));
+        post("/payment-orders/{payment_order_id}/corrections", expenditure::issue(town, &order, "reduction", "1").expect(201));
         let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
         post("/payment-orders/{payment_order_id}/payments", accountant.act(&order, "/payments", &payment).expect(201));
 

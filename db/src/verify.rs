@@ -4,6 +4,7 @@
 //! (balance, digest against the chain, kept balances), every credit and line, every number series.
 
 mod chain;
+mod counter;
 mod money;
 
 use diesel::prelude::*;

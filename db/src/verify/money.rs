@@ -1,6 +1,6 @@
 //! Ledger, credits and numbers of one organisation, recomputed from their documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use domain::budget::Section;
@@ -12,7 +12,7 @@ use domain::ledger::Journal;
 use uuid::Uuid;
 
 use super::chain::Facts;
-use super::{Failure, wrong};
+use super::{Failure, counter, wrong};
 use crate::budget::credit::AppropriationRow;
 use crate::column::Col;
 use crate::connection::Conn;
@@ -128,6 +128,7 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
     let ordered: Vec<PaymentOrderRow> =
         payment_orders::table.filter(payment_orders::organisation_id.eq(owner)).select(PaymentOrderRow::as_select()).load(conn)?;
     let paid = payments_by_order(conn, organisation)?;
+    counter::verify_counters(conn, organisation, code, &verified, &ordered)?;
 
     let mut stages: BTreeMap<CommitmentId, [i64; 5]> = committed.iter().map(|row| (row.0.0, [row.5, 0, 0, 0, 0])).collect();
     for row in verified.iter().filter(|row| row.state.0 != VerificationState::Cancelled) {
@@ -225,6 +226,15 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
     }
 }
 
+/// The payments that came back from the bank.
+pub fn returned_payments(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeSet<PaymentId>, Failure> {
+    let rows: Vec<Col<PaymentId>> = payment_returns::table
+        .filter(payment_returns::organisation_id.eq(Col(organisation)))
+        .select(payment_returns::payment_id)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|id| id.0).collect())
+}
+
 /// What the movements of credits sum to, by article.
 fn movements(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeMap<Article, [i64; 5]>, Failure> {
     let mut sums: BTreeMap<Article, [i64; 5]> = BTreeMap::new();
@@ -260,9 +270,7 @@ fn payments_by_order(conn: &mut Conn, organisation: OrganisationId) -> Result<BT
         .filter(payments::organisation_id.eq(owner))
         .select((payments::id, payments::payment_order_id, payments::amount))
         .load(conn)?;
-    let returned: Vec<Col<PaymentId>> =
-        payment_returns::table.filter(payment_returns::organisation_id.eq(owner)).select(payment_returns::payment_id).load(conn)?;
-    let returned: std::collections::BTreeSet<PaymentId> = returned.into_iter().map(|id| id.0).collect();
+    let returned = returned_payments(conn, organisation)?;
     let mut sums = BTreeMap::new();
     for (_, order, amount) in rows.into_iter().filter(|(id, ..)| !returned.contains(&id.0)) {
         if let Some(order) = order {
@@ -272,7 +280,8 @@ fn payments_by_order(conn: &mut Conn, organisation: OrganisationId) -> Result<BT
     Ok(sums)
 }
 
-fn add(sum: &mut [i64; 5], more: [i64; 5]) {
+/// Adds the stages of one document to a sum.
+pub fn add(sum: &mut [i64; 5], more: [i64; 5]) {
     for (sum, more) in sum.iter_mut().zip(more) {
         *sum += more;
     }
