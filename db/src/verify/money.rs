@@ -107,6 +107,10 @@ fn verify_reversal(conn: &mut Conn, organisation: OrganisationId, place: &str, r
 type Article = (i32, Section, String);
 /// Id, year, section, article, line, amount, verified.
 type CommitmentSums = (Col<CommitmentId>, i32, Col<Section>, String, Col<BudgetLineId>, i64, i64);
+/// Year, section, article, line, amount.
+type RegularisedSum = (i32, Col<Section>, String, Col<BudgetLineId>, i64);
+/// Id, year, section, article, step, amount.
+type Movement = (Col<Uuid>, i32, Col<Section>, String, Col<Step>, i64);
 
 /// Credits of articles and executions of lines equal the sums of the documents behind them.
 pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
@@ -163,7 +167,7 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
         add(lines.entry(line.0).or_default(), stage);
     }
 
-    let regularised: Vec<(i32, Col<Section>, String, Col<BudgetLineId>, i64)> = regularisations::table
+    let regularised: Vec<RegularisedSum> = regularisations::table
         .filter(regularisations::organisation_id.eq(owner))
         .select((
             regularisations::fiscal_year,
@@ -240,7 +244,7 @@ fn movements(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeMap<A
     let mut sums: BTreeMap<Article, [i64; 5]> = BTreeMap::new();
     let mut after = Uuid::nil();
     loop {
-        let rows: Vec<(Col<Uuid>, i32, Col<Section>, String, Col<Step>, i64)> = credit_movements::table
+        let rows: Vec<Movement> = credit_movements::table
             .filter(credit_movements::organisation_id.eq(Col(organisation)))
             .filter(credit_movements::id.gt(Col(after)))
             .order(credit_movements::id)
