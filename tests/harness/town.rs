@@ -14,8 +14,11 @@ use api::server::{Listening, serve};
 use api::token::Keys;
 use chrono::NaiveDate;
 use db::connection::{Conn, Target};
-use db::store::{Sizes, Store};
+use db::store::{Author, Outcome, Sizes, Store};
+use domain::audit::{Actor, Event};
 use domain::id::PrincipalId;
+use domain::ledger::{Entry, Journal, Posting};
+use domain::money::{Amount, Currency};
 use uuid::Uuid;
 
 use super::client::Client;
@@ -216,9 +219,21 @@ impl Town {
         self.target.connect(false).expect("a connection")
     }
 
-    /// A store on the town's database, for what no operation does alone.
-    pub fn store(&self) -> Store {
-        Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens")
+    /// Posts a receipt at the Treasury beneath the API, for stories that spend more than the opening balance.
+    pub fn receive(&self, credited: &str, amount: i64) {
+        let store = Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens");
+        let today = self.running.clock.today();
+        let author = Author { actor: Actor::system(), now: chrono::Utc::now(), today };
+        let amount = Amount::from_minor(amount).expect("in range");
+        let postings = vec![Posting::debit("515", amount), Posting::credit(credited, amount)];
+        let entry = Entry::new(Journal::Revenue, today, "Dotation", postings, Currency::XOF).expect("an entry");
+        let written = store.write(self.cast.commune, author, move |tx| {
+            let posted = db::ledger::append_entry(tx, 2025, &entry, "receipt", Uuid::now_v7())?;
+            let event = Event::of("receipt.recorded", "receipt", posted.id.0, 1);
+            let event = event.with("entry_id", posted.id.to_string()).with("entry_digest", posted.digest);
+            Ok(Outcome::Happened((), event.into()))
+        });
+        actix_web::rt::System::new().block_on(written).expect("the receipt is posted");
     }
 
     pub fn base(&self) -> String {
