@@ -140,7 +140,12 @@ pub fn issue(town: &Town, order: &str, kind: &str, amount: &str) -> Answer {
 
 /// The postings of every entry of a journal, as (account, side, amount).
 pub fn postings(town: &Town, journal: &str) -> Vec<Vec<(String, String, String)>> {
-    let path = town.path(&format!("/fiscal-years/2025/entries?journal={journal}"));
+    postings_of(town, 2025, journal)
+}
+
+/// The same of any year.
+pub fn postings_of(town: &Town, year: i32, journal: &str) -> Vec<Vec<(String, String, String)>> {
+    let path = town.path(&format!("/fiscal-years/{year}/entries?journal={journal}"));
     let entries = town.client("auditor").get(&path).expect(200).json()["data"].as_array().expect("entries").clone();
     let text = |line: &Value, member: &str| line[member].as_str().expect("text").to_owned();
     let line = |line: &Value| (text(line, "account"), text(line, "side"), text(line, "amount"));
