@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::auth::Call;
 use crate::body::Asked;
+use crate::export::{Form, tabled};
 use crate::page::Page;
 use crate::problem::{Problem, SERVICE_BROKEN};
 
@@ -28,13 +29,18 @@ pub fn ok(view: &impl Serialize) -> Answered {
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
 }
 
-/// 200 with a page of a list, and the way to the next in the header Link (RFC 8288).
-pub fn listed<T: Serialize>(call: &Call, page: Page<T>) -> Answered {
+/// 200 with a page of a list, in the form asked for, and the way to the next in the header Link (RFC 8288).
+pub fn listed<T: Serialize + Send + 'static>(call: &Call, page: Page<T>) -> Answered {
+    let separator = if call.list.ends_with('?') { "" } else { "&" };
+    let next =
+        page.page.next.as_ref().map(|next| format!("<{}{separator}after={next}&limit={}>; rel=\"next\"", call.list, page.page.limit));
+    if call.form != Form::Json {
+        return tabled(call, page, next);
+    }
     let mut builder = HttpResponse::Ok();
     builder.insert_header((CACHE_CONTROL, "private, no-cache"));
-    if let Some(next) = &page.page.next {
-        let separator = if call.list.ends_with('?') { "" } else { "&" };
-        builder.insert_header((LINK, format!("<{}{separator}after={next}&limit={}>; rel=\"next\"", call.list, page.page.limit)));
+    if let Some(next) = next {
+        builder.insert_header((LINK, next));
     }
     Ok(builder.json(page))
 }

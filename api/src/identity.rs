@@ -3,7 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::{Duration, NaiveDate};
-use db::identity::{NewPrincipal as NewRow, PrincipalRow, RoleAssignmentRow};
+use db::identity::{NewPrincipal as NewRow, PrincipalRow, RoleAssignmentFilter, RoleAssignmentRow};
 use db::store::Outcome;
 use domain::audit::{Actor, Event};
 use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::answer::{Answered, created, done, listed, ok};
 use crate::auth::Call;
-use crate::body::{Asked, Json, Query, Readable};
+use crate::body::{Asked, Json, Query, Readable, words};
 use crate::page::{Page, keyset, page};
 use crate::password;
 use crate::problem::{MEDIA_TYPE_UNSUPPORTED, Problem, REQUEST_BODY_INVALID, SERVICE_BROKEN};
@@ -329,6 +329,14 @@ fn assignment_view(row: RoleAssignmentRow) -> RoleAssignmentView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RoleAssignmentQuery {
+    /// Only these roles, separated by commas.
+    #[param(max_length = 300)]
+    role: Option<String>,
+    /// Only roles of this principal.
+    principal_id: Option<PrincipalId>,
+    /// Only roles held on this day.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    on: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -341,10 +349,13 @@ pub struct RoleAssignmentQuery {
 #[utoipa::path(tag = "identity", params(RoleAssignmentQuery), responses((status = 200, body = Page<RoleAssignmentView>)))]
 #[get("/v1/organisations/{organisation_id}/role-assignments")]
 pub async fn list_role_assignments(call: Call, _path: web::Path<OrganisationId>, query: Query<RoleAssignmentQuery>) -> Answered {
-    let keys = keyset::<RoleAssignmentId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let query = query.0;
+    let keys = keyset::<RoleAssignmentId>(&call, query.after.as_deref(), query.limit)?;
+    let role = words("role", query.role.as_deref())?;
+    let filter = RoleAssignmentFilter { role, principal_id: query.principal_id, on: query.on };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let rows = call.store().read(move |conn| db::identity::list_role_assignments(conn, &scope, &asked)).await?;
+    let rows = call.store().read(move |conn| db::identity::list_role_assignments(conn, &scope, &filter, &asked)).await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, assignment_view))
 }
 

@@ -12,6 +12,7 @@ pub mod config;
 pub mod contract;
 pub mod demo;
 pub mod expenditure;
+pub mod export;
 pub mod founding;
 pub mod identity;
 pub mod ledger;

@@ -12,12 +12,33 @@ use domain::sensitivity::{Scope, Sensitivity};
 
 use crate::budget::credit::Charge;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::{commitments, verifications};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
+
+/// The commitments on a budget line, for what hangs on them.
+macro_rules! on_line {
+    ($scope:expr, $line:expr) => {
+        $crate::schema::commitments::table
+            .filter($crate::schema::commitments::organisation_id.eq($crate::column::Col($scope.organisation)))
+            .filter($crate::schema::commitments::budget_line_id.eq($crate::column::Col($line)))
+            .select($crate::schema::commitments::id)
+    };
+}
+
+/// The commitments on an article of either section, for what hangs on them.
+macro_rules! on_article {
+    ($scope:expr, $article:expr) => {
+        $crate::schema::commitments::table
+            .filter($crate::schema::commitments::organisation_id.eq($crate::column::Col($scope.organisation)))
+            .filter($crate::schema::commitments::article.eq($article))
+            .select($crate::schema::commitments::id)
+    };
+}
+pub(crate) use {on_article, on_line};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = commitments)]
@@ -95,22 +116,19 @@ pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Resu
 pub struct CommitmentFilter {
     pub fiscal_year: Option<i32>,
     pub state: Vec<CommitmentState>,
+    pub section: Option<Section>,
+    pub article: Option<String>,
     pub budget_line_id: Option<BudgetLineId>,
     pub supplier_id: Option<SupplierId>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+    /// A part of the label, without regard to accents and case.
+    pub query: Option<String>,
 }
 
-pub fn list_commitments(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &CommitmentFilter,
-    page: &Keyset<CommitmentId>,
-) -> Result<Rows<CommitmentRow>, Fault> {
-    let mut query = visible!(commitments, scope).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(commitments::id.gt(Col(after)));
-    }
+fn selected_commitments(scope: &Scope, filter: &CommitmentFilter) -> commitments::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(commitments, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(commitments::fiscal_year.eq(year));
     }
@@ -120,16 +138,39 @@ pub fn list_commitments(
     if let Some(line) = filter.budget_line_id {
         query = query.filter(commitments::budget_line_id.eq(Col(line)));
     }
+    if let Some(section) = filter.section {
+        query = query.filter(commitments::section.eq(Col(section)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(commitments::article.eq(article.clone()));
+    }
     if let Some(supplier) = filter.supplier_id {
         query = query.filter(commitments::supplier_id.eq(Col(supplier)));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(commitments::committed_on.ge(from));
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("commitments.label").like(containing(text)));
     }
-    if let Some(to) = filter.to {
-        query = query.filter(commitments::committed_on.le(to));
+    between!(query, commitments::committed_on, filter.from, filter.to);
+    within!(query, commitments::amount, filter.amount);
+    query
+}
+
+pub fn list_commitments(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &CommitmentFilter,
+    page: &Keyset<CommitmentId>,
+) -> Result<Rows<CommitmentRow>, Fault> {
+    let mut query = selected_commitments(scope, filter).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(commitments::id.gt(Col(after)));
     }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_commitments(conn: &mut Conn, scope: &Scope, filter: &CommitmentFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_commitments(scope, filter), "commitments.amount"))
 }
 
 /// Adds to what is verified of a commitment.
@@ -222,21 +263,67 @@ pub fn find_verification(conn: &mut Conn, scope: &Scope, id: VerificationId) -> 
     Ok(visible!(verifications, scope).filter(verifications::id.eq(Col(id))).select(VerificationRow::as_select()).first(conn)?)
 }
 
+/// Which verifications to list.
+#[derive(Clone, Debug, Default)]
+pub struct VerificationFilter {
+    pub fiscal_year: Option<i32>,
+    pub state: Vec<VerificationState>,
+    pub commitment_id: Option<CommitmentId>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub article: Option<String>,
+    pub supplier_id: Option<SupplierId>,
+    /// Days of the invoice.
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+    /// A part of the invoice's number.
+    pub query: Option<String>,
+}
+
+fn selected_verifications(scope: &Scope, filter: &VerificationFilter) -> verifications::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(verifications, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(verifications::fiscal_year.eq(year));
+    }
+    if !filter.state.is_empty() {
+        query = query.filter(verifications::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(commitment) = filter.commitment_id {
+        query = query.filter(verifications::commitment_id.eq(Col(commitment)));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(verifications::commitment_id.eq_any(on_line!(scope, line)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(verifications::commitment_id.eq_any(on_article!(scope, article.clone())));
+    }
+    if let Some(supplier) = filter.supplier_id {
+        query = query.filter(verifications::supplier_id.eq(Col(supplier)));
+    }
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("verifications.invoice_number").like(containing(text)));
+    }
+    between!(query, verifications::invoice_date, filter.from, filter.to);
+    within!(query, verifications::amount, filter.amount);
+    query
+}
+
 pub fn list_verifications(
     conn: &mut Conn,
     scope: &Scope,
-    commitment: Option<CommitmentId>,
+    filter: &VerificationFilter,
     page: &Keyset<VerificationId>,
 ) -> Result<Rows<VerificationRow>, Fault> {
-    let mut query =
-        visible!(verifications, scope).order(verifications::id).limit(page.probe()).select(VerificationRow::as_select()).into_boxed();
+    let mut query = selected_verifications(scope, filter).order(verifications::id).limit(page.probe()).select(VerificationRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(verifications::id.gt(Col(after)));
     }
-    if let Some(commitment) = commitment {
-        query = query.filter(verifications::commitment_id.eq(Col(commitment)));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_verifications(conn: &mut Conn, scope: &Scope, filter: &VerificationFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_verifications(scope, filter), "verifications.amount"))
 }
 
 /// Records who certified the service, and when.

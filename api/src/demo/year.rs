@@ -2,7 +2,7 @@
 //! a debt of the year before, and fuel bought, rejected for want of a logbook, corrected and paid.
 
 use chrono::NaiveDate;
-use db::expenditure::order::list_payments;
+use db::expenditure::order::{PaymentFilter, list_payments};
 use db::page::Keyset;
 use db::store::Store;
 use domain::id::OrganisationId;
@@ -94,7 +94,8 @@ pub fn open(player: &Player, town: &Town) -> Result<(), String> {
 /// Whether the year was played to its last act, the payment of the fuel.
 pub async fn is_played(store: &Store, commune: OrganisationId) -> Result<bool, String> {
     let scope = Scope { organisation: commune, clearance: Sensitivity::Internal };
-    let found = store.read(move |conn| list_payments(conn, &scope, Some(FISCAL_YEAR), &Keyset { after: None, limit: 2 }));
+    let filter = PaymentFilter { fiscal_year: Some(FISCAL_YEAR), ..PaymentFilter::default() };
+    let found = store.read(move |conn| list_payments(conn, &scope, &filter, &Keyset { after: None, limit: 2 }));
     Ok(found.await.map_err(|fault| fault.to_string())?.rows.len() == 2)
 }
 

@@ -14,7 +14,7 @@ use domain::budget::Direction;
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
 use domain::expenditure::{OrderHands, PaymentOrderState, RejectionReason, require_open, require_state};
-use domain::id::{BatchId, CommitmentId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
+use domain::id::{BatchId, BudgetLineId, CommitmentId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
 use domain::identity::Role;
 use domain::ledger::{Entry, Journal, creditor_part, order_accepted};
 use domain::money::{Amount, Currency};
@@ -29,7 +29,7 @@ use crate::answer::{Answered, created, done, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// A payment order (mandat).
@@ -104,8 +104,32 @@ pub struct PaymentOrderQuery {
     /// Only orders in one of these states, separated by commas.
     #[param(max_length = 200)]
     state: Option<String>,
+    /// Only orders on this commitment.
+    commitment_id: Option<CommitmentId>,
+    /// Only orders on this verification.
+    verification_id: Option<VerificationId>,
+    /// Only orders on this batch.
+    batch_id: Option<BatchId>,
+    /// Only orders on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
+    /// Only orders on this budget line.
+    budget_line_id: Option<BudgetLineId>,
     /// Only orders to this creditor.
     supplier_id: Option<SupplierId>,
+    /// First day of the signature.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the signature.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -123,18 +147,28 @@ pub async fn list_payment_orders(call: Call, _path: web::Path<OrganisationId>, q
     let filter = PaymentOrderFilter {
         fiscal_year: query.fiscal_year,
         state: words("state", query.state.as_deref())?,
+        commitment_id: query.commitment_id,
+        verification_id: query.verification_id,
+        batch_id: query.batch_id,
+        article: query.article,
+        budget_line_id: query.budget_line_id,
         supplier_id: query.supplier_id,
+        from: query.from,
+        to: query.to,
+        ..PaymentOrderFilter::default()
     };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?))
+            let filter = PaymentOrderFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::order::total_payment_orders(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One payment order.

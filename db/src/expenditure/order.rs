@@ -4,18 +4,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::{PaymentMode, PaymentOrderState, RejectionReason};
 use domain::id::{
-    BatchId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId, VerificationId,
+    BatchId, BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId, VerificationId,
 };
 use domain::sensitivity::{Scope, Sensitivity};
 
-use super::VerificationRow;
+use super::{VerificationRow, on_article, on_line};
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::{batches, payment_orders, payments};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = payment_orders)]
@@ -78,20 +78,20 @@ pub fn find_payment_order(conn: &mut Conn, scope: &Scope, id: PaymentOrderId) ->
 pub struct PaymentOrderFilter {
     pub fiscal_year: Option<i32>,
     pub state: Vec<PaymentOrderState>,
+    pub commitment_id: Option<CommitmentId>,
+    pub verification_id: Option<VerificationId>,
+    pub batch_id: Option<BatchId>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub article: Option<String>,
     pub supplier_id: Option<SupplierId>,
+    /// Days of the signature.
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
 }
 
-pub fn list_payment_orders(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &PaymentOrderFilter,
-    page: &Keyset<PaymentOrderId>,
-) -> Result<Rows<PaymentOrderRow>, Fault> {
-    let mut query =
-        visible!(payment_orders, scope).order(payment_orders::id).limit(page.probe()).select(PaymentOrderRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(payment_orders::id.gt(Col(after)));
-    }
+fn selected_orders(scope: &Scope, filter: &PaymentOrderFilter) -> payment_orders::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(payment_orders, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(payment_orders::fiscal_year.eq(year));
     }
@@ -101,7 +101,42 @@ pub fn list_payment_orders(
     if let Some(supplier) = filter.supplier_id {
         query = query.filter(payment_orders::supplier_id.eq(Col(supplier)));
     }
+    if let Some(commitment) = filter.commitment_id {
+        query = query.filter(payment_orders::commitment_id.eq(Col(commitment)));
+    }
+    if let Some(verification) = filter.verification_id {
+        query = query.filter(payment_orders::verification_id.eq(Col(verification)));
+    }
+    if let Some(batch) = filter.batch_id {
+        query = query.filter(payment_orders::batch_id.eq(Some(Col(batch))));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(payment_orders::commitment_id.eq_any(on_line!(scope, line)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(payment_orders::commitment_id.eq_any(on_article!(scope, article.clone())));
+    }
+    between!(query, payment_orders::signed_on, filter.from, filter.to);
+    within!(query, payment_orders::amount, filter.amount);
+    query
+}
+
+pub fn list_payment_orders(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &PaymentOrderFilter,
+    page: &Keyset<PaymentOrderId>,
+) -> Result<Rows<PaymentOrderRow>, Fault> {
+    let mut query = selected_orders(scope, filter).order(payment_orders::id).limit(page.probe()).select(PaymentOrderRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(payment_orders::id.gt(Col(after)));
+    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_payment_orders(conn: &mut Conn, scope: &Scope, filter: &PaymentOrderFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_orders(scope, filter), "payment_orders.amount"))
 }
 
 /// What an action changes of a payment order; what is `None` stays as it is.
@@ -258,18 +293,67 @@ pub fn find_payment(conn: &mut Conn, scope: &Scope, id: PaymentId) -> Result<Pay
     Ok(visible!(payments, scope).filter(payments::id.eq(Col(id))).select(PaymentRow::as_select()).first(conn)?)
 }
 
+/// Which payments to list.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentFilter {
+    pub fiscal_year: Option<i32>,
+    pub mode: Vec<PaymentMode>,
+    pub payment_order_id: Option<PaymentOrderId>,
+    pub carried_debt_id: Option<CarriedDebtId>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub article: Option<String>,
+    /// The payee.
+    pub supplier_id: Option<SupplierId>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+}
+
+fn selected_payments(scope: &Scope, filter: &PaymentFilter) -> payments::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(payments, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(payments::fiscal_year.eq(year));
+    }
+    if !filter.mode.is_empty() {
+        query = query.filter(payments::mode.eq_any(filter.mode.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(order) = filter.payment_order_id {
+        query = query.filter(payments::payment_order_id.eq(Some(Col(order))));
+    }
+    if let Some(debt) = filter.carried_debt_id {
+        query = query.filter(payments::carried_debt_id.eq(Some(Col(debt))));
+    }
+    let orders = payment_orders::table.filter(payment_orders::organisation_id.eq(Col(scope.organisation)));
+    if let Some(line) = filter.budget_line_id {
+        let orders = orders.filter(payment_orders::commitment_id.eq_any(on_line!(scope, line)));
+        query = query.filter(payments::payment_order_id.eq_any(orders.select(payment_orders::id.nullable())));
+    }
+    if let Some(article) = &filter.article {
+        let orders = orders.filter(payment_orders::commitment_id.eq_any(on_article!(scope, article.clone())));
+        query = query.filter(payments::payment_order_id.eq_any(orders.select(payment_orders::id.nullable())));
+    }
+    if let Some(payee) = filter.supplier_id {
+        query = query.filter(payments::payee_id.eq(Col(payee)));
+    }
+    between!(query, payments::paid_on, filter.from, filter.to);
+    within!(query, payments::amount, filter.amount);
+    query
+}
+
 pub fn list_payments(
     conn: &mut Conn,
     scope: &Scope,
-    fiscal_year: Option<i32>,
+    filter: &PaymentFilter,
     page: &Keyset<PaymentId>,
 ) -> Result<Rows<PaymentRow>, Fault> {
-    let mut query = visible!(payments, scope).order(payments::id).limit(page.probe()).select(PaymentRow::as_select()).into_boxed();
+    let mut query = selected_payments(scope, filter).order(payments::id).limit(page.probe()).select(PaymentRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(payments::id.gt(Col(after)));
     }
-    if let Some(year) = fiscal_year {
-        query = query.filter(payments::fiscal_year.eq(year));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_payments(scope, filter), "payments.amount"))
 }
