@@ -1,7 +1,7 @@
 //! Answers: JSON with a strong ETag, and writes that take effect once.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LINK, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, IF_NONE_MATCH, LINK, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use db::audit::{Answer, Claim};
 use db::fault::Fault;
@@ -9,6 +9,8 @@ use db::store::{Outcome, Tx};
 use domain::audit::Events;
 use domain::id::OrganisationId;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::auth::Call;
 use crate::body::Asked;
@@ -52,6 +54,26 @@ pub fn versioned(request: &HttpRequest, version: i64, view: &impl Serialize) -> 
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
     Ok(HttpResponse::Ok().insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
+}
+
+/// A PDF.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct PdfFile(pub Vec<u8>);
+
+/// 200 with a paper, or 304 if the caller has these very bytes.
+pub fn paper(request: &HttpRequest, name: &str, bytes: Vec<u8>) -> Answered {
+    let digest = domain::audit::hex(&Sha256::digest(&bytes));
+    let tag = format!("\"{}-pdf\"", digest.get(..32).unwrap_or(&digest));
+    if holds(request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok()
+        .content_type("application/pdf")
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .body(bytes))
 }
 
 /// Whether If-None-Match names this tag, whatever encoding it was sent in.

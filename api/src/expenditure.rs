@@ -1,6 +1,7 @@
 //! Expenditure: commitments and verifications. Payment orders and payments: [`order`], [`payment`].
 
 pub mod batch;
+pub mod document;
 pub mod order;
 pub mod payment;
 pub mod regularisation;

@@ -172,7 +172,8 @@ fn resolved<'a>(components: &'a Components, schema: &'a RefOr<Schema>) -> Option
             components.schemas.get(name).and_then(|schema| resolved(components, schema))
         }
         RefOr::T(Schema::OneOf(either)) => {
-            let is_null = |item: &&RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(Object { schema_type: SchemaType::Type(Type::Null), .. })));
+            let is_null =
+                |item: &&RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(Object { schema_type: SchemaType::Type(Type::Null), .. })));
             either.items.iter().find(|item| !is_null(item)).and_then(|item| resolved(components, item))
         }
         RefOr::T(schema) => Some(schema),

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod meta;
 pub mod organisation;
 pub mod page;
+pub mod paper;
 pub mod parameter;
 pub mod participation;
 pub mod password;

@@ -73,7 +73,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::order::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
     routes.service(expenditure::order::sign_payment_order).service(expenditure::batch::transmit_payment_orders);
     routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::order::accept_payment_order);
-    routes.service(expenditure::order::reject_payment_order);
+    routes.service(expenditure::order::reject_payment_order).service(expenditure::document::read_payment_order_document);
     routes.service(expenditure::payment::pay_payment_order);
     routes.service(expenditure::payment::pay_carried_debt);
     routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);

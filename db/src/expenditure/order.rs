@@ -4,7 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::{PaymentMode, PaymentOrderState, RejectionReason};
 use domain::id::{
-    BatchId, BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId, VerificationId,
+    BatchId, BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId,
+    VerificationId,
 };
 use domain::sensitivity::{Scope, Sensitivity};
 
@@ -340,12 +341,7 @@ fn selected_payments(scope: &Scope, filter: &PaymentFilter) -> payments::BoxedQu
     query
 }
 
-pub fn list_payments(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &PaymentFilter,
-    page: &Keyset<PaymentId>,
-) -> Result<Rows<PaymentRow>, Fault> {
+pub fn list_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter, page: &Keyset<PaymentId>) -> Result<Rows<PaymentRow>, Fault> {
     let mut query = selected_payments(scope, filter).order(payments::id).limit(page.probe()).select(PaymentRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(payments::id.gt(Col(after)));

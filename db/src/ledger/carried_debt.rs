@@ -105,8 +105,7 @@ pub fn list_carried_debts(
     filter: &CarriedDebtFilter,
     page: &Keyset<CarriedDebtId>,
 ) -> Result<Rows<CarriedDebtRow>, Fault> {
-    let mut query =
-        selected(scope, fiscal_year, filter).order(carried_debts::id).limit(page.probe()).select(CarriedDebtRow::as_select());
+    let mut query = selected(scope, fiscal_year, filter).order(carried_debts::id).limit(page.probe()).select(CarriedDebtRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(carried_debts::id.gt(Col(after)));
     }

@@ -196,7 +196,10 @@ mod tests {
             (200_001_000, "deux cents millions mille"),
             (1_000_000_000, "un milliard"),
             (2_300_000_000, "deux milliards trois cents millions"),
-            (999_999_999_999, "neuf cent quatre-vingt-dix-neuf milliards neuf cent quatre-vingt-dix-neuf millions neuf cent quatre-vingt-dix-neuf mille neuf cent quatre-vingt-dix-neuf"),
+            (
+                999_999_999_999,
+                "neuf cent quatre-vingt-dix-neuf milliards neuf cent quatre-vingt-dix-neuf millions neuf cent quatre-vingt-dix-neuf mille neuf cent quatre-vingt-dix-neuf",
+            ),
             (1_000_000_000_000, "mille milliards"),
             (80_000_000_000_000, "quatre-vingt mille milliards"),
             (1_000_000_000_000_000, "un million de milliards"),
@@ -264,7 +267,10 @@ mod tests {
                 "cent" | "cents" => group = group.max(1) * 100,
                 "vingt" | "vingts" if group % 100 == 4 => group += 76,
                 word => {
-                    let unit = UNITS.iter().position(|unit| *unit == word).or_else(|| TENS.iter().position(|tens| *tens == word).map(|tens| tens * 10));
+                    let unit = UNITS
+                        .iter()
+                        .position(|unit| *unit == word)
+                        .or_else(|| TENS.iter().position(|tens| *tens == word).map(|tens| tens * 10));
                     group += unit.unwrap_or_else(|| panic!("{word} in {letters}")) as u64;
                 }
             }
