@@ -151,7 +151,8 @@ fn signature(sheet: &mut Sheet, at: (i32, i32), size: (i32, i32), who: &str, kno
     let mut line = y + 105;
     for (text, strong) in known {
         let style = if *strong { STRONG.sized(88) } else { BODY.sized(85) };
-        line = sheet.paragraph(x + 20, line, width - 40, 6, text, style);
+        let room = usize::try_from((y + height - 25 - line) / style.leading()).unwrap_or(0);
+        line = sheet.paragraph(x + 20, line, width - 40, room.min(8), text, style);
     }
 }
 

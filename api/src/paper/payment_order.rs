@@ -99,12 +99,22 @@ pub fn reason_words(reason: RejectionReason) -> &'static str {
     }
 }
 
+/// The most deductions that stand under a name of their own, so that all stays on one sheet.
+const DEDUCTIONS_MAX: usize = 4;
+
 fn amounts(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
     let mut rows = vec![("Montant brut".to_owned(), paper.gross)];
     if paper.deductions.is_empty() {
         rows.push(("Retenues".to_owned(), Amount::ZERO));
     }
-    rows.extend(paper.deductions.iter().map(|(name, amount)| (format!("Retenue : {name}"), *amount)));
+    let (named, others) = paper.deductions.split_at(paper.deductions.len().min(DEDUCTIONS_MAX));
+    rows.extend(named.iter().map(|(name, amount)| (format!("Retenue : {name}"), *amount)));
+    if !others.is_empty() {
+        rows.push((
+            format!("Autres retenues ({})", others.len()),
+            Amount::sum(others.iter().map(|(_, amount)| *amount)).unwrap_or_default(),
+        ));
+    }
     let (top, right) = (y, WIDTH - MARGIN);
     let mut y = y;
     for (name, amount) in rows {
@@ -123,7 +133,7 @@ fn amounts(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
 
 fn signatures(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) {
     const GAP: i32 = 30;
-    let (width, height) = ((TEXT_WIDTH - 2 * GAP) / 3, (HEIGHT - 215 - y).min(560));
+    let (width, height) = ((TEXT_WIDTH - 2 * GAP) / 3, (HEIGHT - 215 - y).clamp(150, 560));
     let by = |hand: &Hand, what: &str| vec![(format!("{what} le {}", day(hand.on)), true), (hand.name.clone(), false)];
     let officer = match &paper.signed {
         Some(hand) => by(hand, "Signé"),
@@ -318,7 +328,7 @@ mod tests {
         let signed = texts(&paper(PaymentOrderState::Signed));
         assert!(signed.contains("Signé le 3 mars 2025") && signed.contains("Non pris en charge") && signed.contains("Non payé"));
         let paid = texts(&paper(PaymentOrderState::Paid));
-        assert!(paid.contains("Payé le 20 mars 2025") && paid.contains("850 000 F CFA par virement, P-2025-000009"));
+        assert!(paid.contains("Payé le 20 mars 2025") && paid.contains("850 000 F CFA par virement,\nP-2025-000009"));
     }
 
     #[test]
@@ -344,7 +354,10 @@ mod tests {
         long.creditor = "Groupement d'intérêt économique des producteurs et transformateurs ".repeat(3).chars().take(200).collect();
         long.letterhead.organisation = "Commune rurale au nom tout à fait interminable ".repeat(4);
         (long.gross, long.net) = (amount(999_999_999_999), amount(999_999_999_999));
+        long.deductions = (1..=7).map(|number| (format!("Retenue {number}"), amount(1000))).collect();
         long.rejection = Some((RejectionReason::R08, "Pièces manquantes et coordonnées fausses. ".repeat(45)));
+        let text = texts(&long);
+        assert!(text.contains("Retenue : Retenue 4\n1 000 F CFA") && text.contains("Autres retenues (3)\n3 000 F CFA"), "{text}");
         let pdf = payment_order(&long).expect("a paper");
         assert!(pdf.starts_with(b"%PDF-1.7") && pdf.len() < 80_000, "{} bytes", pdf.len());
         if let Some(folder) = std::env::var_os("SIGIDA_TEST_PAPERS") {

@@ -37,7 +37,8 @@ fn drawn(paper: &ReceiptPaper) -> Result<Sheet, PaperFault> {
         sheet.watermark("ANNULÉE");
     }
     let y = head(&mut sheet, &paper.letterhead);
-    let y = title(&mut sheet, y, "QUITTANCE", &format!("N° {} · Exercice {}", paper.number, paper.fiscal_year));
+    let name = if paper.cancelled_on.is_some() { "QUITTANCE ANNULÉE" } else { "QUITTANCE" };
+    let y = title(&mut sheet, y, name, &format!("N° {} · Exercice {}", paper.number, paper.fiscal_year));
     let mode = match &paper.reference {
         Some(reference) => format!("{}, référence {reference}", mode_name(paper.mode)),
         None => mode_name(paper.mode).to_owned(),
@@ -62,9 +63,9 @@ fn drawn(paper: &ReceiptPaper) -> Result<Sheet, PaperFault> {
     signature(&mut sheet, (x, y + 25), (width, 480), "Pour acquit, l'agent de recouvrement", &hand);
     if paper.cancelled_on.is_none() {
         sheet.centred(x + width / 2, y + 480, width, "Signature et cachet", LABEL);
+        let note = "Cette quittance libère le payeur à hauteur du montant reçu. À\u{A0}conserver.";
+        sheet.paragraph(MARGIN, y + 66, TEXT_WIDTH - width - 60, 4, note, LABEL);
     }
-    let note = "Cette quittance libère le payeur à hauteur du montant reçu. À conserver.";
-    sheet.paragraph(MARGIN, y + 66, TEXT_WIDTH - width - 60, 4, note, LABEL);
     let proof = Proof { document: paper.number.clone(), entry_digest: paper.entry_digest.clone() };
     foot(&mut sheet, &paper.letterhead, &proof);
     Ok(sheet)
@@ -134,7 +135,7 @@ mod tests {
         let cancelled = ReceiptPaper { cancelled_on: NaiveDate::from_ymd_opt(2025, 4, 2), order_number: None, ..paper() };
         let text = texts(&cancelled);
         assert!(text.starts_with("ANNULÉE\n") && text.contains("ne vaut plus acquit") && text.contains("sans titre préalable"));
-        assert!(!text.contains("Signature et cachet"));
+        assert!(!text.contains("Signature et cachet") && !text.contains("libère"));
         assert_eq!(receipt(&paper()), receipt(&paper()));
         if let Some(folder) = std::env::var_os("SIGIDA_TEST_PAPERS") {
             let folder = std::path::Path::new(&folder);
