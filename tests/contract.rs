@@ -153,7 +153,7 @@ impl Contract {
         assert!(schema.is_object(), "{method} {path} answered {} as {kind:?}, which is not in the contract", answer.status);
         let mut found = Vec::new();
         // What is no JSON is told by its kind alone.
-        if schema["format"] != "binary" {
+        if self.resolve(schema)["format"] != "binary" {
             self.faults(schema, &answer.json(), "", &mut found);
         }
         assert!(found.is_empty(), "{method} {path} answered {} otherwise than the contract says: {found:#?}", answer.status);

@@ -81,7 +81,8 @@ fn head(sheet: &mut Sheet, letterhead: &Letterhead) -> i32 {
     for name in &letterhead.places {
         y = sheet.paragraph(left, y, width, 2, name, BODY);
     }
-    y = sheet.paragraph(left, y, width, 4, &letterhead.organisation, STRONG.sized(105));
+    let most = usize::try_from(sheet.air(4, 2)).unwrap_or(2);
+    y = sheet.paragraph(left, y, width, most, &letterhead.organisation, STRONG.sized(105));
     y = sheet.paragraph(left, y, width, 1, &format!("Code {}", letterhead.code), LABEL);
     let centre = WIDTH - MARGIN - 300;
     let mut other = sheet.centred(centre, 210, 640, "RÉPUBLIQUE DU MALI", STRONG.sized(105));
@@ -108,9 +109,10 @@ fn facts(sheet: &mut Sheet, y: i32, heading: &str, rows: &[(&str, String)]) -> i
     let mut y = y + 58;
     for (name, value) in rows {
         sheet.rule((MARGIN, y), (WIDTH - MARGIN, y), 10);
-        sheet.text(MARGIN + 25, y + 43, name, LABEL.sized(85));
-        let after = sheet.paragraph(MARGIN + NAMES, y + 43, TEXT_WIDTH - NAMES - 25, 8, value, BODY);
-        y = after - BODY.leading() + 22;
+        let line = y + sheet.air(43, 36);
+        sheet.text(MARGIN + 25, line, name, LABEL.sized(85));
+        let after = sheet.paragraph(MARGIN + NAMES, line, TEXT_WIDTH - NAMES - 25, 8, value, BODY);
+        y = after - BODY.leading() + sheet.air(22, 14);
     }
     sheet.frame(MARGIN, top, TEXT_WIDTH, y - top, 20);
     y

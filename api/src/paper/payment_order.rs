@@ -118,9 +118,10 @@ fn amounts(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
     let (top, right) = (y, WIDTH - MARGIN);
     let mut y = y;
     for (name, amount) in rows {
-        sheet.paragraph(MARGIN + 25, y + 43, 1150, 1, &name, BODY);
-        sheet.right(right - 25, y + 43, &figures(amount, paper.currency), BODY);
-        y += 62;
+        let line = y + sheet.air(43, 36);
+        sheet.paragraph(MARGIN + 25, line, 1150, 1, &name, BODY);
+        sheet.right(right - 25, line, &figures(amount, paper.currency), BODY);
+        y += sheet.air(62, 50);
         sheet.rule((MARGIN, y), (right, y), 10);
     }
     sheet.shade(MARGIN, y, TEXT_WIDTH, 76);
@@ -131,7 +132,7 @@ fn amounts(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
     y
 }
 
-fn signatures(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) {
+fn signatures(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
     const GAP: i32 = 30;
     let (width, height) = ((TEXT_WIDTH - 2 * GAP) / 3, (HEIGHT - 215 - y).clamp(150, 560));
     let by = |hand: &Hand, what: &str| vec![(format!("{what} le {}", day(hand.on)), true), (hand.name.clone(), false)];
@@ -171,6 +172,7 @@ fn signatures(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) {
             sheet.centred(x + width / 2, y + height - 25, width, what, LABEL);
         }
     }
+    height
 }
 
 fn reason_code(reason: RejectionReason) -> &'static str {
@@ -178,24 +180,38 @@ fn reason_code(reason: RejectionReason) -> &'static str {
     reason.as_str()
 }
 
+/// The least height of the places to sign.
+const SIGNATURES_MIN: i32 = 330;
+
+/// The order on its sheet; what is too long for a loose one stands on a tight one.
 fn drawn(paper: &PaymentOrderPaper) -> Result<Sheet, PaperFault> {
+    let title = format!("Mandat de paiement {}", paper.number.as_deref().unwrap_or("sans numéro"));
+    let mut sheet = Sheet::new(&title)?;
+    if draw(&mut sheet, paper) < SIGNATURES_MIN {
+        sheet = Sheet::tight(&title)?;
+        draw(&mut sheet, paper);
+    }
+    Ok(sheet)
+}
+
+/// Draws the order; gives the height that was left for the places to sign.
+fn draw(sheet: &mut Sheet, paper: &PaymentOrderPaper) -> i32 {
     let (state, across) = state_words(paper.state);
     let number = paper.number.as_deref().unwrap_or("sans numéro");
     let called = paper.number.as_ref().map_or_else(|| "Sans numéro".to_owned(), |number| format!("N° {number}"));
-    let mut sheet = Sheet::new(&format!("Mandat de paiement {number}"))?;
     if let Some(word) = across {
         sheet.watermark(word);
     }
-    let y = head(&mut sheet, &paper.letterhead);
+    let y = head(sheet, &paper.letterhead);
     let name = if paper.state == PaymentOrderState::Draft { "PROJET DE MANDAT DE PAIEMENT" } else { "MANDAT DE PAIEMENT" };
-    let y = title(&mut sheet, y, name, &format!("{called} · Exercice {} · État : {state}", paper.fiscal_year));
+    let y = title(sheet, y, name, &format!("{called} · Exercice {} · État : {state}", paper.fiscal_year));
     let imputation = [
         ("Section", paper.section.to_owned()),
         ("Chapitre", paper.chapter.shown()),
         ("Article", paper.article.shown()),
         ("Paragraphe", paper.paragraph.shown()),
     ];
-    let y = facts(&mut sheet, y + 35, "IMPUTATION BUDGÉTAIRE", &imputation);
+    let y = facts(sheet, y + 35, "IMPUTATION BUDGÉTAIRE", &imputation);
     let tax = paper.tax_number.as_ref().map(|number| format!(" – NIF {number}")).unwrap_or_default();
     let certified = match paper.certified_on {
         Some(on) => format!("certifié le {}", day(on)),
@@ -212,13 +228,13 @@ fn drawn(paper: &PaymentOrderPaper) -> Result<Sheet, PaperFault> {
     if let Some(batch) = &paper.batch {
         what.push(("Bordereau", batch.clone()));
     }
-    let y = facts(&mut sheet, y + 30, "DÉPENSE", &what);
-    let y = amounts(&mut sheet, y + 30, paper);
-    let y = closing(&mut sheet, y + 65, "Arrêté le présent mandat à la somme nette de :", paper.net, paper.currency);
-    signatures(&mut sheet, y + 5, paper);
+    let y = facts(sheet, y + 30, "DÉPENSE", &what);
+    let y = amounts(sheet, y + 30, paper);
+    let y = closing(sheet, y + 65, "Arrêté le présent mandat à la somme nette de :", paper.net, paper.currency);
+    let height = signatures(sheet, y + 5, paper);
     let proof = Proof { document: number.to_owned(), entry_digest: paper.entry_digest.clone() };
-    foot(&mut sheet, &paper.letterhead, &proof);
-    Ok(sheet)
+    foot(sheet, &paper.letterhead, &proof);
+    height
 }
 
 /// The order as a PDF.
@@ -357,6 +373,7 @@ mod tests {
         long.deductions = (1..=7).map(|number| (format!("Retenue {number}"), amount(1000))).collect();
         long.rejection = Some((RejectionReason::R08, "Pièces manquantes et coordonnées fausses. ".repeat(45)));
         let text = texts(&long);
+        assert!(text.contains("REJETÉ le 14 mars 2025\nMoussa Keïta\nMotif R08"), "{text}");
         assert!(text.contains("Retenue : Retenue 4\n1 000 F CFA") && text.contains("Autres retenues (3)\n3 000 F CFA"), "{text}");
         let pdf = payment_order(&long).expect("a paper");
         assert!(pdf.starts_with(b"%PDF-1.7") && pdf.len() < 80_000, "{} bytes", pdf.len());

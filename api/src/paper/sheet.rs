@@ -52,6 +52,8 @@ pub struct Sheet {
     regular: Font,
     bold: Font,
     content: Content,
+    /// Rows stand closer, so that what is long stays on one sheet.
+    tight: bool,
     /// Every line of text in the order of drawing, for tests to read.
     #[cfg(test)]
     texts: Vec<String>,
@@ -79,6 +81,7 @@ impl Sheet {
             regular,
             bold,
             content: Content::new(),
+            tight: false,
             #[cfg(test)]
             texts: Vec::new(),
         })
@@ -95,6 +98,16 @@ impl Sheet {
             Weight::Regular => &self.regular,
             Weight::Bold => &self.bold,
         }
+    }
+
+    /// A sheet whose rows stand closer.
+    pub fn tight(title: &str) -> Result<Self, PaperFault> {
+        Ok(Self { tight: true, ..Self::new(title)? })
+    }
+
+    /// What can be spared of a distance.
+    pub fn air(&self, loose: i32, tight: i32) -> i32 {
+        if self.tight { tight } else { loose }
     }
 
     /// How wide a text is.
