@@ -102,6 +102,12 @@ fn permits(operation: &Operation, roles: &[Role]) -> bool {
     }
 }
 
+/// Who of the cast reads what an operation gives: the auditor, but for what only platform administrators see.
+pub fn reader(id: &str) -> &'static str {
+    let platform = api::access::operation(id).expect("declared").access == Access::Platform;
+    if platform { "administrator" } else { "auditor" }
+}
+
 /// The roles of each of the cast in the commune, as the service tells them; the administrator is one everywhere.
 fn roles_of_the_cast(town: &Town) -> BTreeMap<&'static str, Vec<Role>> {
     let rows = town.client("administrator").get(&town.path("/role-assignments")).expect(200).json()["data"].clone();
@@ -163,6 +169,7 @@ struct Neighbour {
     mayor: Client,
     accountant: Client,
     prefect: Client,
+    cash_officer: Client,
     supplier: String,
 }
 
@@ -185,9 +192,10 @@ impl Neighbour {
         let mayor = person("neighbour-mayor", &["authorising_officer", "finance_officer", "certifier", "council_registrar"]);
         let accountant = person("neighbour-accountant", &["accountant"]);
         let prefect = person("neighbour-prefect", &["state_representative"]);
+        let cash_officer = person("neighbour-cash-officer", &["cash_officer"]);
         let path = format!("/v1/organisations/{id}/suppliers");
         let supplier = mayor.create(&path, &json!({ "code": "N-1", "name": "Fournisseur voisin" })).expect(201).id().to_string();
-        Self { id, mayor, accountant, prefect, supplier }
+        Self { id, mayor, accountant, prefect, cash_officer, supplier }
     }
 
     fn path(&self, rest: &str) -> String {
@@ -196,11 +204,12 @@ impl Neighbour {
 
     /// One of its people whom the operation lets in.
     fn who_may(&self, operation: &Operation) -> Option<&Client> {
-        use Role::{Accountant, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative};
+        use Role::{Accountant, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative};
         let people = [
             (&self.mayor, vec![AuthorisingOfficer, FinanceOfficer, Certifier, CouncilRegistrar]),
             (&self.accountant, vec![Accountant]),
             (&self.prefect, vec![StateRepresentative]),
+            (&self.cash_officer, vec![CashOfficer]),
         ];
         people.into_iter().find(|(_, roles)| permits(operation, roles)).map(|(client, _)| client)
     }
@@ -219,7 +228,18 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
     let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
     let payment = accountant.act(&order, "/payments", &body).expect(201);
     let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
-    BTreeMap::from([
+    crate::cash_office::played(town);
+    let mut ids = crate::cash_office::ids(town);
+    let acts: BTreeMap<&str, Answer> = crate::revenue::every_act(town).into_iter().collect();
+    ids.extend([
+        ("regularisation_id", accountant.get(&town.path("/regularisations")).text("/data/0/id")),
+        ("levy_authorisation_id", acts["/levy-authorisations"].text("/id")),
+        ("debtor_id", acts["/debtors"].text("/id")),
+        ("revenue_order_id", acts["/revenue-orders"].text("/id")),
+        ("receipt_id", acts["/receipts"].text("/id")),
+        ("refund_id", acts["/revenue-orders/{revenue_order_id}/refunds"].text("/id")),
+        ("revenue_adjustment_id", acts["/revenue-orders/{revenue_order_id}/write-offs"].text("/id")),
+        ("transfer_notification_id", acts["/transfer-notifications"].text("/id")),
         ("commitment_id", last(&commitment)),
         ("verification_id", last(&verification)),
         ("payment_order_id", last(&order)),
@@ -231,9 +251,12 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
         ("carried_debt_id", accountant.get(&town.path("/fiscal-years/2025/carried-debts")).text("/data/0/id")),
         ("budget_id", accountant.get(&town.path("/budgets")).text("/data/0/id")),
         ("role_assignment_id", town.client("administrator").get(&town.path("/role-assignments")).text("/data/0/id")),
+        ("delegation_id", crate::identity::delegation::id(town)),
+        ("kinship_id", crate::identity::kinship::id(town)),
         ("year", "2025".to_owned()),
         ("account", "602".to_owned()),
-    ])
+    ]);
+    ids
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn one(conn: &mut Conn, query: &str) -> String {
 }
 
 /// Tampers, asserts what verification says, and puts everything back.
-fn found(town: &Town, table: &str, sql: &str, back: &str, says: &[&str]) {
+pub fn found(town: &Town, table: &str, sql: &str, back: &str, says: &[&str]) {
     tamper(town, table, sql);
     let said = town.verify().expect_err(sql);
     for word in says {
@@ -94,7 +94,7 @@ fn found(town: &Town, table: &str, sql: &str, back: &str, says: &[&str]) {
 }
 
 /// As [`found`], for rows that are deleted and put back.
-fn missed(town: &Town, table: &str, rows: &str, says: &[&str]) {
+pub fn missed(town: &Town, table: &str, rows: &str, says: &[&str]) {
     let delete = format!("CREATE TABLE kept AS SELECT * FROM {table} WHERE {rows}; DELETE FROM {table} WHERE {rows}");
     let back = format!("INSERT INTO {table} SELECT * FROM kept; DROP TABLE kept");
     found(town, table, &delete, &back, says);

@@ -1,6 +1,8 @@
 //! The contract: `openapi.yaml` is current and complete, and the service answers as it says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod schema;
+
+use std::collections::BTreeSet;
 
 use domain::word::Word;
 use regex::Regex;
@@ -8,192 +10,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
-use crate::{budget, expenditure};
-
-/// The contract as the program makes it.
-pub struct Contract(pub Value);
-
-/// An operation of the contract.
-pub struct Operation {
-    pub method: String,
-    pub path: String,
-    pub described: Value,
-}
-
-impl Operation {
-    fn name(&self) -> String {
-        format!("{} {}", self.method.to_uppercase(), self.path)
-    }
-
-    fn responses(&self) -> BTreeMap<String, Value> {
-        serde_json::from_value(self.described["responses"].clone()).expect("responses")
-    }
-
-    fn parameters(&self, place: &str) -> BTreeSet<String> {
-        let parameters = self.described["parameters"].as_array().cloned().unwrap_or_default();
-        parameters.iter().filter(|parameter| parameter["in"] == place).map(|parameter| text(&parameter["name"])).collect()
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-impl Contract {
-    pub fn read() -> Self {
-        Self(serde_json::to_value(api::contract::contract()).expect("the contract"))
-    }
-
-    pub fn operations(&self) -> Vec<Operation> {
-        let paths = self.0["paths"].as_object().expect("paths");
-        let of = |path: &String, item: &Value| -> Vec<Operation> {
-            let operations = item.as_object().expect("operations").iter();
-            operations
-                .map(|(method, described)| Operation { method: method.clone(), path: path.clone(), described: described.clone() })
-                .collect()
-        };
-        paths.iter().flat_map(|(path, item)| of(path, item)).collect()
-    }
-
-    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        match schema["$ref"].as_str() {
-            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference} leads nowhere")),
-            None => schema,
-        }
-    }
-
-    /// Calls `visit` with every schema below a place of the contract, and with where it stands; follows references.
-    fn visit<'a>(&'a self, schema: &'a Value, at: &str, visit: &mut impl FnMut(&'a Value, &str)) {
-        let schema = self.resolve(schema);
-        visit(schema, at);
-        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-            self.visit(property, &format!("{at}/{name}"), visit);
-        }
-        if let Some(items) = schema.get("items") {
-            self.visit(items, &format!("{at}/*"), visit);
-        }
-        for kind in ["oneOf", "anyOf", "allOf"] {
-            for part in schema[kind].as_array().into_iter().flatten() {
-                self.visit(part, at, visit);
-            }
-        }
-    }
-
-    /// What in an answer is not as the schema says. Members that the schema does not know are faults too.
-    fn faults(&self, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
-        let schema = self.resolve(schema);
-        for part in schema["allOf"].as_array().into_iter().flatten() {
-            self.faults(part, value, at, found);
-        }
-        for kind in ["oneOf", "anyOf"] {
-            let Some(parts) = schema[kind].as_array() else { continue };
-            if !parts.iter().any(|part| self.matches(part, value)) {
-                found.push(format!("{at}: {value} is none of {kind}"));
-            }
-        }
-        let types: Vec<String> = match &schema["type"] {
-            Value::Array(types) => types.iter().map(text).collect(),
-            Value::String(one) => vec![one.clone()],
-            _ => Vec::new(),
-        };
-        if !types.is_empty() && !types.iter().any(|one| is_of(value, one)) {
-            found.push(format!("{at}: {value} is not of type {types:?}"));
-        }
-        if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
-            found.push(format!("{at}: {value} is not in {}", schema["enum"]));
-        }
-        match value {
-            Value::String(text) => found.extend(string_fault(schema, text).map(|fault| format!("{at}: {text:?} {fault}"))),
-            Value::Number(number) => {
-                let number = number.as_f64().unwrap_or_default();
-                let beyond = schema["minimum"].as_f64().is_some_and(|least| number < least);
-                if beyond || schema["maximum"].as_f64().is_some_and(|most| number > most) {
-                    found.push(format!("{at}: {number} is out of range"));
-                }
-            }
-            Value::Array(rows) => {
-                if schema["maxItems"].as_u64().is_some_and(|most| rows.len() as u64 > most) {
-                    found.push(format!("{at}: {} items", rows.len()));
-                }
-                for (index, row) in rows.iter().enumerate() {
-                    self.faults(&schema["items"], row, &format!("{at}/{index}"), found);
-                }
-            }
-            Value::Object(members) => {
-                for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    if !members.contains_key(name) {
-                        found.push(format!("{at}: {name} is missing"));
-                    }
-                }
-                let Some(properties) = schema["properties"].as_object() else { return };
-                for (name, member) in members {
-                    match properties.get(name) {
-                        Some(property) => self.faults(property, member, &format!("{at}/{name}"), found),
-                        None => found.push(format!("{at}: {name} is not in the contract")),
-                    }
-                }
-            }
-            Value::Null | Value::Bool(_) => {}
-        }
-    }
-
-    fn matches(&self, schema: &Value, value: &Value) -> bool {
-        let mut found = Vec::new();
-        self.faults(schema, value, "", &mut found);
-        found.is_empty()
-    }
-
-    /// Holds a real answer against the operation's response of its status and content type; gives the answer on.
-    #[track_caller]
-    fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
-        let response = &self.0["paths"][path][method]["responses"][answer.status.to_string()];
-        assert!(response.is_object(), "{method} {path} answered {}, which is not in the contract", answer.status);
-        let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
-        let schema = &response["content"][&kind]["schema"];
-        assert!(schema.is_object(), "{method} {path} answered {} as {kind:?}, which is not in the contract", answer.status);
-        let mut found = Vec::new();
-        // What is no JSON is told by its kind alone.
-        if self.resolve(schema)["format"] != "binary" {
-            self.faults(schema, &answer.json(), "", &mut found);
-        }
-        assert!(found.is_empty(), "{method} {path} answered {} otherwise than the contract says: {found:#?}", answer.status);
-        for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()) {
-            let always = name != "idempotency-replayed";
-            assert!(!always || answer.header(&name).is_some(), "{method} {path} answered without {name}");
-        }
-        answer
-    }
-}
-
-fn is_of(value: &Value, kind: &str) -> bool {
-    match kind {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "string" => value.is_string(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        other => panic!("the contract uses type {other}"),
-    }
-}
-
-fn string_fault(schema: &Value, text: &str) -> Option<String> {
-    let length = text.chars().count() as u64;
-    if schema["maxLength"].as_u64().is_some_and(|most| length > most) || schema["minLength"].as_u64().is_some_and(|least| length < least) {
-        return Some(format!("has {length} characters"));
-    }
-    if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| !Regex::new(pattern).expect("a pattern").is_match(text)) {
-        return Some(format!("does not match {pattern}"));
-    }
-    let formed = match schema["format"].as_str() {
-        Some("uuid") => text.parse::<uuid::Uuid>().is_ok(),
-        Some("date") => text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok(),
-        Some("date-time") => chrono::DateTime::parse_from_rfc3339(text).is_ok(),
-        _ => true,
-    };
-    (!formed).then(|| format!("is no {}", schema["format"]))
-}
+use crate::{budget, cash_office, expenditure, revenue};
+pub use schema::Contract;
+use schema::text;
 
 #[test]
 fn the_written_contract_is_what_the_program_says() {
@@ -312,9 +131,15 @@ fn words_are_spelled_in_the_contract_as_on_the_wire() {
     spelled::<domain::identity::Role>(&contract, "Role");
     spelled::<domain::budget::BudgetKind>(&contract, "BudgetKind");
     spelled::<domain::ledger::Journal>(&contract, "Journal");
-    spelled::<domain::expenditure::PaymentOrderState>(&contract, "PaymentOrderState");
-    spelled::<domain::expenditure::RejectionReason>(&contract, "RejectionReason");
-    spelled::<domain::expenditure::PaymentMode>(&contract, "PaymentMode");
+    spelled::<domain::expenditure::order::PaymentOrderState>(&contract, "PaymentOrderState");
+    spelled::<domain::expenditure::order::RejectionReason>(&contract, "RejectionReason");
+    spelled::<domain::expenditure::payment::PaymentMode>(&contract, "PaymentMode");
+    spelled::<domain::cash_office::CashMovementKind>(&contract, "CashMovementKind");
+    spelled::<domain::cash_office::CashOfficeWarning>(&contract, "CashOfficeWarning");
+    spelled::<domain::cash_office::ticket::TicketState>(&contract, "TicketState");
+    spelled::<domain::revenue::RevenueOrderKind>(&contract, "RevenueOrderKind");
+    spelled::<domain::revenue::RevenueOrderState>(&contract, "RevenueOrderState");
+    spelled::<domain::revenue::RevenueAdjustmentKind>(&contract, "RevenueAdjustmentKind");
 }
 
 #[test]
@@ -410,6 +235,9 @@ fn place(town: &Town, name: &str) -> String {
         "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
         "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
         "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
+        "principal_id" => town.person("auditor").to_string(),
+        "delegation_id" => crate::identity::delegation::id(town),
+        "kinship_id" => crate::identity::kinship::id(town),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
@@ -465,14 +293,20 @@ on_both_engines! {
         let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
         post("/payment-orders/{payment_order_id}/payments", accountant.act(&order, "/payments", &payment).expect(201));
 
+        for (path, answer) in revenue::every_act(town) {
+            post(path, answer);
+        }
+
         post("/commitments", expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
         let wrong = finance.create(&town.path("/suppliers"), &json!({ "code": 7 }));
         post("/suppliers", wrong.refused(400, "REQUEST_BODY_INVALID"));
         let missing = town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil()));
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
+        cash_office::played(town).into_iter().for_each(|(rest, answer)| drop(post(rest, answer)));
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
-            contract.holds("get", &operation.path, town.client("auditor").get(&filled(town, &operation.path)).expect(200));
+            let reader = crate::access::reader(&text(&operation.described["operationId"]));
+            contract.holds("get", &operation.path, town.client(reader).get(&filled(town, &operation.path)).expect(200));
         }
     }
 

@@ -8,8 +8,8 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::contract::{Contract, filled};
-use crate::expenditure;
 use crate::harness::{Answer, Stage, Town};
+use crate::{cash_office, expenditure, revenue};
 
 /// A column: its type, whether it may be absent, and its place in the primary key (0 for none).
 type Column = (String, bool, i64);
@@ -281,7 +281,7 @@ fn month(town: &Town) -> Vec<String> {
     let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
     minutes.note("pay", &accountant.act(&order, "/payments", &payment));
     minutes.note("pay twice", &accountant.act(&order, "/payments", &payment));
-    let later = json!({ "invoice_number": "F-0118", "invoice_date": "2025-02-04", "amount": "1", "currency": "XOF" });
+    let later = json!({ "invoice_number": "F-0118", "invoice_date": "2025-02-04", "amount": "1", "currency": "XOF", "documents": [expenditure::paper("fuel_log")] });
     let small = town.path(&format!("/commitments/{}", expenditure::commit_fuel(town, "1").id()));
     let refusal = finance.act(&small, "/verifications", &later).refused(422, "VERIFICATION_DATE_INVALID");
     minutes.note("verify tomorrow's invoice", &refusal);
@@ -302,6 +302,12 @@ fn month(town: &Town) -> Vec<String> {
     minutes.note("search for a wildcard", &nothing);
     minutes.note("a number beyond", &finance.get(&town.path("/fiscal-years/9223372036854775808")));
     minutes.note("a byte that no database takes", &finance.get("/v1/territorial-units?q=%00"));
+    for (what, answer) in cash_office::played(town) {
+        minutes.note(what, &answer);
+    }
+    for (path, answer) in revenue::every_act(town) {
+        minutes.note(path, &answer);
+    }
     for operation in Contract::read().operations().iter().filter(|operation| operation.method == "get") {
         let path = filled(town, &operation.path);
         minutes.note(&operation.path, &town.client("auditor").get(&path));

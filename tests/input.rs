@@ -220,7 +220,11 @@ on_both_engines! {
     Stage::Open, fn an_act_names_the_version_that_it_rests_on(town) {
         let counter = Counter::open(town);
         let commitment = town.path(&format!("/commitments/{}", counter.post(counter.body.to_string()).expect(201).id()));
-        let body = json!({ "invoice_number": "F-1", "invoice_date": "2025-02-01", "amount": "1", "currency": "XOF" }).to_string();
+        let papers = [crate::expenditure::paper("fuel_log")];
+        let body = json!({
+            "invoice_number": "F-1", "invoice_date": "2025-02-01", "amount": "1", "currency": "XOF", "documents": papers,
+        });
+        let body = body.to_string();
         let finance = town.client("finance-officer");
         let with_tag = |tag: Option<&str>| {
             let key = Uuid::new_v4().to_string();

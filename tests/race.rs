@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::expenditure::paper;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
@@ -12,7 +13,7 @@ const CLIENTS: usize = 64;
 const ROUNDS: usize = 100;
 
 /// Sends one request from each client at the same moment.
-fn at_once(clients: &[Client], send: impl Fn(&Client) -> Answer + Sync) -> Vec<Answer> {
+pub fn at_once(clients: &[Client], send: impl Fn(&Client) -> Answer + Sync) -> Vec<Answer> {
     let barrier = Arc::new(Barrier::new(clients.len()));
     std::thread::scope(|scope| {
         let racers: Vec<_> = clients
@@ -51,6 +52,7 @@ on_both_engines! {
             let body = json!({
                 "budget_line_id": line.1, "supplier_id": supplier, "label": format!("round {round}"),
                 "amount": wanted.to_string(), "currency": "XOF",
+                "documents": [paper("contract"), paper("controller_visa")],
             });
             let answers = at_once(&clients, |client| client.create(&town.path("/commitments"), &body));
             let winners = answers.iter().filter(|answer| answer.status == 201).count();

@@ -2,7 +2,8 @@
 
 use domain::identity::Role;
 use domain::identity::Role::{
-    Accountant, Administrator, Auditor, AuthorisingOfficer, Certifier, CouncilRegistrar, FinanceOfficer, StateRepresentative,
+    Accountant, Administrator, Auditor, AuthorisingDelegate, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
+    StateRepresentative,
 };
 
 /// Who may call an operation.
@@ -25,7 +26,7 @@ pub enum Access {
 pub enum Effect {
     /// Reads.
     Read,
-    /// Hands out or spends a secret, which is never kept for repetitions.
+    /// Hands out, spends or withdraws a secret, which is never kept for repetitions.
     Secret,
     /// Creates; the header Idempotency-Key is required.
     Create,
@@ -63,8 +64,19 @@ use Access::{Members, Open, Platform, Roles, SignedIn};
 const BUDGET_MAKERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
 
 /// Those who read the accounts: the organisation's own people and the officials who keep or control them.
-const BOOK_READERS: Access =
-    Roles(&[AuthorisingOfficer, FinanceOfficer, Certifier, CouncilRegistrar, Accountant, StateRepresentative, Auditor]);
+const BOOK_READERS: Access = Roles(&[
+    AuthorisingOfficer,
+    AuthorisingDelegate,
+    FinanceOfficer,
+    Certifier,
+    CouncilRegistrar,
+    Accountant,
+    StateRepresentative,
+    Auditor,
+]);
+
+/// Those who keep or control the register of kin.
+const KIN_READERS: Access = Roles(&[Administrator, Auditor]);
 
 /// Every operation, in the order of the rooms.
 pub const OPERATIONS: &[Operation] = &[
@@ -91,14 +103,33 @@ pub const OPERATIONS: &[Operation] = &[
     // identity
     secret("activate_principal", Open),
     secret("sign_in", Open),
+    secret("renew_session", Open),
     secret("issue_token", Open),
     read("read_keys", Open),
     read("read_self", SignedIn),
+    secret("sign_out", SignedIn),
+    read("list_sessions", SignedIn),
+    secret("end_session", SignedIn),
+    secret("change_password", SignedIn),
+    read("list_principals", Platform),
+    read("read_principal", Platform),
     create("create_principal", Platform),
     secret("issue_activation_code", Platform),
+    act("disable_principal", Platform),
+    act("enable_principal", Platform),
+    secret("reset_password", Platform),
+    secret("invite_person", Roles(&[Administrator])),
     read("list_role_assignments", Members),
     create("assign_role", Roles(&[Administrator])),
     act("end_role_assignment", Roles(&[Administrator])),
+    read("list_delegations", Members),
+    read("read_delegation", Members),
+    create("record_delegation", Roles(&[AuthorisingOfficer])),
+    act("end_delegation", Roles(&[AuthorisingOfficer])),
+    read("list_kinships", KIN_READERS),
+    read("read_kinship", KIN_READERS),
+    create("declare_kinship", Roles(&[Administrator])),
+    act("end_kinship", Roles(&[Administrator])),
     // parameter
     read("list_parameters", Open),
     // participation
@@ -132,6 +163,9 @@ pub const OPERATIONS: &[Operation] = &[
     read("read_chart", Open),
     act("record_opening_balances", Roles(&[Accountant])),
     read("read_trial_balance", BOOK_READERS),
+    read("read_cash_position", BOOK_READERS),
+    create("record_entry", Roles(&[Accountant])),
+    create("reverse_entry", Roles(&[Accountant])),
     read("list_entries", BOOK_READERS),
     read("read_entry", BOOK_READERS),
     read("list_account_postings", BOOK_READERS),
@@ -140,28 +174,125 @@ pub const OPERATIONS: &[Operation] = &[
     // expenditure
     read("list_commitments", Members),
     read("read_commitment", Members),
-    create("commit_expenditure", Roles(&[AuthorisingOfficer])),
+    read("list_expenditure_kinds", Open),
+    create("commit_expenditure", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
+    act("increase_commitment", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
+    act("release_commitment", Roles(&[AuthorisingOfficer])),
+    act("cancel_commitment", Roles(&[AuthorisingOfficer])),
+    read("list_supporting_documents", Members),
     read("list_verifications", Members),
     read("read_verification", Members),
     act("verify_commitment", Roles(&[FinanceOfficer, AuthorisingOfficer])),
     act("certify_verification", Roles(&[Certifier])),
+    act("cancel_verification", Roles(&[AuthorisingOfficer])),
     read("list_payment_orders", Members),
     read("read_payment_order", Members),
     read("read_payment_order_document", Members),
     read("list_payment_order_transitions", Members),
-    act("draft_payment_order", Roles(&[FinanceOfficer, AuthorisingOfficer])),
-    act("sign_payment_order", Roles(&[AuthorisingOfficer])),
-    create("transmit_payment_orders", Roles(&[AuthorisingOfficer])),
+    act("draft_payment_order", Roles(&[FinanceOfficer, AuthorisingOfficer, AuthorisingDelegate])),
+    act("sign_payment_order", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
+    create("transmit_payment_orders", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
     read("read_payment_order_batch", Members),
     act("accept_payment_order", Roles(&[Accountant])),
     act("reject_payment_order", Roles(&[Accountant])),
+    act("requisition_payment_order", Roles(&[AuthorisingOfficer])),
+    act("hold_payment_order", Roles(&[Accountant])),
+    act("resume_payment_order", Roles(&[Accountant])),
+    act("correct_payment_order", Roles(&[AuthorisingOfficer])),
+    act("accept_payment_order_correction", Roles(&[Accountant])),
+    read("list_payment_order_corrections", Members),
+    read("read_payment_order_correction", Members),
     act("pay_payment_order", Roles(&[Accountant])),
     act("pay_carried_debt", Roles(&[Accountant])),
+    act("release_retention", Roles(&[Accountant])),
+    create("remit", Roles(&[Accountant])),
+    act("return_payment", Roles(&[Accountant])),
     read("list_payments", Members),
     read("read_payment", Members),
     read("list_regularisations", Members),
     read("read_regularisation", Members),
+    // cash_office
+    read("list_cash_offices", Members),
+    read("read_cash_office", Members),
+    create("found_cash_office", Roles(&[AuthorisingOfficer])),
+    act("activate_cash_office", Roles(&[Accountant])),
+    act("suspend_cash_office", Roles(&[Accountant, AuthorisingOfficer])),
+    act("close_cash_office", Roles(&[AuthorisingOfficer])),
+    act("appoint_cash_officer", Roles(&[AuthorisingOfficer])),
+    read("list_cash_office_transitions", Members),
+    act("advance_imprest", Roles(&[Accountant])),
+    act("return_imprest", Roles(&[Accountant])),
+    act("deposit_collections", Roles(&[Accountant])),
+    read("list_cash_movements", Members),
+    read("read_cash_movement", Members),
+    act("inspect_cash_office", Roles(&[Accountant])),
+    read("list_cash_inspections", Members),
+    read("read_cash_inspection", Members),
+    read("list_imprest_expenses", Members),
+    read("read_imprest_expense", Members),
+    create("record_imprest_expense", Roles(&[CashOfficer])),
+    act("withdraw_imprest_expense", Roles(&[CashOfficer])),
+    read("list_justification_slips", Members),
+    read("read_justification_slip", Members),
+    create("submit_justification_slip", Roles(&[CashOfficer])),
+    act("sign_justification_slip", Roles(&[AuthorisingOfficer])),
+    act("accept_justification_slip", Roles(&[Accountant])),
+    act("reject_justification_slip", Roles(&[Accountant, AuthorisingOfficer])),
+    read("list_ticket_kinds", Members),
+    read("read_ticket_kind", Members),
+    create("register_ticket_kind", Roles(&[AuthorisingOfficer, Accountant])),
+    read("list_ticket_ranges", Members),
+    read("read_ticket_range", Members),
+    create("receive_tickets", Roles(&[Accountant])),
+    act("issue_tickets", Roles(&[Accountant])),
+    act("return_tickets", Roles(&[Accountant])),
+    act("sell_tickets", Roles(&[CashOfficer])),
+    act("record_ticket_loss", Roles(&[Accountant])),
+    read("read_ticket_stock", Members),
+    read("list_ticket_movements", Members),
+    read("read_ticket_movement", Members),
+    // revenue
+    read("list_tax_shares", Open),
+    read("list_levy_authorisations", Open),
+    read("read_levy_authorisation", Open),
+    create("record_levy_authorisation", Roles(&[CouncilRegistrar])),
+    read("list_debtors", Members),
+    read("read_debtor", Members),
+    create("register_debtor", Roles(&[FinanceOfficer, AuthorisingOfficer, Accountant])),
+    act("change_debtor", Roles(&[FinanceOfficer, AuthorisingOfficer])),
+    read("list_revenue_orders", Members),
+    read("read_revenue_order", Members),
+    read("list_revenue_order_transitions", Members),
+    read("list_revenue_order_shares", Members),
+    create("draft_revenue_order", Roles(&[FinanceOfficer, AuthorisingOfficer])),
+    act("issue_revenue_order", Roles(&[AuthorisingOfficer])),
+    act("accept_revenue_order", Roles(&[Accountant])),
+    act("reject_revenue_order", Roles(&[Accountant])),
+    create("record_carried_receivables", Roles(&[Accountant])),
+    read("list_receipts", Members),
+    read("read_receipt", Members),
+    create("record_receipt", Roles(&[Accountant])),
+    act("cancel_receipt", Roles(&[Accountant])),
+    read("list_refunds", Members),
+    read("read_refund", Members),
+    act("refund_overpayment", Roles(&[Accountant])),
+    read("list_revenue_adjustments", Members),
+    read("read_revenue_adjustment", Members),
+    act("propose_reduction", Roles(&[AuthorisingOfficer])),
+    act("propose_cancellation", Roles(&[AuthorisingOfficer])),
+    act("propose_write_off", Roles(&[Accountant])),
+    act("propose_waiver", Roles(&[AuthorisingOfficer])),
+    act("accept_revenue_adjustment", Roles(&[Accountant])),
+    act("reject_revenue_adjustment", Roles(&[Accountant])),
+    act("decide_revenue_adjustment", Roles(&[CouncilRegistrar])),
+    read("list_transfer_notifications", Members),
+    read("read_transfer_notification", Members),
+    create("record_transfer_notification", Roles(&[FinanceOfficer, AuthorisingOfficer, Accountant])),
+    read("read_transfers", Members),
 ];
+
+/// Operations that prove an identity by a secret: failures are slowed down.
+pub const THROTTLED: &[&str] = &["activate_principal", "sign_in", "renew_session", "issue_token", "change_password"];
 
 /// The declaration of an operation.
 pub fn operation(id: &str) -> Option<&'static Operation> {

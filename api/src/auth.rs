@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use db::fault::Fault;
 use db::identity::Standing;
 use db::store::{Author, Store};
 use domain::audit::{Actor, IDEMPOTENCY_KEY_MISSING};
-use domain::id::{OrganisationId, PrincipalId};
+use domain::id::{OrganisationId, PrincipalId, SessionId};
 use domain::identity::{ROLE_MISSING, Role, TOKEN_INVALID, TOKEN_MISSING};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::word::Word;
@@ -24,10 +25,11 @@ use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
 use crate::clock::Clock;
+use crate::config::SignInPolicy;
 use crate::contract::query_parameters;
 use crate::export::{Column, Form, tables};
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, REQUEST_PARAMETER_INVALID, SERVICE_BROKEN, VERSION_REQUIRED};
-use crate::token::Keys;
+use crate::token::{Bearer, Keys};
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
 const STANDING_LIFETIME: Duration = Duration::from_secs(2);
@@ -39,18 +41,27 @@ pub struct Desk {
     pub store: Store,
     pub clock: Clock,
     pub keys: Keys,
+    pub sign_in: SignInPolicy,
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
     /// Query parameters by operation, from the contract too.
     parameters: HashMap<&'static str, Vec<String>>,
     /// The columns of each operation that lists, from the contract as well.
     tables: HashMap<&'static str, Arc<Vec<Column>>>,
-    standings: Mutex<HashMap<PrincipalId, (Instant, Arc<Standing>)>>,
+    standings: Mutex<HashMap<(PrincipalId, Option<SessionId>), (Instant, Arc<Standing>)>>,
 }
 
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
-        Self { store, clock, keys, routes, parameters: query_parameters(), tables: tables(), standings: Mutex::new(HashMap::new()) }
+        let sign_in = SignInPolicy::default();
+        let (parameters, tables) = (query_parameters(), tables());
+        Self { store, clock, keys, sign_in, routes, parameters, tables, standings: Mutex::new(HashMap::new()) }
+    }
+
+    /// The same with another policy of sign-ins.
+    #[must_use]
+    pub fn with_sign_in(self, sign_in: SignInPolicy) -> Self {
+        Self { sign_in, ..self }
     }
 
     /// Refuses query parameters that the operation does not know.
@@ -63,14 +74,19 @@ impl Desk {
         }
     }
 
-    async fn standing(&self, principal: PrincipalId) -> Result<Arc<Standing>, Problem> {
+    async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
+        let Bearer { principal, session } = bearer;
         let remembered = self.standings.lock().ok().and_then(|known| {
-            known.get(&principal).filter(|(since, _)| since.elapsed() < STANDING_LIFETIME).map(|(_, standing)| Arc::clone(standing))
+            known
+                .get(&(principal, session))
+                .filter(|(since, _)| since.elapsed() < STANDING_LIFETIME)
+                .map(|(_, standing)| Arc::clone(standing))
         });
         if let Some(standing) = remembered {
             return Ok(standing);
         }
-        let standing = match self.store.read(move |conn| db::identity::find_standing(conn, principal)).await {
+        let now = self.clock.now();
+        let standing = match self.store.read(move |conn| db::identity::find_standing(conn, principal, session, now)).await {
             Ok(standing) => Arc::new(standing),
             Err(Fault::Missing) => return Err(Problem::from(&TOKEN_INVALID)),
             Err(fault) => return Err(fault.into()),
@@ -79,7 +95,7 @@ impl Desk {
             if known.len() >= STANDINGS_MAX {
                 known.clear();
             }
-            known.insert(principal, (Instant::now(), Arc::clone(&standing)));
+            known.insert((principal, session), (Instant::now(), Arc::clone(&standing)));
         }
         Ok(standing)
     }
@@ -90,6 +106,10 @@ impl Desk {
 pub struct Call {
     pub desk: Arc<Desk>,
     pub standing: Option<Arc<Standing>>,
+    /// The session of the caller's token, if it belongs to one.
+    pub session: Option<SessionId>,
+    /// Where the request comes from, as far as it is known.
+    pub address: Option<IpAddr>,
     /// The organisation of the path.
     pub organisation: Option<OrganisationId>,
     /// The roles held in it today.
@@ -245,15 +265,15 @@ fn not_offered(desk: &Desk, pattern: &str) -> Problem {
 
 async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &ServiceRequest, pattern: &str) -> Result<Call, Problem> {
     let today = desk.clock.today();
-    let standing = match bearer(request.headers())? {
-        None => None,
+    let (standing, session) = match bearer(request.headers())? {
+        None => (None, None),
         Some(token) => {
-            let principal = desk.keys.verify(token).ok_or_else(|| Problem::from(&TOKEN_INVALID))?;
-            let standing = desk.standing(principal).await?;
+            let bearer = desk.keys.verify(token).ok_or_else(|| Problem::from(&TOKEN_INVALID))?;
+            let standing = desk.standing(bearer).await?;
             if !standing.active {
                 return Err(Problem::from(&TOKEN_INVALID));
             }
-            Some(standing)
+            (Some(standing), bearer.session)
         }
     };
     // No database keeps U+0000 in text: nothing has such a name.
@@ -264,6 +284,8 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
     let mut call = Call {
         desk: Arc::clone(desk),
         standing,
+        session,
+        address: address_of(request, &desk.sign_in.trusted_proxies),
         organisation,
         roles: Vec::new(),
         today,
@@ -338,6 +360,22 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
     let (scheme, token) = first.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(invalid)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token)) } else { Err(invalid()) }
+}
+
+/// The address of the caller: the peer's, or what a trusted proxy says, from right to left up to the first address that is
+/// no proxy of ours. What stands further left anyone can write.
+fn address_of(request: &ServiceRequest, proxies: &[IpAddr]) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    let told = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+    let told: Vec<Option<IpAddr>> = told.map(|address| Some(address.trim().parse::<IpAddr>().ok()?.to_canonical())).collect();
+    let mut nearest = peer;
+    for address in told.into_iter().rev() {
+        match address {
+            Some(address) if proxies.contains(&nearest) => nearest = address,
+            _ => break,
+        }
+    }
+    Some(nearest)
 }
 
 /// The segment of the path that stands for `{organisation_id}`.

@@ -1,7 +1,7 @@
 //! Configuration: environment variables `SIGIDA_*`, or a TOML file with the same names in lower case. Unknown keys are
 //! refused. Secrets come from files or the environment, never from the command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use db::connection::Target;
@@ -16,6 +16,36 @@ use crate::token::Keys;
 /// The longest life of a token, in minutes.
 const TOKEN_MINUTES_MAX: i64 = 10;
 
+/// The longest life of a session, in hours: thirty days.
+const SESSION_HOURS_MAX: i64 = 720;
+/// The most failures that may be free.
+const FAILURES_MAX: i64 = 1_000_000;
+
+/// How long sessions live, and how failed proofs of identity are slowed down.
+#[derive(Clone, Debug)]
+pub struct SignInPolicy {
+    /// After how many seconds a session ends whatever happens.
+    pub session_seconds: i64,
+    /// Failures that cost no wait: of one login, from one address, altogether.
+    pub failures_per_login: i64,
+    pub failures_per_address: i64,
+    pub failures_altogether: i64,
+    /// Reverse proxies whose word on the caller's address is taken.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Default for SignInPolicy {
+    fn default() -> Self {
+        Self {
+            session_seconds: default_session_hours() * 3600,
+            failures_per_login: default_failures_per_login(),
+            failures_per_address: default_failures_per_address(),
+            failures_altogether: default_failures_altogether(),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -29,6 +59,16 @@ struct Settings {
     cors_origins: String,
     #[serde(default = "default_token_minutes")]
     token_minutes: i64,
+    #[serde(default = "default_session_hours")]
+    session_hours: i64,
+    #[serde(default = "default_failures_per_login")]
+    failures_per_login: i64,
+    #[serde(default = "default_failures_per_address")]
+    failures_per_address: i64,
+    #[serde(default = "default_failures_altogether")]
+    failures_altogether: i64,
+    #[serde(default)]
+    trusted_proxies: String,
     #[serde(default = "default_connections")]
     readers: u32,
     #[serde(default = "default_lanes")]
@@ -69,6 +109,23 @@ fn default_token_minutes() -> i64 {
     TOKEN_MINUTES_MAX
 }
 
+/// A week.
+fn default_session_hours() -> i64 {
+    168
+}
+
+fn default_failures_per_login() -> i64 {
+    5
+}
+
+fn default_failures_per_address() -> i64 {
+    20
+}
+
+fn default_failures_altogether() -> i64 {
+    500
+}
+
 fn default_connections() -> u32 {
     4
 }
@@ -88,6 +145,7 @@ pub struct Config {
     pub signing_key_file: Option<PathBuf>,
     pub listening: Listening,
     pub token_seconds: i64,
+    pub sign_in: SignInPolicy,
     pub sizes: Sizes,
     pub log: LogLevel,
 }
@@ -127,7 +185,31 @@ impl Config {
 }
 
 impl Settings {
+    fn sign_in_policy(&self) -> Result<SignInPolicy, String> {
+        if !(1..=SESSION_HOURS_MAX).contains(&self.session_hours) {
+            return Err(format!("session_hours lies between 1 and {SESSION_HOURS_MAX}"));
+        }
+        let limits = [
+            ("failures_per_login", self.failures_per_login),
+            ("failures_per_address", self.failures_per_address),
+            ("failures_altogether", self.failures_altogether),
+        ];
+        if let Some((name, _)) = limits.iter().find(|(_, limit)| !(1..=FAILURES_MAX).contains(limit)) {
+            return Err(format!("{name} lies between 1 and {FAILURES_MAX}"));
+        }
+        let proxies = self.trusted_proxies.split(',').map(str::trim).filter(|proxy| !proxy.is_empty());
+        let proxy = |text: &str| text.parse::<IpAddr>().map_err(|_| format!("trusted_proxies: {text:?} is not an address"));
+        Ok(SignInPolicy {
+            session_seconds: self.session_hours * 3600,
+            failures_per_login: self.failures_per_login,
+            failures_per_address: self.failures_per_address,
+            failures_altogether: self.failures_altogether,
+            trusted_proxies: proxies.map(proxy).collect::<Result<_, _>>()?,
+        })
+    }
+
     fn check(self) -> Result<Config, String> {
+        let sign_in = self.sign_in_policy()?;
         let url = match (self.database_url, self.database_url_file) {
             (Some(_), Some(_)) => return Err("set database_url or database_url_file, not both".to_owned()),
             (Some(url), None) => url,
@@ -155,6 +237,7 @@ impl Settings {
             signing_key_file: self.signing_key_file,
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
+            sign_in,
             sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64) },
             log: self.log,
         })

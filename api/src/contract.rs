@@ -14,7 +14,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
-use crate::access::{Access, Effect, Operation, operation};
+use crate::access::{Access, Effect, Operation, THROTTLED, operation};
 use crate::export::{self, Form};
 use crate::page;
 use crate::server::routes;
@@ -61,6 +61,8 @@ pub fn contract() -> OpenApi {
     contract.servers = Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
     let mut tags: Vec<Tag> = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect();
     tags.push(Tag::builder().name("expenditure").description(Some("Commitment, verification, payment order, payment.")).build());
+    tags.push(Tag::builder().name("cash_office").description(Some("Imprests, collection offices and tickets.")).build());
+    tags.push(Tag::builder().name("revenue").description(Some("Debtors, revenue orders, receipts, adjustments.")).build());
     contract.tags = Some(tags);
     let components = contract.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
@@ -296,7 +298,7 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
     if (path.ends_with("/lines") && !writes) || export::page_of(described).is_some() {
         statuses.push(("406", "No representation of the asked kind."));
     }
-    if path.ends_with("/budget-execution") {
+    if path.ends_with("/budget-execution") || path.ends_with("/transfers") {
         statuses.push(("409", "The year has no executable budget."));
     }
     if writes {
@@ -304,6 +306,9 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
         statuses.push(("413", "The body is too large."));
         statuses.push(("415", "The body is of a kind that is not read here."));
         statuses.push(("422", "A rule stands against it; `facts` say why."));
+    }
+    if THROTTLED.contains(&declared.id) {
+        statuses.push(("429", "Too many failures; `Retry-After` says when to try again."));
     }
     if declared.effect == Effect::Act {
         statuses.push(("412", "The version is stale."));

@@ -3,6 +3,7 @@
 
 pub mod cast;
 pub mod player;
+pub mod spending;
 pub mod year;
 
 use std::net::SocketAddr;

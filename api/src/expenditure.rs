@@ -1,15 +1,21 @@
-//! Expenditure: commitments and verifications. Payment orders and payments: [`order`], [`payment`].
+//! Expenditure: commitments. What changes them: [`change`]; the other stages: [`verification`], [`order`] and the
+//! accountant's [`desk`], [`payment`]; corrections: [`correction`], [`payment_return`], [`regularisation`].
 
 pub mod batch;
+pub mod change;
+pub mod correction;
+pub mod desk;
 pub mod document;
 pub mod order;
+pub mod paper;
 pub mod payment;
+pub mod payment_return;
 pub mod regularisation;
 pub mod verification;
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::credit::Cause;
+use db::budget::credit::{Cause, Charge};
 use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::{CommitmentFilter, CommitmentRow};
 use db::fault::Fault;
@@ -19,6 +25,7 @@ use domain::audit::Event;
 use domain::budget::credit::{Credit, Step};
 use domain::budget::{Direction, Section};
 use domain::calendar::FiscalYear;
+use domain::expenditure::document::DocumentStage;
 use domain::expenditure::{CommitmentFacts, CommitmentState, commit};
 use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId};
 use domain::money::{Amount, Currency};
@@ -27,6 +34,7 @@ use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use self::document::NewDocument;
 use crate::answer::{Answered, created, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
@@ -49,6 +57,9 @@ pub struct CommitmentView {
     section: Section,
     #[schema(max_length = 10, example = "602")]
     article: String,
+    /// The kind of expenditure (`GET /v1/expenditure-kinds`), which decides on the supporting documents.
+    #[schema(max_length = 40, example = "fuel")]
+    kind: String,
     supplier_id: SupplierId,
     #[schema(max_length = 300)]
     label: String,
@@ -60,7 +71,22 @@ pub struct CommitmentView {
     /// What was verified of it.
     #[schema(max_length = 21, example = "0")]
     verified: String,
+    /// Start-up advances paid on it (avances de démarrage).
+    #[schema(max_length = 21, example = "0")]
+    advance_paid: String,
+    /// What statements recovered of the advances.
+    #[schema(max_length = 21, example = "0")]
+    advance_recovered: String,
+    /// Retention money kept back (retenue de garantie).
+    #[schema(max_length = 21, example = "0")]
+    retention_withheld: String,
+    /// Retention money released.
+    #[schema(max_length = 21, example = "0")]
+    retention_released: String,
     state: CommitmentState,
+    /// Why it was released or cancelled.
+    #[schema(max_length = 2000)]
+    end_reason: Option<String>,
     committed_by: PrincipalId,
     recorded_at: DateTime<Utc>,
     #[schema(minimum = 1)]
@@ -76,13 +102,19 @@ fn view(row: CommitmentRow, currency: Currency) -> CommitmentView {
         budget_line_id: row.budget_line_id.0,
         section: row.section.0,
         article: row.article,
+        kind: row.kind_code,
         supplier_id: row.supplier_id.0,
         label: row.label,
         committed_on: row.committed_on,
         currency: currency.code().to_owned(),
         amount: shown(row.amount, currency),
         verified: shown(row.verified, currency),
+        advance_paid: shown(row.advance_paid, currency),
+        advance_recovered: shown(row.advance_recovered, currency),
+        retention_withheld: shown(row.retention_withheld, currency),
+        retention_released: shown(row.retention_released, currency),
         state: row.state.0,
+        end_reason: row.end_reason,
         committed_by: row.committed_by.0,
         recorded_at: row.recorded_at.0,
         version: row.version,
@@ -200,9 +232,20 @@ pub struct NewCommitment {
     /// Day of the commitment, in the fiscal year; the business date by default.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     committed_on: Option<NaiveDate>,
+    /// The supporting documents of the commitment, such as the contract of works.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    documents: Vec<NewDocument>,
 }
 
 impl Json for NewCommitment {}
+
+impl NewCommitment {
+    fn demand(&self, on: NaiveDate) -> Demand<'_> {
+        let (line, supplier) = (self.budget_line_id, self.supplier_id);
+        Demand { line, supplier, amount: &self.amount, currency: &self.currency, on, documents: &self.documents }
+    }
+}
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -230,26 +273,37 @@ pub struct BudgetCheck {
     available: String,
 }
 
+/// What is asked of a line's credit.
+struct Demand<'a> {
+    line: BudgetLineId,
+    supplier: SupplierId,
+    amount: &'a AmountText,
+    currency: &'a CurrencyText,
+    on: NaiveDate,
+    documents: &'a [NewDocument],
+}
+
 /// What a commitment is judged to be.
 struct Judged {
     currency: Currency,
     amount: Amount,
-    committed_on: NaiveDate,
-    charge: db::budget::credit::Charge,
+    charge: Charge,
+    kind_code: String,
     credit: Credit,
 }
 
 /// Loads what the rules look at, and lets them judge.
-fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, Fault> {
+fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fault> {
     let scope = call.scope_in(tx.organisation);
-    let (stored, budget) = db::budget::find_line(tx.conn, &scope, body.budget_line_id)?;
+    let (stored, budget) = db::budget::find_line(tx.conn, &scope, demand.line)?;
     let organisation = db::organisation::find_own(tx)?;
     let currency = currency_of(&organisation)?;
-    currency.require(&body.currency.0)?;
-    let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+    currency.require(&demand.currency.0)?;
+    let amount = Amount::parse_positive(&demand.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+    crate::identity::delegation::authorise(call, tx, amount)?;
     let fiscal_year = FiscalYear::new(budget.fiscal_year)?;
     let year = find_fiscal_year(tx.conn, &scope, budget.fiscal_year)?;
-    let supplier = db::organisation::supplier::find_supplier(tx.conn, &scope, body.supplier_id)?.supplier();
+    let supplier = db::organisation::supplier::find_supplier(tx.conn, &scope, demand.supplier)?.supplier();
     let line = stored.line;
     let executable = budget.state.is_executable();
     let credit = if executable && line.direction == Direction::Expenditure {
@@ -259,7 +313,6 @@ fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, F
     };
     let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), fiscal_year.first_day())?;
     let cutoff = parameters.date(&format!("commitment_cutoff_{}", line.section), fiscal_year);
-    let committed_on = body.committed_on.unwrap_or(call.today);
     let facts = CommitmentFacts {
         currency,
         fiscal_year,
@@ -275,10 +328,15 @@ fn judge(call: &Call, body: &NewCommitment, tx: &mut Tx<'_>) -> Result<Judged, F
         cutoff,
         today: call.today,
     };
-    commit(&facts, amount, committed_on)?;
-    let charge =
-        db::budget::credit::Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
-    Ok(Judged { currency, amount, committed_on, charge, credit })
+    commit(&facts, amount, demand.on)?;
+    let nomenclature = db::budget::nomenclature::find_nomenclature(tx.conn, year.nomenclature_id.0)?;
+    let kind_code = nomenclature
+        .article(line.section, line.direction, &line.article)
+        .and_then(|article| article.expenditure_kind.clone())
+        .ok_or_else(|| Fault::Corrupt(format!("article {} has no kind of expenditure", line.article)))?;
+    document::require(tx, &kind_code, DocumentStage::Commitment, None, amount, demand.documents, currency)?;
+    let charge = Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
+    Ok(Judged { currency, amount, charge, kind_code, credit })
 }
 
 /// Commits expenditure: reserves credit of the line's article, all or nothing, safe against every other commitment made
@@ -299,21 +357,24 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
     asked
         .write(move |call, body, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
-            let judged = judge(call, body, tx)?;
+            let on = body.committed_on.unwrap_or(call.today);
+            let judged = judge(call, &body.demand(on), tx)?;
             let number = number::next(tx, judged.charge.fiscal_year, number::COMMITMENT)?;
-            let cause = Cause { kind: "commitment", id: id.0, on: judged.committed_on };
+            let cause = Cause { kind: "commitment", id: id.0, on };
             db::budget::credit::update_credit(tx, &judged.charge, Step::Commit, judged.amount, cause)?;
             let new = db::expenditure::NewCommitment {
                 id,
                 number,
                 charge: judged.charge,
+                kind_code: judged.kind_code,
                 supplier: body.supplier_id,
                 label: body.label.as_str().to_owned(),
-                committed_on: judged.committed_on,
+                committed_on: on,
                 amount: judged.amount.minor(),
                 committed_by: principal,
             };
             let row = db::expenditure::insert_commitment(tx, &new)?;
+            document::record(tx, ("commitment", id.0), &body.documents)?;
             let event = Event::of("commitment.recorded", "commitment", id.0, 1)
                 .begun(row.state.0)
                 .with("number", number)
@@ -335,7 +396,7 @@ async fn dry_run(asked: Asked<NewCommitment>) -> Answered {
     let check = store
         .read(move |conn| {
             let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
-            let judged = judge(&call, &body, &mut tx)?;
+            let judged = judge(&call, &body.demand(body.committed_on.unwrap_or(call.today)), &mut tx)?;
             let after = judged.credit.after(Step::Commit, judged.amount)?;
             let show = |amount: Option<Amount>| amount.unwrap_or_default().display(judged.currency);
             Ok(BudgetCheck {

@@ -7,7 +7,7 @@ use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId};
 use domain::identity::{Assignment, PrincipalKind, Role};
 
 use crate::clock::Clock;
-use crate::identity::{issue_code, one_time_code};
+use crate::identity::activation::{issue_code, one_time_code};
 
 /// The login of the first administrator.
 pub const LOGIN: &str = "administrator";

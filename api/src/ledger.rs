@@ -1,16 +1,19 @@
 //! The ledger: charts, opening balances, trial balance, entries, account postings.
 
 pub mod carried_debt;
+pub mod cash_position;
+pub mod manual;
 pub mod opening;
+pub mod trial_balance;
 
 use actix_web::{get, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
 use db::fault::Fault;
-use db::ledger::{BalanceRow, ChartAccountRow, EntryFilter, EntryRow, PostingRow};
+use db::ledger::{ChartAccountRow, EntryFilter, EntryRow, PostingRow};
 use domain::id::{EntryId, OrganisationId};
 use domain::ledger::{Journal, Side};
-use domain::money::{Amount, Currency};
+use domain::money::Currency;
 use domain::sensitivity::Scope;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -110,131 +113,6 @@ pub async fn read_chart(call: Call, path: web::Path<String>) -> Answered {
 fn currency_in_year(conn: &mut Conn, scope: &Scope, year: i32) -> Result<Currency, Fault> {
     db::budget::fiscal_year::find_fiscal_year(conn, scope, year)?;
     currency_in(conn, scope)
-}
-
-/// An account in the trial balance.
-#[derive(Serialize, ToSchema)]
-pub struct TrialBalanceLine {
-    #[schema(max_length = 20, example = "602")]
-    account: String,
-    #[schema(max_length = 300)]
-    label_fr: String,
-    #[schema(max_length = 300)]
-    label_en: String,
-    #[schema(max_length = 21)]
-    opening_debit: String,
-    #[schema(max_length = 21)]
-    opening_credit: String,
-    /// Debits of the year, opening left out.
-    #[schema(max_length = 21)]
-    movement_debit: String,
-    /// Credits of the year, opening left out.
-    #[schema(max_length = 21)]
-    movement_credit: String,
-    /// The balance, if it is a debit.
-    #[schema(max_length = 21)]
-    closing_debit: String,
-    /// The balance, if it is a credit.
-    #[schema(max_length = 21)]
-    closing_credit: String,
-}
-
-/// Sums of the trial balance; each pair is equal.
-#[derive(Serialize, ToSchema)]
-pub struct TrialBalanceTotals {
-    #[schema(max_length = 21)]
-    opening_debit: String,
-    #[schema(max_length = 21)]
-    opening_credit: String,
-    #[schema(max_length = 21)]
-    movement_debit: String,
-    #[schema(max_length = 21)]
-    movement_credit: String,
-    #[schema(max_length = 21)]
-    closing_debit: String,
-    #[schema(max_length = 21)]
-    closing_credit: String,
-}
-
-/// The trial balance of a fiscal year (balance générale).
-#[derive(Serialize, ToSchema)]
-pub struct TrialBalance {
-    organisation_id: OrganisationId,
-    #[schema(minimum = 1960, maximum = 2200)]
-    fiscal_year: i32,
-    #[schema(min_length = 3, max_length = 3)]
-    currency: String,
-    /// The business date on which this was so.
-    as_of: NaiveDate,
-    /// Accounts that were opened with a balance or moved, by code.
-    #[schema(max_items = 10_000)]
-    accounts: Vec<TrialBalanceLine>,
-    totals: TrialBalanceTotals,
-    /// Whether debits equal credits in each pair.
-    balanced: bool,
-}
-
-fn trial_balance(
-    organisation: OrganisationId,
-    year: i32,
-    as_of: NaiveDate,
-    currency: Currency,
-    rows: Vec<(BalanceRow, ChartAccountRow)>,
-) -> Result<TrialBalance, Fault> {
-    let mut sums = [Amount::ZERO; 6];
-    let mut accounts = Vec::with_capacity(rows.len());
-    for (row, account) in rows {
-        let net = row.net()?.minor();
-        let minors = [row.opening_debit, row.opening_credit, row.debit, row.credit, net.max(0), (-net).max(0)];
-        let mut amounts = [Amount::ZERO; 6];
-        for ((minor, amount), sum) in minors.into_iter().zip(&mut amounts).zip(&mut sums) {
-            *amount = db::budget::amount(minor)?;
-            *sum = sum.checked_add(*amount).ok_or_else(|| Fault::Corrupt("trial balance out of range".to_owned()))?;
-        }
-        let [opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit] =
-            amounts.map(|amount| amount.display(currency));
-        accounts.push(TrialBalanceLine {
-            account: row.account_code,
-            label_fr: account.label_fr,
-            label_en: account.label_en,
-            opening_debit,
-            opening_credit,
-            movement_debit,
-            movement_credit,
-            closing_debit,
-            closing_credit,
-        });
-    }
-    let balanced = sums[0] == sums[1] && sums[2] == sums[3] && sums[4] == sums[5];
-    let [opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit] =
-        sums.map(|sum| sum.display(currency));
-    Ok(TrialBalance {
-        organisation_id: organisation,
-        fiscal_year: year,
-        currency: currency.code().to_owned(),
-        as_of,
-        accounts,
-        totals: TrialBalanceTotals { opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit },
-        balanced,
-    })
-}
-
-/// The trial balance of the year: opening, movements and balance of each account.
-#[utoipa::path(tag = "ledger", responses((status = 200, body = TrialBalance)))]
-#[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/trial-balance")]
-pub async fn read_trial_balance(call: Call, path: web::Path<(OrganisationId, i32)>) -> Answered {
-    let (organisation, year) = path.into_inner();
-    let scope = call.scope()?;
-    let today = call.today;
-    let view = call
-        .store()
-        .read(move |conn| {
-            let currency = currency_in_year(conn, &scope, year)?;
-            let rows = db::ledger::list_balances(conn, &scope, year)?;
-            trial_balance(organisation, year, today, currency, rows)
-        })
-        .await?;
-    ok(&view)
 }
 
 /// A line of an entry.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod budget;
+pub mod cash_office;
 pub mod clock;
 pub mod config;
 pub mod contract;
@@ -24,6 +25,7 @@ pub mod parameter;
 pub mod participation;
 pub mod password;
 pub mod problem;
+pub mod revenue;
 pub mod server;
 
 pub mod territory;

@@ -7,7 +7,7 @@ pub mod receipt;
 mod sheet;
 
 use chrono::{Datelike as _, NaiveDate};
-use domain::expenditure::PaymentMode;
+use domain::expenditure::payment::PaymentMode;
 use domain::money::letters::{in_figures, in_letters};
 use domain::money::{Amount, Currency};
 

@@ -70,11 +70,21 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::organisation::CODES,
         domain::organisation::supplier::CODES,
         domain::identity::CODES,
+        domain::identity::delegation::CODES,
+        domain::identity::kinship::CODES,
+        domain::identity::session::CODES,
         domain::participation::CODES,
         domain::budget::CODES,
         domain::budget::credit::CODES,
         domain::ledger::CODES,
         domain::expenditure::CODES,
+        domain::expenditure::document::CODES,
+        domain::expenditure::verification::CODES,
+        domain::expenditure::order::CODES,
+        domain::expenditure::payment::CODES,
+        domain::cash_office::CODES,
+        domain::cash_office::ticket::CODES,
+        domain::revenue::CODES,
     ]
     .into_iter()
     .flatten()
@@ -246,7 +256,10 @@ impl Problem {
         builder.insert_header(("cache-control", "no-store"));
         match family {
             Family::Unauthenticated => drop(builder.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"sigida\""))),
-            Family::Busy | Family::Throttled => drop(builder.insert_header((RETRY_AFTER, "2"))),
+            Family::Busy | Family::Throttled => {
+                let seconds = self.refusal.facts.get("retry_after").and_then(Value::as_i64).unwrap_or(2);
+                builder.insert_header((RETRY_AFTER, seconds.to_string()));
+            }
             _ => {}
         }
         if let Some(allow) = &self.allow {

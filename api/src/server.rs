@@ -22,7 +22,9 @@ use uuid::Uuid;
 
 use crate::auth::{Desk, admit};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
-use crate::{audit, budget, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, territory};
+use crate::{
+    audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
+};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(routes: &mut ServiceConfig<'_>) {
@@ -40,10 +42,21 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(organisation::supplier::list_suppliers).service(organisation::supplier::read_supplier);
     routes.service(organisation::supplier::register_supplier).service(organisation::supplier::change_supplier);
     // identity
-    routes.service(identity::activate_principal).service(identity::sign_in).service(identity::issue_token);
-    routes.service(identity::read_keys).service(identity::read_self);
-    routes.service(identity::create_principal).service(identity::issue_activation_code);
-    routes.service(identity::list_role_assignments).service(identity::assign_role).service(identity::end_role_assignment);
+    routes.service(identity::activation::activate_principal).service(identity::session::sign_in);
+    routes.service(identity::session::renew_session).service(identity::credentials::issue_token);
+    routes.service(identity::read_keys).service(identity::read_self).service(identity::session::sign_out);
+    routes.service(identity::session::list_sessions).service(identity::session::end_session);
+    routes.service(identity::password::change_password);
+    routes.service(identity::principal::list_principals).service(identity::principal::read_principal);
+    routes.service(identity::principal::create_principal).service(identity::activation::issue_activation_code);
+    routes.service(identity::principal::disable_principal).service(identity::principal::enable_principal);
+    routes.service(identity::password::reset_password).service(identity::invitation::invite_person);
+    routes.service(identity::role_assignment::list_role_assignments).service(identity::role_assignment::assign_role);
+    routes.service(identity::role_assignment::end_role_assignment);
+    routes.service(identity::delegation::list_delegations).service(identity::delegation::read_delegation);
+    routes.service(identity::delegation::record_delegation).service(identity::delegation::end_delegation);
+    routes.service(identity::kinship::list_kinships).service(identity::kinship::read_kinship);
+    routes.service(identity::kinship::declare_kinship).service(identity::kinship::end_kinship);
     // parameter
     routes.service(parameter::list_parameters);
     // participation
@@ -62,7 +75,9 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(budget::lifecycle::settle_budget).service(budget::execution::read_budget_execution);
     // ledger
     routes.service(ledger::list_charts).service(ledger::read_chart);
-    routes.service(ledger::opening::record_opening_balances).service(ledger::read_trial_balance);
+    routes.service(ledger::opening::record_opening_balances).service(ledger::trial_balance::read_trial_balance);
+    routes.service(ledger::cash_position::read_cash_position).service(ledger::manual::record_entry);
+    routes.service(ledger::manual::reverse_entry);
     routes.service(ledger::list_entries).service(ledger::read_entry).service(ledger::list_account_postings);
     routes.service(ledger::carried_debt::list_carried_debts).service(ledger::carried_debt::read_carried_debt);
     // expenditure
@@ -70,14 +85,65 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::verification::list_verifications).service(expenditure::verification::read_verification);
     routes.service(expenditure::verification::verify_commitment).service(expenditure::verification::certify_verification);
     routes.service(expenditure::order::list_payment_orders).service(expenditure::order::read_payment_order);
-    routes.service(expenditure::order::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
+    routes.service(expenditure::change::increase_commitment).service(expenditure::change::release_commitment);
+    routes.service(expenditure::change::cancel_commitment).service(expenditure::verification::cancel_verification);
+    routes.service(expenditure::document::list_expenditure_kinds).service(expenditure::document::list_supporting_documents);
+    routes.service(expenditure::desk::list_payment_order_transitions).service(expenditure::order::draft_payment_order);
     routes.service(expenditure::order::sign_payment_order).service(expenditure::batch::transmit_payment_orders);
-    routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::order::accept_payment_order);
-    routes.service(expenditure::order::reject_payment_order).service(expenditure::document::read_payment_order_document);
+    routes.service(expenditure::batch::read_payment_order_batch).service(expenditure::desk::accept_payment_order);
+    routes.service(expenditure::desk::reject_payment_order).service(expenditure::order::requisition_payment_order);
+    routes.service(expenditure::desk::hold_payment_order).service(expenditure::desk::resume_payment_order);
+    routes.service(expenditure::correction::correct_payment_order).service(expenditure::correction::accept_payment_order_correction);
+    routes.service(expenditure::correction::list_payment_order_corrections);
+    routes.service(expenditure::correction::read_payment_order_correction);
+    routes.service(expenditure::paper::read_payment_order_document);
     routes.service(expenditure::payment::pay_payment_order);
-    routes.service(expenditure::payment::pay_carried_debt);
+    routes.service(expenditure::payment::pay_carried_debt).service(expenditure::payment::release_retention);
+    routes.service(expenditure::payment::remit).service(expenditure::payment_return::return_payment);
     routes.service(expenditure::payment::list_payments).service(expenditure::payment::read_payment);
     routes.service(expenditure::regularisation::list_regularisations).service(expenditure::regularisation::read_regularisation);
+    // cash_office
+    routes.service(cash_office::list_cash_offices).service(cash_office::read_cash_office).service(cash_office::found_cash_office);
+    routes.service(cash_office::lifecycle::activate_cash_office).service(cash_office::lifecycle::suspend_cash_office);
+    routes.service(cash_office::lifecycle::close_cash_office).service(cash_office::lifecycle::appoint_cash_officer);
+    routes.service(cash_office::lifecycle::list_cash_office_transitions);
+    routes.service(cash_office::movement::advance_imprest).service(cash_office::movement::return_imprest);
+    routes.service(cash_office::movement::deposit_collections);
+    routes.service(cash_office::movement::list_cash_movements).service(cash_office::movement::read_cash_movement);
+    routes.service(cash_office::inspection::inspect_cash_office);
+    routes.service(cash_office::inspection::list_cash_inspections).service(cash_office::inspection::read_cash_inspection);
+    routes.service(cash_office::expense::list_imprest_expenses).service(cash_office::expense::read_imprest_expense);
+    routes.service(cash_office::expense::record_imprest_expense).service(cash_office::expense::withdraw_imprest_expense);
+    routes.service(cash_office::slip::list_justification_slips).service(cash_office::slip::read_justification_slip);
+    routes.service(cash_office::slip::submit_justification_slip).service(cash_office::slip::sign_justification_slip);
+    routes.service(cash_office::slip::accept_justification_slip).service(cash_office::slip::reject_justification_slip);
+    routes.service(cash_office::ticket_kind::list_ticket_kinds).service(cash_office::ticket_kind::read_ticket_kind);
+    routes.service(cash_office::ticket_kind::register_ticket_kind);
+    routes.service(cash_office::ticket::list_ticket_ranges).service(cash_office::ticket::read_ticket_range);
+    routes.service(cash_office::ticket::receive_tickets).service(cash_office::ticket::issue_tickets);
+    routes.service(cash_office::ticket::return_tickets).service(cash_office::ticket::sell_tickets);
+    routes.service(cash_office::ticket::record_ticket_loss).service(cash_office::stock::read_ticket_stock);
+    routes.service(cash_office::stock::list_ticket_movements).service(cash_office::stock::read_ticket_movement);
+    // revenue
+    routes.service(revenue::list_tax_shares).service(revenue::list_levy_authorisations).service(revenue::read_levy_authorisation);
+    routes.service(revenue::record_levy_authorisation);
+    routes.service(revenue::debtor::list_debtors).service(revenue::debtor::read_debtor);
+    routes.service(revenue::debtor::register_debtor).service(revenue::debtor::change_debtor);
+    routes.service(revenue::order::list_revenue_orders).service(revenue::order::read_revenue_order);
+    routes.service(revenue::transition::list_revenue_order_transitions).service(revenue::transition::list_revenue_order_shares);
+    routes.service(revenue::order::draft_revenue_order).service(revenue::order::issue_revenue_order);
+    routes.service(revenue::order::accept_revenue_order).service(revenue::order::reject_revenue_order);
+    routes.service(revenue::carried::record_carried_receivables);
+    routes.service(revenue::receipt::list_receipts).service(revenue::receipt::read_receipt);
+    routes.service(revenue::receipt::record_receipt).service(revenue::receipt::cancel_receipt);
+    routes.service(revenue::refund::list_refunds).service(revenue::refund::read_refund).service(revenue::refund::refund_overpayment);
+    routes.service(revenue::adjustment::list_revenue_adjustments).service(revenue::adjustment::read_revenue_adjustment);
+    routes.service(revenue::adjustment::propose_reduction).service(revenue::adjustment::propose_cancellation);
+    routes.service(revenue::adjustment::propose_write_off).service(revenue::adjustment::propose_waiver);
+    routes.service(revenue::decision::accept_revenue_adjustment).service(revenue::decision::reject_revenue_adjustment);
+    routes.service(revenue::decision::decide_revenue_adjustment);
+    routes.service(revenue::transfer::list_transfer_notifications).service(revenue::transfer::read_transfer_notification);
+    routes.service(revenue::transfer::record_transfer_notification).service(revenue::transfer::read_transfers);
 }
 
 /// How the server listens.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::id::PrincipalId;
+use domain::id::{PrincipalId, SessionId};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,16 @@ struct Claims {
     nbf: i64,
     exp: i64,
     jti: Uuid,
+    /// The session that the token belongs to: people's tokens have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
+}
+
+/// Whom a proven token speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    pub principal: PrincipalId,
+    pub session: Option<SessionId>,
 }
 
 /// The key pair of the service and the rules of its tokens.
@@ -63,7 +73,7 @@ impl Keys {
         let keys = Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, lifetime, derived };
         let probe = PrincipalId::new();
         let token = keys.sign(probe, crate::clock::Clock::default().now().timestamp())?;
-        if keys.verify(&token) != Some(probe) {
+        if keys.verify(&token) != Some(Bearer { principal: probe, session: None }) {
             return Err("the signing key does not verify what it signs".to_owned());
         }
         Ok(keys)
@@ -81,16 +91,22 @@ impl Keys {
         Self::from_pem(&pem, lifetime)
     }
 
-    /// A token for a principal, issued at an instant (Unix seconds).
+    /// A token for a principal, issued at an instant (Unix seconds), that belongs to no session.
     pub fn sign(&self, principal: PrincipalId, issued_at: i64) -> Result<String, String> {
+        self.sign_for(Bearer { principal, session: None }, issued_at)
+    }
+
+    /// A token for a principal in a session.
+    pub fn sign_for(&self, bearer: Bearer, issued_at: i64) -> Result<String, String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: ISSUER.to_owned(),
-            sub: principal.0,
+            sub: bearer.principal.0,
             iat: issued_at,
             nbf: issued_at,
             exp: issued_at + self.lifetime,
             jti: Uuid::new_v4(),
+            sid: bearer.session.map(|id| id.0),
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -98,8 +114,8 @@ impl Keys {
         jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|error| error.to_string())
     }
 
-    /// Who a token speaks for; nothing if anything about it is not exactly as this service issues it.
-    pub fn verify(&self, token: &str) -> Option<PrincipalId> {
+    /// Whom a token speaks for; nothing if anything about it is not exactly as this service issues it.
+    pub fn verify(&self, token: &str) -> Option<Bearer> {
         if token.len() > LENGTH_MAX || !canonical_header(token) {
             return None;
         }
@@ -110,7 +126,7 @@ impl Keys {
         }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
         let sane = claims.exp > claims.iat && claims.exp - claims.iat <= self.lifetime && claims.nbf <= claims.exp;
-        sane.then_some(PrincipalId(claims.sub))
+        sane.then_some(Bearer { principal: PrincipalId(claims.sub), session: claims.sid.map(SessionId) })
     }
 
     /// The public key, for anyone who verifies tokens.

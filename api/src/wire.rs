@@ -1,9 +1,9 @@
 //! Words of the wire that every room uses: amounts, digests, versions.
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use domain::money::{Amount, Currency};
 use serde::{Deserialize, Deserializer};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// A SHA-256 digest in lower-case hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
@@ -49,4 +49,17 @@ pub fn maybe_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Na
 /// An amount read back from the database, for the wire.
 pub fn shown(minor: i64, currency: Currency) -> String {
     Amount::from_minor(minor).unwrap_or_default().display(currency)
+}
+
+/// A look back.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// What counts up to this date of the year; the business date by default.
+    #[serde(default, deserialize_with = "maybe_day")]
+    pub as_of: Option<NaiveDate>,
+    /// What was recorded up to this instant (RFC 3339); now by default. Before the accounts of the year were kept nothing
+    /// is known, and the question is refused.
+    pub known_at: Option<DateTime<Utc>>,
 }

@@ -13,6 +13,23 @@ CREATE OR REPLACE TRIGGER batches_append_only BEFORE UPDATE OR DELETE OR TRUNCAT
 CREATE OR REPLACE TRIGGER payments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payments EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER credit_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON credit_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER regularisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON regularisations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER deductions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON deductions EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER payment_returns_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment_returns EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER supporting_documents_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON supporting_documents EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER holds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON holds EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER requisitions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON requisitions EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER cash_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cash_movements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER justification_slip_expenses_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON justification_slip_expenses EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER cash_inspections_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cash_inspections EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER ticket_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ticket_movements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER revenue_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON revenue_movements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER levy_authorisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON levy_authorisations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER receipts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receipts EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER receipt_cancellations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receipt_cancellations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER revenue_order_receipts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON revenue_order_receipts EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER receipt_regularisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receipt_regularisations EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refunds EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER transfer_notifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer_notifications EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 

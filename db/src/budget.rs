@@ -3,6 +3,7 @@
 pub mod credit;
 pub mod fiscal_year;
 pub mod nomenclature;
+pub mod revenue;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;

@@ -1,21 +1,28 @@
-//! Commitments and verifications. Payment orders and payments: [`order`].
+//! Commitments. The other stages: [`verification`], [`order`], [`payment`]; what corrects them: [`correction`],
+//! [`regularisation`]; the papers behind them: [`document`].
 
+pub mod correction;
+pub mod detail;
+pub mod document;
 pub mod order;
+pub mod payment;
 pub mod regularisation;
+pub mod verification;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::budget::Section;
-use domain::expenditure::{CommitmentState, VERIFICATION_DUPLICATE_INVOICE, VerificationState};
-use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
+use domain::expenditure::{CommitmentState, Committed};
+use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId};
 use domain::sensitivity::{Scope, Sensitivity};
 
+use crate::budget::amount;
 use crate::budget::credit::Charge;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
-use crate::schema::{commitments, verifications};
+use crate::schema::commitments;
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
 
@@ -50,12 +57,19 @@ pub struct CommitmentRow {
     pub budget_line_id: Col<BudgetLineId>,
     pub section: Col<Section>,
     pub article: String,
+    pub kind_code: String,
     pub supplier_id: Col<SupplierId>,
     pub label: String,
     pub committed_on: NaiveDate,
     pub amount: i64,
     pub verified: i64,
+    pub advance_granted: i64,
+    pub advance_paid: i64,
+    pub advance_recovered: i64,
+    pub retention_withheld: i64,
+    pub retention_released: i64,
     pub state: Col<CommitmentState>,
+    pub end_reason: Option<String>,
     pub committed_by: Col<PrincipalId>,
     pub recorded_at: Col<DateTime<Utc>>,
     pub version: i64,
@@ -66,6 +80,11 @@ impl CommitmentRow {
     pub fn charge(&self) -> Charge {
         Charge { fiscal_year: self.fiscal_year, section: self.section.0, article: self.article.clone(), line: self.budget_line_id.0 }
     }
+
+    /// What is reserved, and what is verified of it.
+    pub fn sums(&self) -> Result<Committed, Fault> {
+        Ok(Committed { amount: amount(self.amount)?, verified: amount(self.verified)? })
+    }
 }
 
 /// A new commitment, already judged and numbered.
@@ -74,6 +93,7 @@ pub struct NewCommitment {
     pub id: CommitmentId,
     pub number: i64,
     pub charge: Charge,
+    pub kind_code: String,
     pub supplier: SupplierId,
     pub label: String,
     pub committed_on: NaiveDate,
@@ -91,11 +111,17 @@ pub fn insert_commitment(tx: &mut Tx<'_>, new: &NewCommitment) -> Result<Commitm
             commitments::budget_line_id.eq(Col(new.charge.line)),
             commitments::section.eq(Col(new.charge.section)),
             commitments::article.eq(&new.charge.article),
+            commitments::kind_code.eq(&new.kind_code),
             commitments::supplier_id.eq(Col(new.supplier)),
             commitments::label.eq(&new.label),
             commitments::committed_on.eq(new.committed_on),
             commitments::amount.eq(new.amount),
             commitments::verified.eq(0),
+            commitments::advance_granted.eq(0),
+            commitments::advance_paid.eq(0),
+            commitments::advance_recovered.eq(0),
+            commitments::retention_withheld.eq(0),
+            commitments::retention_released.eq(0),
             commitments::state.eq(Col(CommitmentState::Active)),
             commitments::committed_by.eq(Col(new.committed_by)),
             commitments::recorded_at.eq(Col(tx.author.now)),
@@ -103,7 +129,7 @@ pub fn insert_commitment(tx: &mut Tx<'_>, new: &NewCommitment) -> Result<Commitm
             commitments::version.eq(1),
         ))
         .execute(tx.conn)?;
-    let scope = Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed };
+    let scope = tx.all();
     find_commitment(tx.conn, &scope, new.id)
 }
 
@@ -173,181 +199,32 @@ pub fn total_commitments(conn: &mut Conn, scope: &Scope, filter: &CommitmentFilt
     Ok(totalled!(conn, selected_commitments(scope, filter), "commitments.amount"))
 }
 
-/// Adds to what is verified of a commitment.
-pub fn update_commitment(tx: &mut Tx<'_>, row: &CommitmentRow, verified: i64, state: CommitmentState) -> Result<i64, Fault> {
-    let version = row.version + 1;
+/// What an act leaves of a commitment; what is `None` stays as it is.
+#[derive(AsChangeset, Clone, Debug, Default)]
+#[diesel(table_name = commitments)]
+pub struct CommitmentChange {
+    pub amount: Option<i64>,
+    pub verified: Option<i64>,
+    pub advance_granted: Option<i64>,
+    pub advance_paid: Option<i64>,
+    pub advance_recovered: Option<i64>,
+    pub retention_withheld: Option<i64>,
+    pub retention_released: Option<i64>,
+    pub state: Option<Col<CommitmentState>>,
+    pub end_reason: Option<String>,
+}
+
+/// Changes a commitment; gives the row as it now stands.
+pub fn update_commitment(tx: &mut Tx<'_>, row: &CommitmentRow, change: CommitmentChange) -> Result<CommitmentRow, Fault> {
     diesel::update(commitments::table.filter(commitments::organisation_id.eq(row.organisation_id)).filter(commitments::id.eq(row.id)))
-        .set((commitments::verified.eq(verified), commitments::state.eq(Col(state)), commitments::version.eq(version)))
+        .set((change, commitments::version.eq(row.version + 1)))
         .execute(tx.conn)?;
-    Ok(version)
+    let scope = tx.all();
+    find_commitment(tx.conn, &scope, row.id.0)
 }
 
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = verifications)]
-pub struct VerificationRow {
-    pub organisation_id: Col<OrganisationId>,
-    pub id: Col<VerificationId>,
-    pub fiscal_year: i32,
-    pub number: i64,
-    pub commitment_id: Col<CommitmentId>,
-    pub supplier_id: Col<SupplierId>,
-    pub invoice_number: String,
-    pub invoice_date: NaiveDate,
-    pub reception_sha256: Option<String>,
-    pub amount: i64,
-    pub ordered: i64,
-    pub state: Col<VerificationState>,
-    pub recorded_by: Col<PrincipalId>,
-    pub recorded_at: Col<DateTime<Utc>>,
-    pub certified_by: Option<Col<PrincipalId>>,
-    pub certified_on: Option<NaiveDate>,
-    pub version: i64,
-}
-
-/// A new verification, already judged and numbered.
-#[derive(Clone, Debug)]
-pub struct NewVerification {
-    pub id: VerificationId,
-    pub number: i64,
-    pub invoice_number: String,
-    pub invoice_date: NaiveDate,
-    pub reception_sha256: Option<String>,
-    pub amount: i64,
-    pub recorded_by: PrincipalId,
-}
-
-/// Records a verification; an invoice of a supplier is accepted once.
-pub fn insert_verification(tx: &mut Tx<'_>, commitment: &CommitmentRow, new: &NewVerification) -> Result<VerificationRow, Fault> {
-    let first_use: Option<(i32, i64)> = verifications::table
-        .filter(verifications::organisation_id.eq(Col(tx.organisation)))
-        .filter(verifications::supplier_id.eq(commitment.supplier_id))
-        .filter(verifications::invoice_number.eq(&new.invoice_number))
-        .select((verifications::fiscal_year, verifications::number))
-        .first(tx.conn)
-        .optional()?;
-    if let Some((year, number)) = first_use {
-        return Err(VERIFICATION_DUPLICATE_INVOICE
-            .refuse()
-            .with("invoice_number", &new.invoice_number)
-            .with("first_use", domain::text::document_number("L", year, number))
-            .at("/invoice_number")
-            .into());
-    }
-    diesel::insert_into(verifications::table)
-        .values((
-            verifications::organisation_id.eq(Col(tx.organisation)),
-            verifications::id.eq(Col(new.id)),
-            verifications::fiscal_year.eq(commitment.fiscal_year),
-            verifications::number.eq(new.number),
-            verifications::commitment_id.eq(commitment.id),
-            verifications::supplier_id.eq(commitment.supplier_id),
-            verifications::invoice_number.eq(&new.invoice_number),
-            verifications::invoice_date.eq(new.invoice_date),
-            verifications::reception_sha256.eq(new.reception_sha256.as_deref()),
-            verifications::amount.eq(new.amount),
-            verifications::ordered.eq(0),
-            verifications::state.eq(Col(VerificationState::Recorded)),
-            verifications::recorded_by.eq(Col(new.recorded_by)),
-            verifications::recorded_at.eq(Col(tx.author.now)),
-            verifications::certified_by.eq(None::<Col<PrincipalId>>),
-            verifications::certified_on.eq(None::<NaiveDate>),
-            verifications::sensitivity.eq(Sensitivity::Internal.rank()),
-            verifications::version.eq(1),
-        ))
-        .execute(tx.conn)?;
-    let scope = Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed };
-    find_verification(tx.conn, &scope, new.id)
-}
-
-pub fn find_verification(conn: &mut Conn, scope: &Scope, id: VerificationId) -> Result<VerificationRow, Fault> {
-    Ok(visible!(verifications, scope).filter(verifications::id.eq(Col(id))).select(VerificationRow::as_select()).first(conn)?)
-}
-
-/// Which verifications to list.
-#[derive(Clone, Debug, Default)]
-pub struct VerificationFilter {
-    pub fiscal_year: Option<i32>,
-    pub state: Vec<VerificationState>,
-    pub commitment_id: Option<CommitmentId>,
-    pub budget_line_id: Option<BudgetLineId>,
-    pub article: Option<String>,
-    pub supplier_id: Option<SupplierId>,
-    /// Days of the invoice.
-    pub from: Option<NaiveDate>,
-    pub to: Option<NaiveDate>,
-    pub amount: Bounds,
-    /// A part of the invoice's number.
-    pub query: Option<String>,
-}
-
-fn selected_verifications(scope: &Scope, filter: &VerificationFilter) -> verifications::BoxedQuery<'static, MultiBackend> {
-    let mut query = visible!(verifications, scope).into_boxed();
-    if let Some(year) = filter.fiscal_year {
-        query = query.filter(verifications::fiscal_year.eq(year));
-    }
-    if !filter.state.is_empty() {
-        query = query.filter(verifications::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
-    }
-    if let Some(commitment) = filter.commitment_id {
-        query = query.filter(verifications::commitment_id.eq(Col(commitment)));
-    }
-    if let Some(line) = filter.budget_line_id {
-        query = query.filter(verifications::commitment_id.eq_any(on_line!(scope, line)));
-    }
-    if let Some(article) = &filter.article {
-        query = query.filter(verifications::commitment_id.eq_any(on_article!(scope, article.clone())));
-    }
-    if let Some(supplier) = filter.supplier_id {
-        query = query.filter(verifications::supplier_id.eq(Col(supplier)));
-    }
-    if let Some(text) = &filter.query {
-        query = query.filter(folded("verifications.invoice_number").like(containing(text)));
-    }
-    between!(query, verifications::invoice_date, filter.from, filter.to);
-    within!(query, verifications::amount, filter.amount);
-    query
-}
-
-pub fn list_verifications(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &VerificationFilter,
-    page: &Keyset<VerificationId>,
-) -> Result<Rows<VerificationRow>, Fault> {
-    let mut query = selected_verifications(scope, filter).order(verifications::id).limit(page.probe()).select(VerificationRow::as_select());
-    if let Some(after) = page.after {
-        query = query.filter(verifications::id.gt(Col(after)));
-    }
-    Ok(page.cut(query.load(conn)?))
-}
-
-/// What the list adds up to.
-pub fn total_verifications(conn: &mut Conn, scope: &Scope, filter: &VerificationFilter) -> Result<Totalled, Fault> {
-    Ok(totalled!(conn, selected_verifications(scope, filter), "verifications.amount"))
-}
-
-/// Records who certified the service, and when.
-pub fn update_certification(tx: &mut Tx<'_>, row: &VerificationRow, by: PrincipalId, on: NaiveDate) -> Result<(), Fault> {
-    diesel::update(
-        verifications::table.filter(verifications::organisation_id.eq(row.organisation_id)).filter(verifications::id.eq(row.id)),
-    )
-    .set((
-        verifications::certified_by.eq(Some(Col(by))),
-        verifications::certified_on.eq(Some(on)),
-        verifications::state.eq(Col(VerificationState::Certified)),
-        verifications::version.eq(row.version + 1),
-    ))
-    .execute(tx.conn)?;
-    Ok(())
-}
-
-/// Sets what is ordered of a verification.
-pub fn update_ordered(tx: &mut Tx<'_>, row: &VerificationRow, ordered: i64) -> Result<(), Fault> {
-    let state = if ordered == row.amount { VerificationState::Ordered } else { VerificationState::Certified };
-    diesel::update(
-        verifications::table.filter(verifications::organisation_id.eq(row.organisation_id)).filter(verifications::id.eq(row.id)),
-    )
-    .set((verifications::ordered.eq(ordered), verifications::state.eq(Col(state)), verifications::version.eq(row.version + 1)))
-    .execute(tx.conn)?;
-    Ok(())
+/// Sets what is verified of a commitment, and the state that follows.
+pub fn update_verified(tx: &mut Tx<'_>, row: &CommitmentRow, verified: i64, change: CommitmentChange) -> Result<CommitmentRow, Fault> {
+    let state = Committed { amount: amount(row.amount)?, verified: amount(verified)? }.state();
+    update_commitment(tx, row, CommitmentChange { verified: Some(verified), state: Some(Col(state)), ..change })
 }

@@ -1,8 +1,13 @@
 //! People, partner systems and the roles they hold.
 
+pub mod delegation;
+pub mod kinship;
+pub mod session;
+pub mod throttle;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId};
+use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId, SessionId};
 use domain::identity::{ACTIVATION_FAILED, Assignment, LOGIN_TAKEN, PrincipalKind, Role};
 use domain::sensitivity::{Scope, Sensitivity};
 
@@ -24,6 +29,12 @@ pub struct PrincipalRow {
     pub secret_hash: Option<String>,
     pub disabled_at: Option<Col<DateTime<Utc>>>,
     pub version: i64,
+}
+
+impl PrincipalRow {
+    pub fn can_sign_in(&self) -> bool {
+        self.disabled_at.is_none() && self.secret_hash.is_some()
+    }
 }
 
 /// A new principal, not yet able to sign in.
@@ -84,10 +95,11 @@ pub fn find_activation(conn: &mut Conn, code_hash: &[u8], now: DateTime<Utc>) ->
         .select(activation_codes::principal_id)
         .first(conn)
         .optional()?;
-    match principal {
-        Some(id) => find_principal(conn, id.0),
-        None => Err(ACTIVATION_FAILED.refuse().into()),
-    }
+    let row = match principal {
+        Some(id) => find_principal(conn, id.0)?,
+        None => return Err(ACTIVATION_FAILED.refuse().into()),
+    };
+    if row.disabled_at.is_some() { Err(ACTIVATION_FAILED.refuse().into()) } else { Ok(row) }
 }
 
 /// Spends the code and sets the secret.
@@ -100,16 +112,40 @@ pub fn activate(tx: &mut Tx<'_>, principal: &PrincipalRow, code_hash: &[u8], sec
     if spent != 1 {
         return Err(ACTIVATION_FAILED.refuse().into());
     }
-    // Codes issued before and never used are void from now on.
+    update_secret(tx, principal, Some(secret_hash))
+}
+
+/// Sets the secret, or takes it away. One-time codes issued before and never used are void from now on.
+pub fn update_secret(tx: &mut Tx<'_>, principal: &PrincipalRow, secret_hash: Option<&str>) -> Result<(), Fault> {
     diesel::update(
         activation_codes::table.filter(activation_codes::principal_id.eq(principal.id)).filter(activation_codes::used_at.is_null()),
     )
     .set(activation_codes::used_at.eq(Some(Col(tx.author.now))))
     .execute(tx.conn)?;
     diesel::update(principals::table.filter(principals::id.eq(principal.id)))
-        .set((principals::secret_hash.eq(Some(secret_hash)), principals::version.eq(principal.version + 1)))
+        .set((principals::secret_hash.eq(secret_hash), principals::version.eq(principal.version + 1)))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// Disables a principal from an instant on, or enables it.
+pub fn update_disabled(tx: &mut Tx<'_>, principal: &PrincipalRow, disabled_at: Option<DateTime<Utc>>) -> Result<(), Fault> {
+    diesel::update(principals::table.filter(principals::id.eq(principal.id)))
+        .set((principals::disabled_at.eq(disabled_at.map(Col)), principals::version.eq(principal.version + 1)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Every principal of the installation, for those who administer it.
+pub fn list_principals(conn: &mut Conn, login: Option<&str>, page: &Keyset<PrincipalId>) -> Result<Rows<PrincipalRow>, Fault> {
+    let mut query = principals::table.order(principals::id).limit(page.probe()).select(PrincipalRow::as_select()).into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(principals::id.gt(Col(after)));
+    }
+    if let Some(login) = login {
+        query = query.filter(principals::login.eq(login.to_owned()));
+    }
+    Ok(page.cut(query.load(conn)?))
 }
 
 /// What a principal may be and do, as the database says now.
@@ -121,15 +157,14 @@ pub struct Standing {
     pub assignments: Vec<Assignment>,
 }
 
-/// Every role ever assigned to the principal, with its period.
-pub fn find_standing(conn: &mut Conn, id: PrincipalId) -> Result<Standing, Fault> {
+/// Every role ever assigned to the principal, with its period. A token of a session is worth what its session is.
+pub fn find_standing(conn: &mut Conn, id: PrincipalId, session: Option<SessionId>, now: DateTime<Utc>) -> Result<Standing, Fault> {
     let principal = find_principal(conn, id)?;
-    Ok(Standing {
-        principal: id,
-        kind: principal.kind.0,
-        active: principal.disabled_at.is_none() && principal.secret_hash.is_some(),
-        assignments: assignments_of(conn, id)?,
-    })
+    let live = match session {
+        Some(session) => session::is_live(conn, id, session, now)?,
+        None => true,
+    };
+    Ok(Standing { principal: id, kind: principal.kind.0, active: live && principal.can_sign_in(), assignments: assignments_of(conn, id)? })
 }
 
 pub fn assignments_of(conn: &mut Conn, id: PrincipalId) -> Result<Vec<Assignment>, Fault> {

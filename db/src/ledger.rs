@@ -1,6 +1,7 @@
 //! The ledger: charts, kept balances, entries. Entries and postings are append-only in the database too.
 
 pub mod carried_debt;
+pub mod history;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -152,10 +153,20 @@ pub fn find_posting_accounts(tx: &mut Tx<'_>, fiscal_year: i32) -> Result<Postin
         .filter(balances::fiscal_year.eq(fiscal_year))
         .select(balances::chart_id)
         .first(tx.conn)?;
+    parts_of(tx.conn, chart)
+}
+
+/// The accounts of the posting table in the chart in force on the first day of a year.
+pub fn find_parts(conn: &mut Conn, fiscal_year: i32) -> Result<PostingAccounts, Fault> {
+    let chart = find_in_force(conn, FiscalYear::new(fiscal_year)?)?;
+    parts_of(conn, chart.id)
+}
+
+fn parts_of(conn: &mut Conn, chart: Col<Uuid>) -> Result<PostingAccounts, Fault> {
     let parts: Vec<(String, String)> = posting_accounts::table
         .filter(posting_accounts::chart_id.eq(chart))
         .select((posting_accounts::part, posting_accounts::account_code))
-        .load(tx.conn)?;
+        .load(conn)?;
     let accounts = parts.into_iter().filter_map(|(part, account)| Part::parse(&part).map(|part| (part, account))).collect();
     PostingAccounts::new(accounts).map_err(|part| Fault::Corrupt(format!("the chart names no account for {part}")))
 }
@@ -196,6 +207,32 @@ fn find_balance(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Bala
 pub fn find_cash(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amount, Fault> {
     let net = find_balance(tx, fiscal_year, account)?.net()?;
     Ok(Amount::from_minor(net.minor()).unwrap_or(Amount::ZERO))
+}
+
+/// The credit balance of an account of third parties; nothing when it is in debit.
+pub fn find_debt(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amount, Fault> {
+    let net = find_balance(tx, fiscal_year, account)?.net()?;
+    Ok(net.minor().checked_neg().and_then(Amount::from_minor).unwrap_or(Amount::ZERO))
+}
+
+/// The lines of an entry, as rules read them.
+pub fn postings_of(lines: &[PostingRow]) -> Result<Vec<Posting>, Fault> {
+    lines
+        .iter()
+        .map(|line| {
+            let side = if line.debit > 0 { Side::Debit } else { Side::Credit };
+            Ok(Posting { account: line.account_code.clone(), side, amount: amount(line.debit + line.credit)? })
+        })
+        .collect()
+}
+
+/// What an account was opened with on the debit side; nothing for an account that the year does not know.
+pub fn find_opening_debit(tx: &mut Tx<'_>, fiscal_year: i32, account: &str) -> Result<Amount, Fault> {
+    match find_balance(tx, fiscal_year, account) {
+        Ok(row) => amount(row.opening_debit),
+        Err(Fault::Refused(_)) => Ok(Amount::ZERO),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// What an entry was made of.
@@ -313,6 +350,13 @@ fn post(
 
 /// Every account of the year that moved or was opened with a balance, with its label, in the order of codes.
 pub fn list_balances(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<(BalanceRow, ChartAccountRow)>, Fault> {
+    let mut rows = list_all_balances(conn, scope, fiscal_year)?;
+    rows.retain(|(row, _)| [row.opening_debit, row.opening_credit, row.debit, row.credit] != [0; 4]);
+    Ok(rows)
+}
+
+/// Every account of the year's chart with its balance.
+pub fn list_all_balances(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<(BalanceRow, ChartAccountRow)>, Fault> {
     Ok(balances::table
         .inner_join(
             chart_accounts::table.on(chart_accounts::chart_id.eq(balances::chart_id).and(chart_accounts::code.eq(balances::account_code))),
@@ -320,7 +364,6 @@ pub fn list_balances(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result
         .filter(balances::organisation_id.eq(Col(scope.organisation)))
         .filter(balances::sensitivity.le(scope.clearance.rank()))
         .filter(balances::fiscal_year.eq(fiscal_year))
-        .filter(balances::opening_debit.gt(0).or(balances::opening_credit.gt(0)).or(balances::debit.gt(0)).or(balances::credit.gt(0)))
         .order(balances::account_code)
         .select((BalanceRow::as_select(), ChartAccountRow::as_select()))
         .load(conn)?)
@@ -368,6 +411,17 @@ pub fn list_postings(conn: &mut Conn, organisation: OrganisationId, of: &[EntryI
         .order((postings::entry_id, postings::position))
         .select(PostingRow::as_select())
         .load(conn)?)
+}
+
+/// The entry that reverses another one.
+pub fn find_reversal(tx: &mut Tx<'_>, reversed: EntryId) -> Result<Option<EntryId>, Fault> {
+    let found: Option<Col<EntryId>> = entries::table
+        .filter(entries::organisation_id.eq(Col(tx.organisation)))
+        .filter(entries::reverses_id.eq(Some(Col(reversed))))
+        .select(entries::id)
+        .first(tx.conn)
+        .optional()?;
+    Ok(found.map(|id| id.0))
 }
 
 /// Which entries to list.

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod budget;
+pub mod cash_office;
 pub mod column;
 pub mod connection;
 pub mod expenditure;
@@ -17,6 +18,7 @@ pub mod page;
 pub mod parameter;
 pub mod participation;
 pub mod reference;
+pub mod revenue;
 pub mod schema;
 pub mod store;
 pub mod territory;

@@ -12,16 +12,38 @@ pub const VERIFICATION: &str = "verification";
 pub const PAYMENT_ORDER: &str = "payment_order";
 pub const BATCH: &str = "batch";
 pub const PAYMENT: &str = "payment";
+pub const CORRECTION: &str = "payment_order_correction";
 pub const REGULARISATION: &str = "regularisation";
+pub const CASH_ADVANCE: &str = "cash_advance";
+pub const CASH_RETURN: &str = "cash_return";
+pub const CASH_DEPOSIT: &str = "cash_deposit";
+pub const TICKET_SALE: &str = "ticket_sale";
+pub const JUSTIFICATION_SLIP: &str = "justification_slip";
+pub const CASH_INSPECTION: &str = "cash_inspection";
+pub const REVENUE_ORDER: &str = "revenue_order";
+pub const RECEIPT: &str = "receipt";
+pub const REFUND: &str = "refund";
+pub const REVENUE_ADJUSTMENT: &str = "revenue_adjustment";
 
 /// Every series that a fiscal year begins with.
-const SERIES: [&str; 11] = [
+const SERIES: &[&str] = &[
     COMMITMENT,
     VERIFICATION,
     PAYMENT_ORDER,
     BATCH,
     PAYMENT,
+    CORRECTION,
     REGULARISATION,
+    CASH_ADVANCE,
+    CASH_RETURN,
+    CASH_DEPOSIT,
+    TICKET_SALE,
+    JUSTIFICATION_SLIP,
+    CASH_INSPECTION,
+    REVENUE_ORDER,
+    RECEIPT,
+    REFUND,
+    REVENUE_ADJUSTMENT,
     "entry:opening",
     "entry:expenditure",
     "entry:revenue",

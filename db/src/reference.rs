@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::organisation::{NewOrganisation, insert_organisation};
 use crate::schema::organisations;
 use crate::store::{Author, Outcome, Store};
-use crate::{budget, ledger, parameter, territory};
+use crate::{budget, expenditure, ledger, parameter, revenue, territory};
 
 /// Whether the platform organisation exists: the sign of an installed database.
 pub fn is_installed(conn: &mut Conn) -> Result<bool, Fault> {
@@ -52,6 +52,8 @@ pub async fn install(store: &Store, now: DateTime<Utc>, today: NaiveDate) -> Res
                 ("parameters", parameter::load(tx.conn)?),
                 ("nomenclature items", budget::nomenclature::load(tx.conn)?),
                 ("accounts", ledger::load(tx.conn)?),
+                ("kinds of expenditure", expenditure::document::load(tx.conn)?),
+                ("tax shares", revenue::share::load(tx.conn)?),
             ];
             loaded.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}")));
             if loaded.is_empty() {

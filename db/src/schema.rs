@@ -14,22 +14,26 @@ macro_rules! tables {
 
 mod audit;
 mod budget;
+mod cash_office;
 mod expenditure;
 mod identity;
 mod ledger;
 mod organisation;
 mod parameter;
 mod participation;
+mod revenue;
 mod territory;
 
 pub use audit::*;
 pub use budget::*;
+pub use cash_office::*;
 pub use expenditure::*;
 pub use identity::*;
 pub use ledger::*;
 pub use organisation::*;
 pub use parameter::*;
 pub use participation::*;
+pub use revenue::*;
 pub use territory::*;
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -49,6 +53,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     principals,
     activation_codes,
     role_assignments,
+    sessions,
+    refresh_tokens,
+    throttles,
+    delegations,
+    kinships,
     parameters,
     consultations,
     public_debates,
@@ -61,6 +70,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     appropriations,
     credit_movements,
     line_executions,
+    revenue_movements,
+    revenue_executions,
     charts,
     chart_accounts,
     posting_accounts,
@@ -68,10 +79,40 @@ diesel::allow_tables_to_appear_in_same_query!(
     entries,
     postings,
     carried_debts,
+    expenditure_kinds,
+    required_documents,
     commitments,
     verifications,
     batches,
     payment_orders,
+    deductions,
+    holds,
+    requisitions,
+    payment_order_corrections,
     payments,
+    payment_returns,
+    supporting_documents,
     regularisations,
+    cash_offices,
+    cash_movements,
+    imprest_expenses,
+    justification_slips,
+    justification_slip_expenses,
+    cash_inspections,
+    ticket_kinds,
+    ticket_ranges,
+    ticket_movements,
+    tax_shares,
+    debtors,
+    levy_authorisations,
+    revenue_orders,
+    receivables,
+    revenue_shares,
+    receipts,
+    receipt_cancellations,
+    revenue_order_receipts,
+    receipt_regularisations,
+    refunds,
+    revenue_adjustments,
+    transfer_notifications,
 );

@@ -15,6 +15,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::{Pool, PooledConnection};
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
+use domain::sensitivity::{Scope, Sensitivity};
 use tokio::sync::oneshot;
 
 use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
@@ -77,6 +78,11 @@ impl Tx<'_> {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.author.now
+    }
+
+    /// Every row of the organisation: for rules that must see what their caller may not.
+    pub fn all(&self) -> Scope {
+        Scope { organisation: self.organisation, clearance: Sensitivity::Sealed }
     }
 }
 
@@ -164,7 +170,8 @@ impl Store {
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
-    /// Housekeeping that nobody audits: activation codes, the sequencer of events, one-time installation rows.
+    /// Housekeeping that nobody audits: the sequencer of events, one-time installation rows, the rotation of refresh tokens,
+    /// the count of failed proofs of identity.
     pub async fn keep<T: Send + 'static>(&self, job: impl Fn(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let (sender, receiver) = oneshot::channel();
         let platform = OrganisationId::platform();

@@ -1,10 +1,13 @@
 //! `sigida verify`: recomputes what the database says of itself, and names the first thing wrong.
 //!
 //! Checked: every chain of events (hashes, order, columns against stored bytes, head), every entry of the ledger
-//! (balance, digest against the chain, kept balances), every credit and line, every number series.
+//! (balance, digest against the chain, kept balances), every credit and line, every debt, every cash office and ticket, every
+//! number series.
 
+mod cash_office;
 mod chain;
 mod money;
+mod revenue;
 
 use diesel::prelude::*;
 use domain::id::OrganisationId;
@@ -65,6 +68,8 @@ pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
         checked.events += events;
         checked.entries += money::verify_ledger(conn, organisation.0, &code, &facts)?;
         checked.credits += money::verify_credits(conn, organisation.0, &code)?;
+        cash_office::verify_cash_offices(conn, organisation.0, &code)?;
+        checked.credits += revenue::verify_revenue(conn, organisation.0, &code)?;
         checked.numbers += money::verify_numbers(conn, organisation.0, &code)?;
         checked.organisations += 1;
     }

@@ -6,6 +6,7 @@
 pub mod credit;
 pub mod lifecycle;
 pub mod nomenclature;
+pub mod revenue;
 pub mod sheet;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //!
 //! Nobody here reads a clock: `today`, the business date, is received.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::refusal::{Refusal, codes};
 
@@ -15,6 +15,10 @@ codes! {
         "Date future" / "Date in the future",
         "La date {date} est postérieure à la date du jour {today}." /
         "The date {date} is later than the business date {today}.";
+    HISTORY_UNAVAILABLE: Rule,
+        "Historique indisponible" / "History not available",
+        "Les comptes de l'exercice {fiscal_year} sont connus depuis {from} ; demandé : {asked}." /
+        "The accounts of fiscal year {fiscal_year} are known since {from}; asked: {asked}.";
     FISCAL_YEAR_INVALID: Malformed,
         "Exercice invalide" / "Invalid fiscal year",
         "L'exercice doit être une année entre 1960 et 2200." / "The fiscal year must lie between 1960 and 2200.";
@@ -59,6 +63,46 @@ impl FiscalYear {
             return Err(DATE_OUT_OF_YEAR.refuse().with("date", date).with("fiscal_year", self.0));
         }
         not_future(date, today)
+    }
+}
+
+/// A look back: what counts up to a date, as it was known at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    pub as_of: NaiveDate,
+    pub known_at: DateTime<Utc>,
+}
+
+impl History {
+    /// Judges a look back into a year whose accounts are kept since an instant. Outside what is known the answer would be
+    /// an empty total that looks like a true one: it is refused.
+    pub fn look_back(
+        year: FiscalYear,
+        (as_of, today): (Option<NaiveDate>, NaiveDate),
+        (known_at, now): (Option<DateTime<Utc>>, DateTime<Utc>),
+        known_since: Option<DateTime<Utc>>,
+    ) -> Result<Self, Refusal> {
+        let unavailable = |asked: String, from: String| {
+            HISTORY_UNAVAILABLE.refuse().with("fiscal_year", year.year()).with("from", from).with("asked", asked)
+        };
+        let last = today.min(day(year.year(), 12, 31));
+        let as_of = match as_of {
+            None => last,
+            Some(date) if date < year.first_day() => {
+                return Err(unavailable(date.to_string(), year.first_day().to_string()).at("?as_of"));
+            }
+            Some(date) => {
+                year.accept(date, today).map_err(|refusal| refusal.at("?as_of"))?;
+                date
+            }
+        };
+        let known_at = known_at.unwrap_or(now);
+        let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        match known_since {
+            Some(since) if known_at >= since && known_at <= now => Ok(Self { as_of, known_at }),
+            Some(since) => Err(unavailable(instant(known_at), instant(since)).at("?known_at")),
+            None => Err(unavailable(instant(known_at), "—".to_owned()).at("?known_at")),
+        }
     }
 }
 

@@ -66,6 +66,12 @@ ids! {
     PrincipalId,
     /// A role held in an organisation from a date to a date.
     RoleAssignmentId,
+    /// A session: a sign-in and the tokens that follow from it.
+    SessionId,
+    /// A delegation of signature.
+    DelegationId,
+    /// A declaration of kinship.
+    KinshipId,
     /// A region, a cercle or a commune as it existed during a period.
     TerritorialUnitId,
     /// A consultation of a village, a fraction or a quarter.
@@ -88,12 +94,46 @@ ids! {
     PaymentOrderId,
     /// A batch of payment orders (bordereau).
     BatchId,
+    /// A correction of an accepted payment order.
+    CorrectionId,
+    /// A supporting document.
+    DocumentId,
     /// A payment.
     PaymentId,
     /// A regularisation: a charge without payment (mandat de régularisation).
     RegularisationId,
     /// A debt of an earlier year, carried by the opening balances.
     CarriedDebtId,
+    /// A cash office (régie).
+    CashOfficeId,
+    /// A movement of a cash office's money.
+    CashMovementId,
+    /// An expense paid out of an imprest.
+    ImprestExpenseId,
+    /// A justification slip (bordereau de justification).
+    JustificationSlipId,
+    /// An inspection of a cash office.
+    CashInspectionId,
+    /// A kind of ticket.
+    TicketKindId,
+    /// A range of tickets.
+    TicketRangeId,
+    /// A movement of tickets.
+    TicketMovementId,
+    /// A debtor's file (redevable).
+    DebtorId,
+    /// The council's authorisation of a levy for a year.
+    LevyAuthorisationId,
+    /// A revenue order or a tax roll (titre de recette, rôle).
+    RevenueOrderId,
+    /// A receipt (quittance).
+    ReceiptId,
+    /// A refund of what was paid in excess.
+    RefundId,
+    /// A reduction, cancellation, write-off or waiver of a revenue order.
+    RevenueAdjustmentId,
+    /// A notification of a transfer to come.
+    TransferNotificationId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

@@ -3,6 +3,11 @@
 //! A token says who; which roles, is read from the database. Deliberately not here: how passwords and tokens are
 //! checked (the `api` floor).
 
+pub mod delegation;
+pub mod kinship;
+pub mod session;
+pub mod throttle;
+
 use chrono::NaiveDate;
 
 use crate::calendar::covers;
@@ -38,6 +43,13 @@ codes! {
         "Fonction non attribuable" / "Role not grantable",
         "Seul un administrateur de la plateforme attribue la fonction {role}." /
         "Only a platform administrator grants the role {role}.";
+    PRINCIPAL_SELF: Forbidden,
+        "Pas envers soi-même" / "Not to oneself",
+        "Un administrateur ne suspend pas son propre compte et ne réinitialise pas son propre mot de passe." /
+        "Administrators neither disable their own principal nor reset their own password.";
+    PRINCIPAL_STATE_INVALID: Conflict,
+        "Compte déjà dans cet état" / "Principal already in that state",
+        "Le compte est déjà suspendu, ou déjà actif." / "The principal is already disabled, or already enabled.";
     LOGIN_TAKEN: Conflict,
         "Identifiant déjà pris" / "Login already taken",
         "Cet identifiant existe déjà." / "This login already exists.";
@@ -48,6 +60,9 @@ codes! {
         "Mot de passe trop faible" / "Password too weak",
         "Le mot de passe compte de {minimum} à {maximum} caractères et ne figure pas parmi les plus courants." /
         "A password has {minimum} to {maximum} characters and is not among the most common ones.";
+    PASSWORD_WRONG: Forbidden,
+        "Mot de passe inexact" / "Wrong password",
+        "Le mot de passe actuel est inexact." / "The present password is wrong.";
 }
 
 words! {
@@ -55,6 +70,8 @@ words! {
     pub enum Role {
         /// Ordonnateur: the mayor or the president of the council. Commits, verifies, orders; never handles money.
         AuthorisingOfficer = "authorising_officer",
+        /// Délégué de l'ordonnateur: an assistant who commits and orders within a written delegation of signature.
+        AuthorisingDelegate = "authorising_delegate",
         /// Service financier: drafts and attaches documents; signs nothing.
         FinanceOfficer = "finance_officer",
         /// Certificateur: certifies that the service was done.
@@ -63,6 +80,8 @@ words! {
         CouncilRegistrar = "council_registrar",
         /// Comptable public: accepts or rejects orders, pays, collects, keeps the accounts.
         Accountant = "accountant",
+        /// Régisseur: keeps an imprest or a collection office under the accountant's authority.
+        CashOfficer = "cash_officer",
         /// Représentant de l'État: checks legality, approves or returns budgets.
         StateRepresentative = "state_representative",
         /// Auditor or judge of accounts: reads everything, writes nothing.
@@ -88,17 +107,37 @@ impl Role {
     /// Up to which sensitivity the role reads the organisation's records.
     pub fn clearance(self) -> Sensitivity {
         match self {
-            Role::AuthorisingOfficer | Role::FinanceOfficer | Role::Accountant | Role::Auditor => Sensitivity::Restricted,
-            Role::Certifier | Role::CouncilRegistrar | Role::StateRepresentative | Role::Administrator => Sensitivity::Internal,
+            Role::AuthorisingOfficer | Role::AuthorisingDelegate | Role::FinanceOfficer | Role::Accountant | Role::Auditor => {
+                Sensitivity::Restricted
+            }
+            Role::Certifier | Role::CouncilRegistrar | Role::CashOfficer | Role::StateRepresentative | Role::Administrator => {
+                Sensitivity::Internal
+            }
             Role::Partner => Sensitivity::Partner,
         }
     }
 
-    /// Those who order are never those who pay, and who controls from outside holds no function inside.
+    /// Those who order are never those who pay, and who controls from outside holds no function inside. Who keeps a cash
+    /// office handles money that neither the authorising officer nor its inspector, the accountant, may handle for them.
     pub fn incompatible_with(self, other: Role) -> bool {
-        let ordering = |role| matches!(role, Role::AuthorisingOfficer | Role::FinanceOfficer | Role::Certifier | Role::CouncilRegistrar);
+        let ordering = |role| {
+            role == Role::AuthorisingDelegate
+                || matches!(role, Role::AuthorisingOfficer | Role::FinanceOfficer | Role::Certifier | Role::CouncilRegistrar)
+        };
         let outside = |role| matches!(role, Role::Accountant | Role::StateRepresentative | Role::Auditor);
-        (ordering(self) && outside(other)) || (outside(self) && ordering(other)) || (outside(self) && outside(other) && self != other)
+        let signing = |role| matches!(role, Role::AuthorisingOfficer | Role::AuthorisingDelegate);
+        let handling = |one, other| one == Role::CashOfficer && (outside(other) || signing(other));
+        (ordering(self) && outside(other))
+            || (outside(self) && ordering(other))
+            || (outside(self) && outside(other) && self != other)
+            || handling(self, other)
+            || handling(other, self)
+    }
+
+    /// What kin of one another may not hold: one orders, the other pays.
+    pub fn incompatible_among_kin(self, other: Role) -> bool {
+        let orders = |role| matches!(role, Role::AuthorisingOfficer | Role::AuthorisingDelegate);
+        (orders(self) && other == Role::Accountant) || (self == Role::Accountant && orders(other))
     }
 
     /// Functions of the State and of control are never granted by the organisation that they control.
@@ -122,6 +161,13 @@ impl Assignment {
     pub fn holds(&self, organisation: OrganisationId, today: NaiveDate) -> bool {
         self.organisation == organisation && covers(self.valid_from, self.valid_to, today)
     }
+
+    /// Whether both are held in the same organisation on some day.
+    pub fn overlaps(&self, other: &Assignment) -> bool {
+        other.organisation == self.organisation
+            && self.valid_to.is_none_or(|to| other.valid_from <= to)
+            && other.valid_to.is_none_or(|to| self.valid_from <= to)
+    }
 }
 
 /// Refuses a role that cannot stand beside those already held, at the same time, in the same organisation.
@@ -129,12 +175,7 @@ pub fn grant(new: &Assignment, held: &[Assignment]) -> Result<(), Refusal> {
     if new.valid_to.is_some_and(|to| to < new.valid_from) {
         return Err(ROLE_PERIOD_INVALID.refuse().at("/valid_to"));
     }
-    let overlaps = |other: &&Assignment| {
-        other.organisation == new.organisation
-            && new.valid_to.is_none_or(|to| other.valid_from <= to)
-            && other.valid_to.is_none_or(|to| new.valid_from <= to)
-    };
-    match held.iter().filter(overlaps).find(|other| new.role.incompatible_with(other.role)) {
+    match held.iter().filter(|other| new.overlaps(other)).find(|other| new.role.incompatible_with(other.role)) {
         Some(other) => Err(ROLE_INCOMPATIBLE.refuse().with("role", new.role).with("held", other.role).at("/role")),
         None => Ok(()),
     }
@@ -178,10 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn who_keeps_a_cash_office_neither_orders_nor_controls() {
+        let kept_apart: Vec<&Role> = Role::ALL.iter().filter(|other| Role::CashOfficer.incompatible_with(**other)).collect();
+        assert_eq!(kept_apart, [&Role::AuthorisingOfficer, &Role::Accountant, &Role::StateRepresentative, &Role::Auditor]);
+    }
+
+    #[test]
     fn incompatibility_is_mutual() {
         for one in Role::ALL {
             for other in Role::ALL {
                 assert_eq!(one.incompatible_with(*other), other.incompatible_with(*one), "{one} {other}");
+                assert_eq!(one.incompatible_among_kin(*other), other.incompatible_among_kin(*one), "{one} {other}");
             }
         }
     }

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::budget::Section;
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
 use crate::word::Word as _;
@@ -33,6 +32,18 @@ codes! {
         "Compte inattendu à l'ouverture" / "Unexpected account at opening",
         "La balance d'entrée ne reprend que les classes 1 à 5 ; compte en cause : {account}." /
         "Opening balances hold classes 1 to 5 only; account concerned: {account}.";
+    LEDGER_ACCOUNT_RESERVED: Rule,
+        "Compte réservé" / "Reserved account",
+        "Le compte {account} n'est mouvementé que par les pièces : mandats, titres, quittances, régies." /
+        "Account {account} moves only by documents: payment orders, revenue orders, receipts, cash offices.";
+    LEDGER_ENTRY_SOURCED: Conflict,
+        "Écriture issue d'une pièce" / "Entry made by a document",
+        "Cette écriture vient d'une pièce ({source_kind}) : corrigez la pièce." /
+        "This entry comes from a document ({source_kind}): correct the document.";
+    LEDGER_ENTRY_REVERSED: Conflict,
+        "Écriture déjà extournée" / "Entry already reversed",
+        "Cette écriture est déjà extournée, ou en extourne une autre." /
+        "This entry is already reversed, or reverses another one.";
     LEDGER_CARRIED_DEBT_DUPLICATE: Conflict,
         "Dette reprise deux fois" / "Debt carried twice",
         "La dette {reference} de ce fournisseur est déjà reprise." / "The debt {reference} of this supplier is already carried.";
@@ -40,6 +51,25 @@ codes! {
         "Dettes reprises incohérentes" / "Carried debts do not match",
         "Les dettes détaillées du compte {account} font {items} ; le solde repris est {balance}." /
         "The itemised debts of account {account} make {items}; the balance carried is {balance}.";
+}
+
+words! {
+    /// What an entry of the accountant's own is: other entries come out of documents.
+    pub enum ManualJournal {
+        /// Movements of money between accounts.
+        Treasury = "treasury",
+        /// Gifts in kind, loans, accruals and other operations.
+        Miscellaneous = "miscellaneous",
+    }
+}
+
+impl ManualJournal {
+    pub fn journal(self) -> Journal {
+        match self {
+            ManualJournal::Treasury => Journal::Treasury,
+            ManualJournal::Miscellaneous => Journal::Miscellaneous,
+        }
+    }
 }
 
 words! {
@@ -197,6 +227,12 @@ words! {
         Transfers = "transfers",
         /// Exceptional income (751).
         ExceptionalIncome = "exceptional_income",
+        /// Write-offs of debts that cannot be collected (651).
+        WriteOffs = "write_offs",
+        /// Revenue orders of earlier years cancelled (652).
+        CancelledPriorOrders = "cancelled_prior_orders",
+        /// Waivers of debts (653).
+        Waivers = "waivers",
     }
 }
 
@@ -225,22 +261,29 @@ impl PostingAccounts {
     }
 }
 
-/// Whose account a creditor's is: X1 for operating expenditure, X4 for capital expenditure.
-pub fn creditor_part(section: Section) -> Part {
-    match section {
-        Section::Operating => Part::Suppliers,
-        Section::Capital => Part::AssetSuppliers,
-    }
+/// X1, X2, X4, X5 and X7: a payment order is accepted. The charge or asset is debited with the whole; what is recovered or
+/// kept back, and what is due to the creditor, are credited.
+pub fn order_accepted<'a>(charge: &str, whole: Amount, credited: impl IntoIterator<Item = (&'a str, Amount)>) -> Vec<Posting> {
+    let credited = credited.into_iter().filter(|(_, amount)| !amount.is_zero());
+    std::iter::once(Posting::debit(charge, whole)).chain(credited.map(|(account, amount)| Posting::credit(account, amount))).collect()
 }
 
-/// X1 and X4: a payment order is accepted. The charge or asset is debited, the creditor credited.
-pub fn order_accepted(charge: &str, creditor: &str, amount: Amount) -> Vec<Posting> {
-    vec![Posting::debit(charge, amount), Posting::credit(creditor, amount)]
-}
-
-/// X3: a creditor is paid. The creditor is debited, the money account credited.
+/// X3, X6 and X7: a creditor is paid, or money held for others is remitted. The creditor is debited, the money account credited.
 pub fn creditor_paid(creditor: &str, money: &str, amount: Amount) -> Vec<Posting> {
     vec![Posting::debit(creditor, amount), Posting::credit(money, amount)]
+}
+
+/// Refuses accounts in an entry of the accountant's own that only documents move: charges and income, which the budget
+/// controls, and third parties and offices, whose balances are the sums of their documents.
+pub fn accept_manual(postings: &[Posting], accounts: &PostingAccounts) -> Result<(), Refusal> {
+    let free = [Part::Treasury, Part::Bank, Part::Cash, Part::Transfers, Part::SundryCreditors];
+    let reserved = |posting: &&Posting| {
+        posting.account.starts_with(['6', '7']) || accounts.part_of(&posting.account).is_some_and(|part| !free.contains(&part))
+    };
+    match postings.iter().find(reserved) {
+        Some(posting) => Err(LEDGER_ACCOUNT_RESERVED.refuse().with("account", &posting.account).at("/lines")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses opening balances of the classes of charges, income and memoranda.
@@ -277,7 +320,9 @@ mod tests {
     #[test]
     fn the_posting_table_of_expenditure() {
         let all = amount(850_000);
-        assert_eq!(order_accepted("602", "401", all), vec![Posting::debit("602", all), Posting::credit("401", all)]);
+        assert_eq!(order_accepted("602", all, [("401", all)]), vec![Posting::debit("602", all), Posting::credit("401", all)]);
+        let statement = order_accepted("231", amount(12_000), [("251", amount(2_400)), ("4047", Amount::ZERO), ("404", amount(9_600))]);
+        assert_eq!(statement.len(), 3, "nothing is posted of nothing");
         assert_eq!(creditor_paid("401", "515", all), vec![Posting::debit("401", all), Posting::credit("515", all)]);
     }
 }

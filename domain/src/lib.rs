@@ -9,6 +9,7 @@
 pub mod audit;
 pub mod budget;
 pub mod calendar;
+pub mod cash_office;
 pub mod expenditure;
 pub mod id;
 pub mod identity;
@@ -18,6 +19,7 @@ pub mod organisation;
 pub mod parameter;
 pub mod participation;
 pub mod refusal;
+pub mod revenue;
 pub mod sensitivity;
 pub mod territory;
 pub mod text;

@@ -111,6 +111,12 @@ impl Amount {
         amounts.into_iter().try_fold(Amount::ZERO, Amount::checked_add)
     }
 
+    /// A share in basis points (hundredths of a percent), rounded down.
+    pub fn share(self, bps: i64) -> Amount {
+        let share = i128::from(self.0) * i128::from(bps.clamp(0, 10_000)) / 10_000;
+        i64::try_from(share).ok().and_then(Self::from_minor).unwrap_or(Amount::ZERO)
+    }
+
     /// The decimal string in major units.
     pub fn display(self, currency: Currency) -> String {
         display_minor(i128::from(self.0), currency)
@@ -141,6 +147,11 @@ impl Balance {
     pub fn between(plus: Amount, minus: Amount) -> Self {
         // Both lie in 0..=10^15, so the difference always fits.
         Self(plus.0 - minus.0)
+    }
+
+    /// A balance from its minor units.
+    pub fn from_minor(minor: i64) -> Self {
+        Self(minor)
     }
 
     pub fn minor(self) -> i64 {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, mpsc};
 use actix_web::dev::ServerHandle;
 use api::auth::Desk;
 use api::clock::Clock;
+use api::config::SignInPolicy;
 use api::contract::operations;
 use api::demo::player::Player;
 use api::demo::{cast, year};
@@ -63,10 +64,10 @@ struct Running {
 }
 
 impl Running {
-    fn start(target: &Target, today: NaiveDate) -> (Self, Store) {
-        let clock = Clock::settable(today);
+    fn start(target: &Target, clock: Clock, sign_in: SignInPolicy) -> (Self, Store) {
         let store = Store::open_migrated(target, Sizes { readers: 4, lanes: 3 }).expect("the store opens");
         let desk = Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it"));
+        let desk = desk.with_sign_in(sign_in);
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -88,10 +89,26 @@ impl Running {
     }
 }
 
+/// A second server on a town's database, with the same business date and another policy of sign-ins.
+pub struct Annex(Running);
+
+impl Annex {
+    /// Someone with or without a token.
+    pub fn client(&self, token: Option<String>) -> Client {
+        Client::new(&format!("http://{}", self.0.address), token)
+    }
+}
+
+impl Drop for Annex {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// Prepares a database up to a stage: schema, reference data, cast, and the opening of the year.
 fn prepare(target: &Target, stage: Stage) -> cast::Town {
     db::connection::migrate(&mut target.connect(false).expect("a connection")).expect("the schema");
-    let (mut running, store) = Running::start(target, year::FIRST_DAY);
+    let (mut running, store) = Running::start(target, Clock::settable(year::FIRST_DAY), SignInPolicy::default());
     let clock = running.clock.clone();
     let founding = actix_web::rt::System::new().block_on(async {
         db::reference::install(&store, clock.now(), clock.today()).await.expect("reference data");
@@ -175,7 +192,7 @@ impl Town {
             Stage::Gathered => year::FIRST_DAY,
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
         };
-        let (running, _) = Running::start(&target, today);
+        let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default());
         Self { running, target, _folder: folder, database, cast }
     }
 
@@ -184,9 +201,19 @@ impl Town {
         self.running.clock.set(day.parse().expect("a date"));
     }
 
+    /// Opens a second server on the town's database.
+    pub fn annex(&self, sign_in: SignInPolicy) -> Annex {
+        Annex(Running::start(&self.target, self.running.clock.clone(), sign_in).0)
+    }
+
     /// A raw connection to the town's database, for proofs beneath the API.
     pub fn connection(&self) -> Conn {
         self.target.connect(false).expect("a connection")
+    }
+
+    /// A store on the town's database, for what no operation does alone.
+    pub fn store(&self) -> Store {
+        Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens")
     }
 
     pub fn base(&self) -> String {
@@ -194,7 +221,7 @@ impl Town {
     }
 
     /// One of the cast: mayor, finance-officer, accountant, state-representative, auditor, partner-system,
-    /// council-registrar, certifier, administrator.
+    /// council-registrar, certifier, cash-officer, administrator.
     pub fn client(&self, login: &str) -> Client {
         self.client_of(self.person(login))
     }

@@ -1,20 +1,29 @@
 //! Budget execution: the credit arithmetic, article by article and line by line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{get, web};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use db::budget::credit::{AppropriationRow, LineExecutionRow, list_appropriations, list_executions, list_stages_at};
+use db::budget::revenue::{RevenueExecutionRow, list_revenue_executions, list_revenue_executions_at};
+use db::budget::{BudgetRow, StoredLine};
+use db::connection::Conn;
 use db::fault::Fault;
+use domain::budget::credit::Credit;
 use domain::budget::{BUDGET_NOT_EXECUTABLE, Direction, Section};
+use domain::calendar::{FiscalYear, History};
 use domain::id::{BudgetId, BudgetLineId, OrganisationId};
-use domain::money::{Amount, Currency};
+use domain::money::{Amount, Balance, Currency};
+use domain::sensitivity::Scope;
+use domain::word::Word as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::{Answered, ok};
 use crate::auth::Call;
+use crate::body::Query;
 use crate::organisation::currency_in;
-use crate::wire::shown;
+use crate::wire::{HistoryQuery, shown};
 
 /// The credit of an article and what was done with it. Always: paid ≤ accepted ≤ ordered ≤ verified ≤ committed ≤ open.
 #[derive(Serialize, ToSchema)]
@@ -78,6 +87,30 @@ pub struct LineExecution {
     accepted: String,
     #[schema(max_length = 21)]
     paid: String,
+    /// For a line of revenue: what was ordered and accepted (titres pris en charge), less reductions of the year, without the
+    /// shares of others in shared taxes; null for expenditure.
+    #[schema(max_length = 21)]
+    issued: Option<String>,
+    /// For a line of revenue: what was collected of it in the year; null for expenditure.
+    #[schema(max_length = 21)]
+    collected: Option<String>,
+}
+
+/// What a section comes to.
+#[derive(Serialize, ToSchema)]
+pub struct SectionExecution {
+    section: Section,
+    /// Revenue ordered and accepted.
+    #[schema(max_length = 22)]
+    revenue_issued: String,
+    #[schema(max_length = 22)]
+    revenue_collected: String,
+    /// Expenditure ordered and accepted, less what was paid back in the year.
+    #[schema(max_length = 22)]
+    expenditure_accepted: String,
+    /// revenue_issued - expenditure_accepted; negative for a deficit.
+    #[schema(max_length = 22, example = "30413000")]
+    result: String,
 }
 
 /// The execution of a year's budget.
@@ -89,20 +122,24 @@ pub struct BudgetExecution {
     budget_id: BudgetId,
     #[schema(min_length = 3, max_length = 3)]
     currency: String,
-    /// The business date on which this was so.
+    /// What counts up to this date.
     as_of: NaiveDate,
+    /// What was recorded up to this instant.
+    known_at: DateTime<Utc>,
     /// Credit is controlled here: per article of a section.
     #[schema(max_items = 5000)]
     articles: Vec<ArticleExecution>,
     /// The same by line, for information.
     #[schema(max_items = 5000)]
     lines: Vec<LineExecution>,
+    /// The totals of each section.
+    #[schema(max_items = 2)]
+    sections: Vec<SectionExecution>,
 }
 
-fn article(row: &db::budget::credit::AppropriationRow, currency: Currency) -> Result<ArticleExecution, Fault> {
-    let credit = row.credit()?;
+fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> ArticleExecution {
     let show = |amount: Amount| amount.display(currency);
-    Ok(ArticleExecution {
+    ArticleExecution {
         section: row.section.0,
         article: row.article.clone(),
         initial: show(credit.initial),
@@ -116,16 +153,83 @@ fn article(row: &db::budget::credit::AppropriationRow, currency: Currency) -> Re
         accepted: show(credit.accepted),
         paid: show(credit.paid),
         available: show(credit.available().unwrap_or_default()),
+    }
+}
+
+/// The credits of articles and the stages of lines: kept, or summed from the movements of the past.
+struct Executed {
+    credits: Vec<(AppropriationRow, Credit)>,
+    lines: HashMap<BudgetLineId, [i64; 5]>,
+    revenue: BTreeMap<BudgetLineId, RevenueExecutionRow>,
+}
+
+fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, Fault> {
+    let rows = list_appropriations(conn, scope, budget)?;
+    let credits = rows.into_iter().map(|row| Ok((row.credit()?, row))).collect::<Result<Vec<_>, Fault>>()?;
+    let lines = list_executions(conn, scope, budget)?;
+    let stages = |row: &LineExecutionRow| [row.committed, row.verified, row.ordered, row.accepted, row.paid];
+    Ok(Executed {
+        credits: credits.into_iter().map(|(credit, row)| (row, credit)).collect(),
+        lines: lines.into_iter().map(|(id, row)| (id, stages(&row))).collect(),
+        revenue: list_revenue_executions(conn, scope, budget)?,
     })
 }
 
-/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available.
-#[utoipa::path(tag = "budget", responses((status = 200, body = BudgetExecution)))]
+/// The totals of the sections, from what was done with their articles of expenditure and lines of revenue.
+fn sections(
+    articles: &[(AppropriationRow, Credit)],
+    lines: &[StoredLine],
+    revenue: &BTreeMap<BudgetLineId, RevenueExecutionRow>,
+    currency: Currency,
+) -> Result<Vec<SectionExecution>, Fault> {
+    let sum = |amounts: Vec<i64>| {
+        let amounts = amounts.into_iter().map(db::budget::amount).collect::<Result<Vec<_>, _>>()?;
+        Amount::sum(amounts).ok_or_else(|| Fault::Corrupt("sum of the execution out of range".to_owned()))
+    };
+    let of = |section: Section| {
+        let done = || lines.iter().filter(|stored| stored.line.section == section).filter_map(|stored| revenue.get(&stored.id));
+        let issued = sum(done().map(|done| done.ordered).collect())?;
+        let collected = sum(done().map(|done| done.collected).collect())?;
+        let accepted =
+            sum(articles.iter().filter(|(row, _)| row.section.0 == section).map(|(_, credit)| credit.accepted.minor()).collect())?;
+        Ok(SectionExecution {
+            section,
+            revenue_issued: issued.display(currency),
+            revenue_collected: collected.display(currency),
+            expenditure_accepted: accepted.display(currency),
+            result: Balance::between(issued, accepted).display(currency),
+        })
+    };
+    Section::ALL.iter().copied().map(of).collect()
+}
+
+fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: History) -> Result<Executed, Fault> {
+    let mut lines = HashMap::new();
+    let mut articles: HashMap<(Section, String), [i64; 5]> = HashMap::new();
+    for (line, section, article, stages) in list_stages_at(conn, scope, budget.fiscal_year, history)? {
+        let sums = articles.entry((section, article)).or_default();
+        sums.iter_mut().zip(stages).for_each(|(sum, stage)| *sum += stage);
+        lines.insert(line, stages);
+    }
+    let mut credits = Vec::new();
+    for row in list_appropriations(conn, scope, budget)? {
+        let stages = articles.remove(&(row.section.0, row.article.clone())).unwrap_or_default();
+        let [committed, verified, ordered, accepted, paid] = stages.map(|stage| Amount::from_minor(stage).unwrap_or_default());
+        let credit = Credit { committed, verified, ordered, accepted, paid, ..row.credit()? };
+        credits.push((row, credit));
+    }
+    Ok(Executed { credits, lines, revenue: list_revenue_executions_at(conn, scope, budget, history)? })
+}
+
+/// The execution of the year's budget: initial, open, committed, verified, ordered, accepted, paid, available; revenue issued
+/// and collected; what each section comes to. Of today, or as of an earlier date, or as it was known at an earlier instant.
+#[utoipa::path(tag = "budget", params(HistoryQuery), responses((status = 200, body = BudgetExecution)))]
 #[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/budget-execution")]
-pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, i32)>) -> Answered {
+pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<HistoryQuery>) -> Answered {
     let (organisation, year) = path.into_inner();
     let scope = call.scope()?;
-    let today = call.today;
+    let (today, instant) = (call.today, call.now);
+    let query = query.0;
     let view = call
         .store()
         .read(move |conn| {
@@ -133,15 +237,24 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
             let currency = currency_in(conn, &scope)?;
             let budget = db::budget::find_executable(conn, &scope, year)?
                 .ok_or_else(|| Fault::from(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", year)))?;
-            let articles = db::budget::credit::list_appropriations(conn, &scope, &budget)?
-                .iter()
-                .map(|row| article(row, currency))
-                .collect::<Result<_, _>>()?;
-            let mut done: HashMap<BudgetLineId, _> = db::budget::credit::list_executions(conn, &scope, &budget)?.into_iter().collect();
-            let lines = db::budget::list_lines(conn, &budget)?
+            let (history, executed) = if query.as_of.is_none() && query.known_at.is_none() {
+                (History { as_of: today, known_at: instant }, now(conn, &scope, &budget)?)
+            } else {
+                let since = list_appropriations(conn, &scope, &budget)?.first().map(|row| row.opened_at.0);
+                let asked = ((query.as_of, today), (query.known_at, instant));
+                let history = History::look_back(FiscalYear::new(year)?, asked.0, asked.1, since)?;
+                (history, back_then(conn, &scope, &budget, history)?)
+            };
+            let articles = executed.credits.iter().map(|(row, credit)| article(row, *credit, currency)).collect();
+            let mut done = executed.lines;
+            let lines = db::budget::list_lines(conn, &budget)?;
+            let sections = sections(&executed.credits, &lines, &executed.revenue, currency)?;
+            let revenue = executed.revenue;
+            let lines = lines
                 .into_iter()
                 .map(|stored| {
-                    let execution = done.remove(&stored.id).unwrap_or_default();
+                    let done_of_revenue = revenue.get(&stored.id);
+                    let [committed, verified, ordered, accepted, paid] = done.remove(&stored.id).unwrap_or_default();
                     LineExecution {
                         budget_line_id: stored.id,
                         code: stored.line.code(),
@@ -150,11 +263,13 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                         label_fr: stored.line.label_fr,
                         label_en: stored.line.label_en,
                         initial: stored.line.initial.display(currency),
-                        committed: shown(execution.committed, currency),
-                        verified: shown(execution.verified, currency),
-                        ordered: shown(execution.ordered, currency),
-                        accepted: shown(execution.accepted, currency),
-                        paid: shown(execution.paid, currency),
+                        committed: shown(committed, currency),
+                        verified: shown(verified, currency),
+                        ordered: shown(ordered, currency),
+                        accepted: shown(accepted, currency),
+                        paid: shown(paid, currency),
+                        issued: done_of_revenue.map(|done| shown(done.ordered, currency)),
+                        collected: done_of_revenue.map(|done| shown(done.collected, currency)),
                     }
                 })
                 .collect();
@@ -163,9 +278,11 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                 fiscal_year: year,
                 budget_id: budget.id.0,
                 currency: currency.code().to_owned(),
-                as_of: today,
+                as_of: history.as_of,
+                known_at: history.known_at,
                 articles,
                 lines,
+                sections,
             })
         })
         .await?;

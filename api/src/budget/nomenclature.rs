@@ -3,6 +3,7 @@
 use actix_web::{get, web};
 use chrono::NaiveDate;
 use db::budget::nomenclature::{NomenclatureItemRow, NomenclatureRow};
+use domain::budget::nomenclature::Levy;
 use domain::parameter::Confidence;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -67,6 +68,11 @@ pub struct NomenclatureItem {
     mandatory: bool,
     /// False for lines that only move credit.
     executable: bool,
+    /// For articles of revenue: the part of the posting table that is debited when an order is accepted.
+    #[schema(max_length = 40, example = "taxpayers")]
+    receivable: Option<String>,
+    /// For articles of revenue: a levy that the council authorises for the year.
+    levy: Option<Levy>,
 }
 
 fn item(row: NomenclatureItemRow) -> NomenclatureItem {
@@ -81,6 +87,8 @@ fn item(row: NomenclatureItemRow) -> NomenclatureItem {
         account_code: row.account_code,
         mandatory: row.mandatory,
         executable: row.executable,
+        receivable: row.receivable,
+        levy: row.levy.map(|levy| levy.0),
     }
 }
 

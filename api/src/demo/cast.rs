@@ -23,7 +23,7 @@ use crate::password;
 pub const COMMUNE_CODE: &str = "ML-C01";
 
 /// Every login of the cast; the six personas of the documentation first.
-pub const LOGINS: [&str; 9] = [
+pub const LOGINS: [&str; 10] = [
     "mayor",
     "finance-officer",
     "accountant",
@@ -32,11 +32,12 @@ pub const LOGINS: [&str; 9] = [
     "partner-system",
     "council-registrar",
     "certifier",
+    "cash-officer",
     "administrator",
 ];
 
 /// Who plays which part: login, name, kind, role in the commune.
-const PARTS: [(&str, &str, &str, &str); 8] = [
+const PARTS: [(&str, &str, &str, &str); 9] = [
     ("mayor", "Mayor (authorising officer), fictional", "person", "authorising_officer"),
     ("finance-officer", "Finance officer, fictional", "person", "finance_officer"),
     ("accountant", "Treasury accountant, fictional", "person", "accountant"),
@@ -45,6 +46,7 @@ const PARTS: [(&str, &str, &str, &str); 8] = [
     ("partner-system", "Partner's reporting system, fictional", "partner_system", "partner"),
     ("council-registrar", "Secretary of the council, fictional", "person", "council_registrar"),
     ("certifier", "Certifier of services, fictional", "person", "certifier"),
+    ("cash-officer", "Cash officer (régisseur), fictional", "person", "cash_officer"),
 ];
 
 /// The commune and the ids of the people who work on it, by login.

@@ -2,7 +2,7 @@
 //! a debt of the year before, and fuel bought, rejected for want of a logbook, corrected and paid.
 
 use chrono::NaiveDate;
-use db::expenditure::order::{PaymentFilter, list_payments};
+use db::expenditure::payment::{PaymentFilter, list_payments};
 use db::page::Keyset;
 use db::store::Store;
 use domain::id::OrganisationId;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::cast::Town;
 use super::player::{Player, Reply};
+use super::spending;
 
 /// The year whose budget is played.
 pub const FISCAL_YEAR: i32 = 2025;
@@ -21,7 +22,7 @@ pub const LAST_DAY: NaiveDate = day(2025, 3, 31);
 
 const BUDGET: &[u8] = include_bytes!("../../../data/sample/budget-ml-c01-2025.csv");
 
-const fn day(year: i32, month: u32, day: u32) -> NaiveDate {
+pub const fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     match NaiveDate::from_ymd_opt(year, month, day) {
         Some(date) => date,
         None => NaiveDate::MIN,
@@ -29,45 +30,45 @@ const fn day(year: i32, month: u32, day: u32) -> NaiveDate {
 }
 
 /// The digest of a document that a demonstration has no need to show.
-fn digest(of: &str) -> String {
+pub fn digest(of: &str) -> String {
     domain::audit::rows_digest([of.as_bytes()])
 }
 
 /// Someone of the cast at work on the commune.
-struct Worker<'a> {
-    player: &'a Player,
+pub struct Worker<'a> {
+    pub player: &'a Player,
     token: String,
     base: String,
 }
 
 impl Worker<'_> {
-    fn create(&self, path: &str, body: &Value) -> Result<Reply, String> {
+    pub fn create(&self, path: &str, body: &Value) -> Result<Reply, String> {
         self.player.post(&self.token, &format!("{}{path}", self.base), None, body)
     }
 
     /// Acts on the version that a resource has now.
-    fn act(&self, resource: &str, action: &str, body: &Value) -> Result<Reply, String> {
+    pub fn act(&self, resource: &str, action: &str, body: &Value) -> Result<Reply, String> {
         let version = self.version(resource)?;
         self.player.post(&self.token, &format!("{}{resource}{action}", self.base), Some(&version), body)
     }
 
-    fn version(&self, resource: &str) -> Result<String, String> {
+    pub fn version(&self, resource: &str) -> Result<String, String> {
         self.get(resource)?.etag.ok_or_else(|| format!("{resource} has no version"))
     }
 
-    fn get(&self, path: &str) -> Result<Reply, String> {
+    pub fn get(&self, path: &str) -> Result<Reply, String> {
         self.player.get(&self.token, &format!("{}{path}", self.base))
     }
 }
 
 /// The people at work on the commune.
-struct Staff<'a> {
-    mayor: Worker<'a>,
-    finance: Worker<'a>,
-    accountant: Worker<'a>,
+pub struct Staff<'a> {
+    pub mayor: Worker<'a>,
+    pub finance: Worker<'a>,
+    pub accountant: Worker<'a>,
     prefect: Worker<'a>,
-    registrar: Worker<'a>,
-    certifier: Worker<'a>,
+    pub registrar: Worker<'a>,
+    pub certifier: Worker<'a>,
 }
 
 fn staff<'a>(player: &'a Player, town: &Town) -> Result<Staff<'a>, String> {
@@ -103,8 +104,10 @@ pub async fn is_played(store: &Store, commune: OrganisationId) -> Result<bool, S
 pub fn play(player: &Player, town: &Town) -> Result<(), String> {
     open(player, town)?;
     let staff = staff(player, town)?;
-    pay_carried_debt(&staff)?;
-    buy_fuel(&staff)?;
+    spending::register_creditors(&staff)?;
+    spending::pay_carried_debt(&staff)?;
+    spending::pay_staff(&staff)?;
+    spending::buy_fuel(&staff)?;
     player.on(LAST_DAY);
     Ok(())
 }
@@ -155,8 +158,8 @@ fn vote_budget(staff: &Staff<'_>) -> Result<(), String> {
 }
 
 /// The suppliers of the commune: of fuel, and of the paper bought the year before.
-const GARAGE: &str = "SUP-0012";
-const STATIONER: &str = "SUP-0003";
+pub const GARAGE: &str = "SUP-0012";
+pub const STATIONER: &str = "SUP-0003";
 
 /// Opens the year with its balances and the debt that it carries.
 fn open_year(staff: &Staff<'_>) -> Result<(), String> {
@@ -180,59 +183,10 @@ fn open_year(staff: &Staff<'_>) -> Result<(), String> {
 
 impl Worker<'_> {
     /// The member of the first row of a list that has another member with this value.
-    fn find(&self, path: &str, list: &str, by: (&str, &str), member: &str) -> Result<Value, String> {
+    pub fn find(&self, path: &str, list: &str, by: (&str, &str), member: &str) -> Result<Value, String> {
         let found = self.get(path)?;
         let rows = found.body.get(list).and_then(Value::as_array).ok_or_else(|| format!("no {list} in {path}"))?;
         let row = rows.iter().find(|row| row.get(by.0).and_then(Value::as_str) == Some(by.1));
         row.and_then(|row| row.get(member)).cloned().ok_or_else(|| format!("no {} {} in {path}", by.0, by.1))
     }
-}
-
-fn pay_carried_debt(staff: &Staff<'_>) -> Result<(), String> {
-    let accountant = &staff.accountant;
-    accountant.player.on(day(2025, 1, 20));
-    let stationer = accountant.find("/suppliers", "data", ("code", STATIONER), "id")?;
-    let debts = format!("/fiscal-years/{FISCAL_YEAR}/carried-debts");
-    let debt = accountant.find(&debts, "data", ("reference", "M-2024-000113"), "id")?;
-    let body = json!({ "payee_id": stationer, "amount": "400000", "currency": "XOF", "mode": "transfer" });
-    accountant.act(&format!("/carried-debts/{}", debt.as_str().unwrap_or_default()), "/payments", &body)?;
-    Ok(())
-}
-
-fn buy_fuel(staff: &Staff<'_>) -> Result<(), String> {
-    let Staff { mayor, finance, accountant, certifier, .. } = staff;
-    mayor.player.on(day(2025, 2, 3));
-    let garage = mayor.find("/suppliers", "data", ("code", GARAGE), "id")?;
-    let execution = format!("/fiscal-years/{FISCAL_YEAR}/budget-execution");
-    let fuel = mayor.find(&execution, "lines", ("code", "F-D-60-602-01"), "budget_line_id")?;
-    let body = json!({ "budget_line_id": fuel, "supplier_id": garage, "label": "Carburant, premier trimestre", "amount": "850000", "currency": "XOF" });
-    let commitment = format!("/commitments/{}", mayor.create("/commitments", &body)?.id()?);
-
-    finance.player.on(day(2025, 2, 20));
-    let body = json!({ "invoice_number": "F-0117", "invoice_date": "2025-02-18", "amount": "850000", "currency": "XOF" });
-    let verification = format!("/verifications/{}", finance.act(&commitment, "/verifications", &body)?.id()?);
-    certifier.player.on(day(2025, 2, 24));
-    certifier.act(&verification, "/certification", &json!({}))?;
-
-    let order = order_fuel(finance, mayor, &verification, day(2025, 3, 3))?;
-    accountant.player.on(day(2025, 3, 10));
-    accountant.act(&order, "/rejection", &json!({ "reason": "R06", "text": "Journal de carburant manquant" }))?;
-
-    let order = order_fuel(finance, mayor, &verification, day(2025, 3, 12))?;
-    accountant.player.on(day(2025, 3, 14));
-    accountant.act(&order, "/acceptance", &json!({}))?;
-    accountant.player.on(day(2025, 3, 20));
-    let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
-    accountant.act(&order, "/payments", &body)?;
-    Ok(())
-}
-
-/// Drafts, signs and transmits an order for the fuel.
-fn order_fuel(finance: &Worker<'_>, mayor: &Worker<'_>, verification: &str, on: NaiveDate) -> Result<String, String> {
-    finance.player.on(on);
-    let id = finance.act(verification, "/payment-orders", &json!({ "amount": "850000", "currency": "XOF" }))?.id()?;
-    let order = format!("/payment-orders/{id}");
-    mayor.act(&order, "/signature", &json!({}))?;
-    mayor.create("/payment-order-batches", &json!({ "payment_order_ids": [id], "total": "850000", "currency": "XOF" }))?;
-    Ok(order)
 }

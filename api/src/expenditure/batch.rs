@@ -3,12 +3,13 @@
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
 use db::column::Col;
+use db::expenditure::detail::{Details, find_details};
 use db::expenditure::order::{BatchRow, PaymentOrderChange, PaymentOrderRow};
 use db::fault::Fault;
 use db::number;
 use db::store::Tx;
 use domain::audit::{Event, Events};
-use domain::expenditure::{PAYMENT_ORDER_BATCH_STATE, PAYMENT_ORDER_BATCH_TOTAL, PaymentOrderState};
+use domain::expenditure::order::{PAYMENT_ORDER_BATCH_STATE, PAYMENT_ORDER_BATCH_TOTAL, PaymentOrderState};
 use domain::id::{BatchId, OrganisationId, PaymentOrderId, PrincipalId};
 use domain::money::{Amount, Currency};
 use domain::sensitivity::Scope;
@@ -58,7 +59,7 @@ pub struct BatchView {
     payment_orders: Vec<PaymentOrderView>,
 }
 
-fn batch_view(row: BatchRow, orders: Vec<PaymentOrderRow>, currency: Currency) -> BatchView {
+fn batch_view(row: BatchRow, orders: Vec<PaymentOrderRow>, details: &Details, currency: Currency) -> BatchView {
     BatchView {
         id: row.id.0,
         organisation_id: row.organisation_id.0,
@@ -68,7 +69,7 @@ fn batch_view(row: BatchRow, orders: Vec<PaymentOrderRow>, currency: Currency) -
         transmitted_by: row.transmitted_by.0,
         currency: currency.code().to_owned(),
         total: shown(row.total, currency),
-        payment_orders: orders.into_iter().map(|order| view(order, currency)).collect(),
+        payment_orders: orders.into_iter().map(|order| view(order, details, currency)).collect(),
     }
 }
 
@@ -100,6 +101,7 @@ pub async fn transmit_payment_orders(asked: Asked<NewBatch>, path: web::Path<Org
             let currency = own_currency(tx)?;
             currency.require(&body.currency.0)?;
             let stated = Amount::parse_positive(&body.total.0, currency).map_err(|refusal| refusal.at("/total"))?;
+            crate::identity::delegation::authorise(call, tx, stated)?;
             let orders = orders_of(tx, &scope, &body.payment_order_ids)?;
             let year = orders.first().map_or(0, |order| order.fiscal_year);
             let computed: i64 = orders.iter().map(|order| order.amount).sum();
@@ -129,7 +131,8 @@ pub async fn transmit_payment_orders(asked: Asked<NewBatch>, path: web::Path<Org
                 sent.push(after);
             }
             let location = format!("/v1/organisations/{organisation}/payment-order-batches/{id}");
-            Ok((created(location, 1, &batch_view(batch, sent, currency))?, events))
+            let details = find_details(tx.conn, &scope, &body.payment_order_ids)?;
+            Ok((created(location, 1, &batch_view(batch, sent, &details, currency))?, events))
         })
         .await
 }
@@ -145,7 +148,9 @@ pub async fn read_payment_order_batch(call: Call, path: web::Path<(OrganisationI
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
             let (batch, orders) = db::expenditure::order::find_batch(conn, &scope, id)?;
-            Ok(batch_view(batch, orders, currency))
+            let ids: Vec<PaymentOrderId> = orders.iter().map(|order| order.id.0).collect();
+            let details = find_details(conn, &scope, &ids)?;
+            Ok(batch_view(batch, orders, &details, currency))
         })
         .await?;
     ok(&view)

@@ -1,139 +1,193 @@
-//! The payment order on paper: what the record knows, laid out for signature.
+//! Supporting documents: what each kind of expenditure needs, and what was recorded.
 
-use actix_web::{HttpRequest, get, web};
-use chrono::NaiveDate;
-use db::budget::fiscal_year::find_fiscal_year;
-use db::connection::Conn;
-use db::expenditure::order::{PaymentFilter, PaymentOrderRow};
+use actix_web::{get, web};
+use chrono::{DateTime, Utc};
+use db::expenditure::document::{DocumentFilter, DocumentRow, RequirementRow, find_kind, list_kinds};
 use db::fault::Fault;
-use db::ledger::EntryFilter;
-use db::page::Keyset;
-use domain::budget::{Direction, Section};
-use domain::expenditure::PaymentOrderState;
-use domain::id::{OrganisationId, PaymentOrderId, PrincipalId};
-use domain::sensitivity::Scope;
-use domain::text::document_number;
-use domain::word::Word as _;
+use db::store::Tx;
+use domain::expenditure::document::{DocumentKind, DocumentStage};
+use domain::expenditure::verification::Nature;
+use domain::id::{DocumentId, OrganisationId, PrincipalId};
+use domain::money::{Amount, Currency};
+use domain::parameter::Confidence;
+use domain::text::Text;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
-use crate::answer::{Answered, PdfFile, paper};
+use crate::answer::{Answered, listed, ok};
 use crate::auth::Call;
-use crate::organisation::{currency_in, letterhead_in};
-use crate::paper::day;
-use crate::paper::payment_order::{Hand, Imputation, Paid, PaymentOrderPaper, payment_order};
-use crate::problem::{Problem, SERVICE_BROKEN};
+use crate::body::{Query, words};
+use crate::page::{Page, keyset, page};
+use crate::wire::Sha256Hex;
 
-/// The most payments that are looked at for one paper.
-const PAYMENTS_MAX: i64 = 200;
+/// A supporting document (pièce justificative): what it is, its reference, and the digest of the file. The file itself
+/// stays with the organisation.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDocument {
+    kind: DocumentKind,
+    /// Its number or name, as written on it.
+    reference: Text<200>,
+    sha256: Sha256Hex,
+}
 
-fn hand(conn: &mut Conn, by: Option<PrincipalId>, on: Option<NaiveDate>) -> Result<Option<Hand>, Fault> {
-    match (by, on) {
-        (Some(by), Some(on)) => Ok(Some(Hand { name: db::identity::find_principal(conn, by)?.display_name, on })),
-        _ => Ok(None),
+/// Refuses a stage at which a document is missing that the kind of expenditure needs.
+pub fn require(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    stage: DocumentStage,
+    nature: Option<Nature>,
+    amount: Amount,
+    given: &[NewDocument],
+    currency: Currency,
+) -> Result<(), Fault> {
+    let (kind, requirements) = find_kind(tx.conn, kind)?;
+    let given: Vec<DocumentKind> = given.iter().map(|document| document.kind).collect();
+    Ok(domain::expenditure::document::require(&kind, &requirements, stage, nature, amount, &given, currency)?)
+}
+
+/// Refuses to release retention money without the minutes of the final acceptance.
+pub fn require_final_acceptance(kind: &str, given: &[NewDocument]) -> Result<(), Fault> {
+    let documents: Vec<DocumentKind> = given.iter().map(|document| document.kind).collect();
+    Ok(domain::expenditure::document::require_final_acceptance(kind, &documents)?)
+}
+
+/// Keeps the documents behind an act.
+pub fn record(tx: &mut Tx<'_>, subject: (&str, Uuid), documents: &[NewDocument]) -> Result<(), Fault> {
+    let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
+    for document in documents {
+        db::expenditure::document::append_document(tx, subject, document.kind, document.reference.as_str(), &document.sha256.0, principal)?;
     }
+    Ok(())
 }
 
-/// The digest of the entry by which the order was accepted.
-fn entry_digest(conn: &mut Conn, scope: &Scope, row: &PaymentOrderRow) -> Result<Option<String>, Fault> {
-    let filter = EntryFilter { source_kind: Some("payment_order".to_owned()), source_id: Some(row.id.0.0), ..EntryFilter::default() };
-    let found = db::ledger::list_entries(conn, scope, row.fiscal_year, &filter, &Keyset { after: None, limit: 1 })?;
-    Ok(found.rows.into_iter().next().map(|entry| entry.digest))
+/// One of these documents is needed.
+#[derive(Serialize, ToSchema)]
+pub struct RequirementView {
+    stage: DocumentStage,
+    /// Only for debts of this nature; for all when null.
+    nature: Option<Nature>,
+    /// Any of them will do.
+    #[schema(max_items = 10)]
+    documents: Vec<DocumentKind>,
+    /// From this amount on, in whole francs (XOF).
+    #[schema(max_length = 21, example = "0")]
+    from_amount: String,
+    confidence: Confidence,
+    /// The rule or the audit finding behind it.
+    #[schema(max_length = 400)]
+    source: String,
 }
 
-fn payments(conn: &mut Conn, scope: &Scope, id: PaymentOrderId) -> Result<Vec<Paid>, Fault> {
-    let filter = PaymentFilter { payment_order_id: Some(id), ..PaymentFilter::default() };
-    let found = db::expenditure::order::list_payments(conn, scope, &filter, &Keyset { after: None, limit: PAYMENTS_MAX })?;
-    let paid = found.rows.into_iter().map(|row| {
-        let number = document_number("P", row.fiscal_year, row.number);
-        Ok(Paid { number, on: row.paid_on, amount: db::budget::amount(row.amount)?, mode: row.mode.0 })
-    });
-    paid.collect()
+/// A kind of expenditure. Articles of the nomenclature name theirs.
+#[derive(Serialize, ToSchema)]
+pub struct ExpenditureKindView {
+    #[schema(max_length = 40, example = "works")]
+    code: String,
+    #[schema(max_length = 200)]
+    label_fr: String,
+    #[schema(max_length = 200)]
+    label_en: String,
+    /// The parameter that bounds start-up advances, in basis points of the commitment; null where none may be granted.
+    #[schema(max_length = 60, example = "advance_max_works_bps")]
+    advance_parameter: Option<String>,
+    #[schema(max_items = 50)]
+    requirements: Vec<RequirementView>,
 }
 
-/// Gathers what stands on the paper.
-fn gather(conn: &mut Conn, scope: &Scope, id: PaymentOrderId, today: NaiveDate) -> Result<PaymentOrderPaper, Fault> {
-    let row = db::expenditure::order::find_payment_order(conn, scope, id)?;
-    let commitment = db::expenditure::find_commitment(conn, scope, row.commitment_id.0)?;
-    let verification = db::expenditure::find_verification(conn, scope, row.verification_id.0)?;
-    let supplier = db::organisation::supplier::find_supplier(conn, scope, row.supplier_id.0)?;
-    let line = match db::budget::find_line(conn, scope, commitment.budget_line_id.0) {
-        Ok((stored, _)) => Some(stored.line),
-        // A line of an edition that another has followed: the article still says where it was charged.
-        Err(Fault::Missing) => None,
-        Err(fault) => return Err(fault),
-    };
-    let year = find_fiscal_year(conn, scope, row.fiscal_year)?;
-    let items = db::budget::nomenclature::list_items(conn, year.nomenclature_id.0)?;
-    let (section, direction) = (commitment.section.0, Direction::Expenditure);
-    let item = |axis: &str, code: &str| {
-        let mut of_axis = items.iter().filter(|item| item.axis == axis && item.code == code);
-        of_axis
-            .find(|item| item.section == section.as_str() && (item.direction.is_empty() || item.direction == direction.as_str()))
-            .cloned()
-    };
-    let article = item("article", &commitment.article);
-    let chapter = line.as_ref().map(|line| line.chapter.clone()).or_else(|| article.as_ref().map(|item| item.parent_code.clone()));
-    let chapter = chapter.unwrap_or_default();
-    let batch = match row.batch_id {
-        Some(batch) => Some(db::expenditure::order::find_batch(conn, scope, batch.0)?.0),
-        None => None,
-    };
-    let amount = db::budget::amount(row.amount)?;
-    Ok(PaymentOrderPaper {
-        letterhead: letterhead_in(conn, scope, row.signed_on.unwrap_or(today))?,
-        state: row.state.0,
-        number: row.number.map(|number| document_number("M", row.fiscal_year, number)),
-        fiscal_year: row.fiscal_year,
-        section: match section {
-            Section::Operating => "Fonctionnement",
-            Section::Capital => "Investissement",
-        },
-        chapter: Imputation { label: item("chapter", &chapter).map(|item| item.label_fr), code: chapter },
-        article: Imputation { code: commitment.article.clone(), label: article.map(|item| item.label_fr) },
-        paragraph: match line {
-            Some(line) => Imputation { code: line.paragraph, label: Some(line.label_fr) },
-            None => Imputation { code: "–".to_owned(), label: None },
-        },
-        commitment: (document_number("E", commitment.fiscal_year, commitment.number), commitment.committed_on),
-        object: commitment.label,
-        creditor: supplier.name,
-        creditor_code: supplier.code,
-        tax_number: supplier.tax_number,
-        invoice: (verification.invoice_number, verification.invoice_date),
-        verification: document_number("L", verification.fiscal_year, verification.number),
-        certified_on: verification.certified_on,
-        batch: batch.map(|row| format!("{} du {}", document_number("BM", row.fiscal_year, row.number), day(row.transmitted_on))),
-        currency: currency_in(conn, scope)?,
-        gross: amount,
-        deductions: Vec::new(),
-        net: amount,
-        signed: hand(conn, row.signed_by.map(|id| id.0), row.signed_on)?,
-        decided: hand(conn, row.decided_by.map(|id| id.0), row.decided_on)?,
-        rejection: match (row.state.0, &row.rejection_reason, &row.rejection_text) {
-            (PaymentOrderState::Rejected, Some(reason), Some(text)) => Some((reason.0, text.clone())),
-            _ => None,
-        },
-        payments: payments(conn, scope, id)?,
-        entry_digest: entry_digest(conn, scope, &row)?,
+fn requirement(row: &RequirementRow) -> Result<RequirementView, Fault> {
+    Ok(RequirementView {
+        stage: row.stage.0,
+        nature: row.nature.map(|nature| nature.0),
+        documents: row.kinds()?,
+        from_amount: row.from_amount.to_string(),
+        confidence: row.confidence.0,
+        source: row.source.clone(),
     })
 }
 
-/// The payment order on paper (mandat de paiement): a PDF of one page of A4, in French, with the amount in letters, places to
-/// sign, and at its foot the number and the beginning of the digest of its entry by which it is checked. A draft is marked
-/// as one across the page, a rejected order too. The same state of the order gives the same bytes.
-#[utoipa::path(tag = "expenditure", responses((status = 200, body = PdfFile, content_type = "application/pdf")))]
-#[get("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/document")]
-pub async fn read_payment_order_document(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, PaymentOrderId)>) -> Answered {
-    let (_, id) = path.into_inner();
-    let (scope, today) = (call.scope()?, call.today);
-    let facts = call.store().read(move |conn| gather(conn, &scope, id, today)).await?;
-    let name = facts.number.clone().unwrap_or_else(|| format!("projet-{id}"));
-    let made = web::block(move || payment_order(&facts)).await;
-    match made {
-        Ok(Ok(bytes)) => paper(&request, &format!("mandat-{name}.pdf"), bytes),
-        Ok(Err(fault)) => {
-            log::error!("a paper could not be made: {fault}");
-            Err(Problem::from(&SERVICE_BROKEN))
-        }
-        Err(_) => Err(Problem::from(&SERVICE_BROKEN)),
+/// The kinds of expenditure and the supporting documents that each needs, at which stage.
+#[utoipa::path(tag = "expenditure", responses((status = 200, body = Vec<ExpenditureKindView>)))]
+#[get("/v1/expenditure-kinds")]
+pub async fn list_expenditure_kinds(call: Call) -> Answered {
+    let kinds = call
+        .store()
+        .read(|conn| {
+            list_kinds(conn)?
+                .into_iter()
+                .map(|(kind, rows)| {
+                    Ok(ExpenditureKindView {
+                        code: kind.code,
+                        label_fr: kind.label_fr,
+                        label_en: kind.label_en,
+                        advance_parameter: kind.advance_parameter,
+                        requirements: rows.iter().map(requirement).collect::<Result<_, _>>()?,
+                    })
+                })
+                .collect::<Result<Vec<_>, Fault>>()
+        })
+        .await?;
+    ok(&kinds)
+}
+
+/// A supporting document, as recorded. It never changes.
+#[derive(Serialize, ToSchema)]
+pub struct DocumentView {
+    id: DocumentId,
+    organisation_id: OrganisationId,
+    /// What it supports: "commitment", "verification", "payment_order"…
+    #[schema(max_length = 40, example = "verification")]
+    subject_kind: String,
+    subject_id: Uuid,
+    kind: DocumentKind,
+    #[schema(max_length = 200)]
+    reference: String,
+    #[schema(min_length = 64, max_length = 64)]
+    sha256: String,
+    recorded_by: PrincipalId,
+    recorded_at: DateTime<Utc>,
+}
+
+fn view(row: DocumentRow) -> DocumentView {
+    DocumentView {
+        id: row.id.0,
+        organisation_id: row.organisation_id.0,
+        subject_kind: row.subject_kind,
+        subject_id: row.subject_id.0,
+        kind: row.kind.0,
+        reference: row.reference,
+        sha256: row.sha256,
+        recorded_by: row.recorded_by.0,
+        recorded_at: row.recorded_at.0,
     }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DocumentQuery {
+    /// Only documents behind this commitment, verification or payment order.
+    subject_id: Option<Uuid>,
+    /// Only documents of one of these kinds, separated by commas.
+    #[param(max_length = 300)]
+    kind: Option<String>,
+    /// Cursor of an earlier page.
+    #[param(max_length = 1024)]
+    after: Option<String>,
+    /// Rows a page.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The supporting documents of the organisation's expenditure.
+#[utoipa::path(tag = "expenditure", params(DocumentQuery), responses((status = 200, body = Page<DocumentView>)))]
+#[get("/v1/organisations/{organisation_id}/supporting-documents")]
+pub async fn list_supporting_documents(call: Call, _path: web::Path<OrganisationId>, query: Query<DocumentQuery>) -> Answered {
+    let keys = keyset::<DocumentId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let scope = call.scope()?;
+    let filter = DocumentFilter { subject_id: query.0.subject_id, kind: words("kind", query.0.kind.as_deref())? };
+    let asked = keys.clone();
+    let rows = call.store().read(move |conn| db::expenditure::document::list_documents(conn, &scope, &filter, &asked)).await?;
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }

@@ -1,36 +1,49 @@
-//! Payment orders: drafted, signed and numbered, transmitted on a batch, accepted or rejected by the accountant.
+//! Payment orders: drafted, signed and numbered, requisitioned. What the accountant does with them: [`super::desk`].
 
 use actix_web::{HttpRequest, get, post, web};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::column::Col;
-use db::expenditure::order::{PaymentOrderChange, PaymentOrderFilter, PaymentOrderRow};
+use db::expenditure::detail::{Details, append_requisition, find_details};
+use db::expenditure::order::{NewPaymentOrder as NewRow, PaymentOrderChange, PaymentOrderFilter, PaymentOrderRow};
+use db::expenditure::verification::VerificationRow;
 use db::fault::Fault;
 use db::number;
 use db::store::Tx;
 use domain::audit::Event;
-use domain::budget::Direction;
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
-use domain::expenditure::{OrderHands, PaymentOrderState, RejectionReason, require_open, require_state};
+use domain::expenditure::document::DocumentStage;
+use domain::expenditure::order::{
+    DeductionKind, HoldReason, PAYMENT_ORDER_AFTER_CUTOFF, PAYMENT_ORDER_REPLACES_INVALID, PaymentOrderState, RejectionReason, deduct,
+    requisition,
+};
+use domain::expenditure::{require_open, require_state};
 use domain::id::{BatchId, BudgetLineId, CommitmentId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
-use domain::identity::Role;
-use domain::ledger::{Entry, Journal, creditor_part, order_accepted};
 use domain::money::{Amount, Currency};
-use domain::sensitivity::Scope;
 use domain::text::{Text, document_number};
+use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::document::{self, NewDocument};
 use super::own_currency;
-use crate::access::roles_of;
-use crate::answer::{Answered, created, done, listed, ok, versioned};
+use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::organisation::currency_in;
 use crate::page::{Page, bounds, keyset, page};
-use crate::wire::{AmountText, CurrencyText, shown};
+use crate::parameter::COUNTRY;
+use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
+
+/// What is kept back from the creditor.
+#[derive(Serialize, ToSchema)]
+pub struct DeductionView {
+    kind: DeductionKind,
+    #[schema(max_length = 21, example = "600000")]
+    amount: String,
+}
 
 /// A payment order (mandat).
 #[derive(Serialize, ToSchema)]
@@ -47,12 +60,31 @@ pub struct PaymentOrderView {
     /// The creditor.
     supplier_id: SupplierId,
     batch_id: Option<BatchId>,
+    /// The rejected order that this one corrects.
+    replaces_id: Option<PaymentOrderId>,
     #[schema(min_length = 3, max_length = 3, example = "XOF")]
     currency: String,
+    /// What is charged to the credit (brut).
     #[schema(max_length = 21, example = "850000")]
     amount: String,
+    /// The advance that the verification recovers, on top of the amount.
+    #[schema(max_length = 21, example = "0")]
+    advance_recovered: String,
+    /// What is kept back from the creditor.
+    #[schema(max_items = 20)]
+    deductions: Vec<DeductionView>,
+    /// What corrections took back before the payment.
+    #[schema(max_length = 21, example = "0")]
+    reduced: String,
+    /// What is due to the creditor (net à payer): the amount less deductions and reductions.
+    #[schema(max_length = 21, example = "850000")]
+    net: String,
+    /// Payments, those that came back left out.
     #[schema(max_length = 21, example = "0")]
     paid: String,
+    /// What was paid without being due and is claimed back (ordre de reversement).
+    #[schema(max_length = 21, example = "0")]
+    reversed: String,
     state: PaymentOrderState,
     drafted_by: PrincipalId,
     recorded_at: DateTime<Utc>,
@@ -64,11 +96,25 @@ pub struct PaymentOrderView {
     rejection_reason: Option<RejectionReason>,
     #[schema(max_length = 2000)]
     rejection_text: Option<String>,
+    /// Why the accountant holds it; null when it is not held.
+    hold_reason: Option<HoldReason>,
+    #[schema(max_length = 2000)]
+    hold_text: Option<String>,
+    held_on: Option<NaiveDate>,
+    /// The written order by which the authorising officer took the liability.
+    #[schema(max_length = 200)]
+    requisition_reference: Option<String>,
+    requisitioned_by: Option<PrincipalId>,
+    requisitioned_on: Option<NaiveDate>,
     #[schema(minimum = 1)]
     version: i64,
 }
 
-pub fn view(row: PaymentOrderRow, currency: Currency) -> PaymentOrderView {
+/// An order with what stands beside it.
+pub fn view(row: PaymentOrderRow, details: &Details, currency: Currency) -> PaymentOrderView {
+    let kept = details.deductions_of(row.id.0);
+    let hold = details.hold_of(row.id.0).filter(|_| row.state.0 == PaymentOrderState::Held);
+    let requisition = details.requisition_of(row.id.0);
     PaymentOrderView {
         id: row.id.0,
         organisation_id: row.organisation_id.0,
@@ -78,9 +124,15 @@ pub fn view(row: PaymentOrderRow, currency: Currency) -> PaymentOrderView {
         commitment_id: row.commitment_id.0,
         supplier_id: row.supplier_id.0,
         batch_id: row.batch_id.map(|id| id.0),
+        replaces_id: row.replaces_id.map(|id| id.0),
         currency: currency.code().to_owned(),
         amount: shown(row.amount, currency),
+        advance_recovered: shown(row.advance_recovered, currency),
+        deductions: kept.map(|row| DeductionView { kind: row.kind.0, amount: shown(row.amount, currency) }).collect(),
+        reduced: shown(row.reduced, currency),
+        net: shown((row.amount - row.withheld - row.reduced).max(0), currency),
         paid: shown(row.paid, currency),
+        reversed: shown(row.reversed, currency),
         state: row.state.0,
         drafted_by: row.drafted_by.0,
         recorded_at: row.recorded_at.0,
@@ -90,8 +142,21 @@ pub fn view(row: PaymentOrderRow, currency: Currency) -> PaymentOrderView {
         decided_on: row.decided_on,
         rejection_reason: row.rejection_reason.map(|reason| reason.0),
         rejection_text: row.rejection_text,
+        hold_reason: hold.map(|hold| hold.reason.0),
+        hold_text: hold.map(|hold| hold.text.clone()),
+        held_on: hold.map(|hold| hold.held_on),
+        requisition_reference: requisition.map(|order| order.reference.clone()),
+        requisitioned_by: requisition.map(|order| order.requisitioned_by.0),
+        requisitioned_on: requisition.map(|order| order.requisitioned_on),
         version: row.version,
     }
+}
+
+/// The order as it now stands, with what is kept back on it.
+pub fn shown_in(tx: &mut Tx<'_>, row: PaymentOrderRow, currency: Currency) -> Result<PaymentOrderView, Fault> {
+    let scope = tx.all();
+    let details = find_details(tx.conn, &scope, &[row.id.0])?;
+    Ok(view(row, &details, currency))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -159,16 +224,19 @@ pub async fn list_payment_orders(call: Call, _path: web::Path<OrganisationId>, q
     };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows, total) = call
+    let (currency, rows, details, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
             let filter = PaymentOrderFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
             let total = query.totals.then(|| db::expenditure::order::total_payment_orders(conn, &scope, &filter)).transpose()?;
-            Ok((currency, db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?, total))
+            let rows = db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?;
+            let ids: Vec<PaymentOrderId> = rows.rows.iter().map(|row| row.id.0).collect();
+            let details = find_details(conn, &scope, &ids)?;
+            Ok((currency, rows, details, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, &details, currency)).with_total(total, currency))
 }
 
 /// One payment order.
@@ -177,14 +245,23 @@ pub async fn list_payment_orders(call: Call, _path: web::Path<OrganisationId>, q
 pub async fn read_payment_order(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, PaymentOrderId)>) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    let (currency, row) = call
+    let (currency, row, details) = call
         .store()
         .read(move |conn| {
             let row = db::expenditure::order::find_payment_order(conn, &scope, id)?;
-            Ok((currency_in(conn, &scope)?, row))
+            let details = find_details(conn, &scope, &[id])?;
+            Ok((currency_in(conn, &scope)?, row, details))
         })
         .await?;
-    versioned(&request, row.version, &view(row, currency))
+    versioned(&request, row.version, &view(row, &details, currency))
+}
+
+/// What to keep back from the creditor.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDeduction {
+    kind: DeductionKind,
+    amount: AmountText,
 }
 
 /// An order to draft.
@@ -193,12 +270,45 @@ pub async fn read_payment_order(call: Call, request: HttpRequest, path: web::Pat
 pub struct NewPaymentOrder {
     /// An identifier made by the client, if it works offline.
     id: Option<PaymentOrderId>,
-    /// At most what is verified and not yet ordered.
+    /// At most what is verified and not yet ordered; the whole of a verification that recovers an advance.
     amount: AmountText,
     currency: CurrencyText,
+    /// What is kept back: retention money (at most parameter `retention_bps` of the statement), taxes, social
+    /// contributions.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    deductions: Vec<NewDeduction>,
+    /// The rejected order of the same verification that this one corrects.
+    replaces_id: Option<PaymentOrderId>,
+    /// The supporting documents that the kind of expenditure needs at this stage.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    documents: Vec<NewDocument>,
 }
 
 impl Json for NewPaymentOrder {}
+
+/// Reads and judges what is kept back.
+fn deductions(
+    tx: &mut Tx<'_>,
+    body: &NewPaymentOrder,
+    verification: &VerificationRow,
+    amount: Amount,
+    currency: Currency,
+) -> Result<Vec<(DeductionKind, i64)>, Fault> {
+    let mut kept = Vec::with_capacity(body.deductions.len());
+    for (index, deduction) in body.deductions.iter().enumerate() {
+        let pointer = format!("/deductions/{index}/amount");
+        let amount = Amount::parse_positive(&deduction.amount.0, currency).map_err(|refusal| refusal.at(&pointer))?;
+        kept.push((deduction.kind, amount));
+    }
+    let organisation = db::organisation::find_own(tx)?;
+    let first_day = FiscalYear::new(verification.fiscal_year)?.first_day();
+    let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), first_day)?;
+    let statement = db::budget::amount(amount.minor() + verification.advance_recovered)?;
+    deduct(&kept, amount, statement, parameters.number("retention_bps").unwrap_or(0), currency)?;
+    Ok(kept.into_iter().map(|(kind, amount)| (kind, amount.minor())).collect())
+}
 
 /// Drafts a payment order on a certified verification. The version in If-Match is the verification's.
 #[utoipa::path(tag = "expenditure", request_body = NewPaymentOrder, responses((status = 201, body = PaymentOrderView)))]
@@ -210,29 +320,48 @@ pub async fn draft_payment_order(asked: Asked<NewPaymentOrder>, path: web::Path<
         .write(move |call, body, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
-            let verification = db::expenditure::find_verification(tx.conn, &scope, verification_id)?;
+            let verification = db::expenditure::verification::find_verification(tx.conn, &scope, verification_id)?;
             call.check_version(verification.version)?;
             let currency = own_currency(tx)?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let (verified, ordered) = (db::budget::amount(verification.amount)?, db::budget::amount(verification.ordered)?);
-            domain::expenditure::order(verification.state.0, verified, ordered, amount, currency)?;
-            let row = db::expenditure::order::insert_payment_order(tx, id, &verification, amount.minor(), principal)?;
+            crate::identity::delegation::authorise(call, tx, amount)?;
+            domain::expenditure::order::order(&verification.facts(currency)?, amount)?;
+            let deductions = deductions(tx, body, &verification, amount, currency)?;
+            let commitment = db::expenditure::find_commitment(tx.conn, &scope, verification.commitment_id.0)?;
+            let (stage, nature) = (DocumentStage::PaymentOrder, verification.nature.0);
+            document::require(tx, &commitment.kind_code, stage, Some(nature), amount, &body.documents, currency)?;
+            if let Some(replaced) = body.replaces_id {
+                let replaced = db::expenditure::order::find_payment_order(tx.conn, &scope, replaced)?;
+                if replaced.state.0 != PaymentOrderState::Rejected || replaced.verification_id != verification.id {
+                    return Err(PAYMENT_ORDER_REPLACES_INVALID.refuse().at("/replaces_id").into());
+                }
+            }
+            let new = NewRow {
+                id,
+                amount: amount.minor(),
+                advance_recovered: verification.advance_recovered,
+                deductions,
+                replaces: body.replaces_id,
+                drafted_by: principal,
+            };
+            let row = db::expenditure::order::insert_payment_order(tx, &verification, &new)?;
+            document::record(tx, ("payment_order", id.0), &body.documents)?;
             let event = Event::of("payment_order.drafted", "payment_order", id.0, 1)
                 .begun(row.state.0)
                 .with("verification_id", verification_id.to_string())
                 .with("amount", amount.display(currency))
                 .with("currency", currency.code());
             let location = format!("/v1/organisations/{organisation}/payment-orders/{id}");
-            Ok((created(location, 1, &view(row, currency))?, event.into()))
+            Ok((created(location, 1, &shown_in(tx, row, currency)?)?, event.into()))
         })
         .await
 }
 
-type OrderPath = web::Path<(OrganisationId, PaymentOrderId)>;
+pub type OrderPath = web::Path<(OrganisationId, PaymentOrderId)>;
 
 /// Loads an order in one of the states that an action starts from, at the version that the caller read.
-fn load(call: &Call, tx: &mut Tx<'_>, id: PaymentOrderId, from: &[PaymentOrderState]) -> Result<(PaymentOrderRow, Currency), Fault> {
+pub fn load(call: &Call, tx: &mut Tx<'_>, id: PaymentOrderId, from: &[PaymentOrderState]) -> Result<(PaymentOrderRow, Currency), Fault> {
     let row = db::expenditure::order::find_payment_order(tx.conn, &call.scope_in(tx.organisation), id)?;
     call.check_version(row.version)?;
     require_state(row.state.0, from)?;
@@ -241,25 +370,45 @@ fn load(call: &Call, tx: &mut Tx<'_>, id: PaymentOrderId, from: &[PaymentOrderSt
     Ok((row, own_currency(tx)?))
 }
 
+/// Counts an order as ordered: its verification must still have room, and the credit follows.
+fn put_in_order(tx: &mut Tx<'_>, row: &PaymentOrderRow, currency: Currency) -> Result<(), Fault> {
+    let scope = tx.all();
+    let verification = db::expenditure::verification::find_verification(tx.conn, &scope, row.verification_id.0)?;
+    let amount = db::budget::amount(row.amount)?;
+    // Another order on the same verification may have been signed since.
+    domain::expenditure::order::order(&verification.facts(currency)?, amount)?;
+    db::expenditure::verification::update_ordered(tx, &verification, verification.ordered + row.amount, verification.reduced)?;
+    let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
+    let cause = Cause { kind: "payment_order", id: row.id.0.0, on: tx.today() };
+    db::budget::credit::update_credit(tx, &commitment.charge(), Step::Order, amount, cause)?;
+    Ok(())
+}
+
+/// Refuses to order after the year, unless parameter `complementary_payment_order_allowed` prolongs it.
+fn before_cutoff(tx: &mut Tx<'_>, fiscal_year: i32, today: NaiveDate) -> Result<(), Fault> {
+    let year = FiscalYear::new(fiscal_year)?;
+    let organisation = db::organisation::find_own(tx)?;
+    let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), year.first_day())?;
+    let prolonged = parameters.flag("complementary_payment_order_allowed").then(|| parameters.date("complementary_end", year)).flatten();
+    let cutoff = prolonged.or(year.on("12-31")).unwrap_or(today);
+    if today <= cutoff && today.year() >= fiscal_year {
+        return Ok(());
+    }
+    Err(PAYMENT_ORDER_AFTER_CUTOFF.refuse().with("fiscal_year", fiscal_year).with("cutoff", cutoff).into())
+}
+
 /// Signs a draft: it gets its number and counts as ordered.
 #[utoipa::path(tag = "expenditure", responses((status = 200, body = PaymentOrderView)))]
 #[post("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/signature")]
 pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answered {
-    let (organisation, id) = path.into_inner();
+    let (_, id) = path.into_inner();
     asked
         .write(move |call, _, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let (row, currency) = load(call, tx, id, &[PaymentOrderState::Draft])?;
-            let scope = call.scope_in(organisation);
-            let verification = db::expenditure::find_verification(tx.conn, &scope, row.verification_id.0)?;
-            let amount = db::budget::amount(row.amount)?;
-            let (verified, ordered) = (db::budget::amount(verification.amount)?, db::budget::amount(verification.ordered)?);
-            // Another draft on the same verification may have been signed since.
-            domain::expenditure::order(verification.state.0, verified, ordered, amount, currency)?;
-            db::expenditure::update_ordered(tx, &verification, verification.ordered + row.amount)?;
-            let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
-            let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Order, amount, cause)?;
+            crate::identity::delegation::authorise(call, tx, db::budget::amount(row.amount)?)?;
+            before_cutoff(tx, row.fiscal_year, call.today)?;
+            put_in_order(tx, &row, currency)?;
             let number = number::next(tx, row.fiscal_year, number::PAYMENT_ORDER)?;
             let change = PaymentOrderChange {
                 number: Some(number),
@@ -271,176 +420,45 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
             let event = Event::of("payment_order.signed", "payment_order", id.0, after.version)
                 .moved(row.state.0, after.state.0)
                 .with("number", number)
-                .with("amount", amount.display(currency));
-            Ok((done(after.version, &view(after, currency))?, event.into()))
+                .with("amount", shown(row.amount, currency));
+            Ok((done(after.version, &shown_in(tx, after, currency)?)?, event.into()))
         })
         .await
 }
 
-/// Refuses the people behind an order at the accountant's desk.
-pub fn keep_apart(tx: &mut Tx<'_>, scope: &Scope, row: &PaymentOrderRow, accountant: PrincipalId) -> Result<(), Fault> {
-    let verification = db::expenditure::find_verification(tx.conn, scope, row.verification_id.0)?;
-    let hands = OrderHands {
-        recorded_by: verification.recorded_by.0,
-        certified_by: verification.certified_by.map(|id| id.0),
-        drafted_by: row.drafted_by.0,
-        signed_by: row.signed_by.map(|id| id.0),
-    };
-    Ok(hands.keep_apart(accountant)?)
-}
-
-/// Accepts a transmitted order (prise en charge): the charge or asset is debited, the creditor credited.
-#[utoipa::path(tag = "expenditure", responses((status = 200, body = PaymentOrderView)))]
-#[post("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/acceptance")]
-pub async fn accept_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answered {
-    let (organisation, id) = path.into_inner();
-    asked
-        .write(move |call, _, tx| {
-            let accountant = tx.author.actor.principal.ok_or(Fault::Missing)?;
-            let (row, currency) = load(call, tx, id, &[PaymentOrderState::Transmitted])?;
-            let scope = call.scope_in(organisation);
-            keep_apart(tx, &scope, &row, accountant)?;
-            let year = FiscalYear::new(row.fiscal_year)?;
-            year.accept(call.today, call.today)?;
-            let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
-            let fiscal_year = find_fiscal_year(tx.conn, &scope, row.fiscal_year)?;
-            let nomenclature = db::budget::nomenclature::find_nomenclature(tx.conn, fiscal_year.nomenclature_id.0)?;
-            let charge = nomenclature
-                .article(commitment.section.0, Direction::Expenditure, &commitment.article)
-                .and_then(|article| article.account.clone())
-                .ok_or_else(|| Fault::Corrupt(format!("article {} has no account", commitment.article)))?;
-            let accounts = db::ledger::find_posting_accounts(tx, row.fiscal_year)?;
-            let creditor = accounts.of(creditor_part(commitment.section.0));
-            let amount = db::budget::amount(row.amount)?;
-            let label = row.number.map_or_else(String::new, |number| document_number("M", row.fiscal_year, number));
-            let entry = Entry::new(Journal::Expenditure, call.today, &label, order_accepted(&charge, creditor, amount), currency)?;
-            let posted = db::ledger::append_entry(tx, row.fiscal_year, &entry, "payment_order", id.0)?;
-            let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Accept, amount, cause)?;
-            let change = PaymentOrderChange {
-                decided_by: Some(Col(accountant)),
-                decided_on: Some(call.today),
-                ..PaymentOrderChange::to(PaymentOrderState::Accepted)
-            };
-            let after = db::expenditure::order::update_payment_order(tx, &row, change)?;
-            let event = Event::of("payment_order.accepted", "payment_order", id.0, after.version)
-                .moved(row.state.0, after.state.0)
-                .with("amount", amount.display(currency))
-                .with("entry_id", posted.id.to_string())
-                .with("entry_digest", posted.digest);
-            Ok((done(after.version, &view(after, currency))?, event.into()))
-        })
-        .await
-}
-
-/// Why an order is rejected.
+/// A written order to accept what was rejected.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rejection {
-    reason: RejectionReason,
-    /// What is missing or wrong, and how to correct it.
-    text: Text<2000>,
+pub struct Requisition {
+    /// Number or name of the written order.
+    reference: Text<200>,
+    /// Digest of the written order.
+    sha256: Sha256Hex,
 }
 
-impl Json for Rejection {}
+impl Json for Requisition {}
 
-/// Rejects a transmitted order with a reason. No account moves; exactly its amount is no longer ordered; the commitment
-/// stands.
-#[utoipa::path(tag = "expenditure", request_body = Rejection, responses((status = 200, body = PaymentOrderView)))]
-#[post("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/rejection")]
-pub async fn reject_payment_order(asked: Asked<Rejection>, path: OrderPath) -> Answered {
-    let (organisation, id) = path.into_inner();
+/// Requisitions a rejected order (réquisition de paiement) in writing, on the authorising officer's own liability. Barred
+/// when the cause of the rejection is want of credit, of proven service, of a visa, prescription or a wrong payee. The
+/// reason of the rejection stays on the order.
+#[utoipa::path(tag = "expenditure", request_body = Requisition, responses((status = 200, body = PaymentOrderView)))]
+#[post("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/requisition")]
+pub async fn requisition_payment_order(asked: Asked<Requisition>, path: OrderPath) -> Answered {
+    let (_, id) = path.into_inner();
     asked
         .write(move |call, body, tx| {
-            let accountant = tx.author.actor.principal.ok_or(Fault::Missing)?;
-            let (row, currency) = load(call, tx, id, &[PaymentOrderState::Transmitted])?;
-            let scope = call.scope_in(organisation);
-            keep_apart(tx, &scope, &row, accountant)?;
-            let verification = db::expenditure::find_verification(tx.conn, &scope, row.verification_id.0)?;
-            let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
-            let amount = db::budget::amount(row.amount)?;
-            db::expenditure::update_ordered(tx, &verification, verification.ordered - row.amount)?;
-            let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
-            db::budget::credit::update_credit(tx, &commitment.charge(), Step::Reject, amount, cause)?;
-            let change = PaymentOrderChange {
-                decided_by: Some(Col(accountant)),
-                decided_on: Some(call.today),
-                rejection_reason: Some(Col(body.reason)),
-                rejection_text: Some(body.text.as_str().to_owned()),
-                ..PaymentOrderChange::to(PaymentOrderState::Rejected)
-            };
+            let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let (row, currency) = load(call, tx, id, &[PaymentOrderState::Rejected])?;
+            requisition(row.state.0, row.rejection_reason.map(|reason| reason.0))?;
+            put_in_order(tx, &row, currency)?;
+            append_requisition(tx, id, body.reference.as_str(), &body.sha256.0, principal)?;
+            let change = PaymentOrderChange::to(PaymentOrderState::Requisitioned);
             let after = db::expenditure::order::update_payment_order(tx, &row, change)?;
-            let event = Event::of("payment_order.rejected", "payment_order", id.0, after.version)
+            let event = Event::of("payment_order.requisitioned", "payment_order", id.0, after.version)
                 .moved(row.state.0, after.state.0)
-                .with("reason", body.reason)
-                .with("amount", amount.display(currency));
-            Ok((done(after.version, &view(after, currency))?, event.into()))
+                .with("reference", body.reference.as_str())
+                .with("sha256", &body.sha256.0);
+            Ok((done(after.version, &shown_in(tx, after, currency)?)?, event.into()))
         })
         .await
-}
-
-/// An action that can start from the order's state.
-#[derive(Serialize, ToSchema)]
-pub struct PaymentOrderTransition {
-    /// The operation that does it.
-    #[schema(max_length = 60, example = "accept_payment_order")]
-    operation: &'static str,
-    /// The state that it leads to.
-    to: PaymentOrderState,
-    /// Who may do it.
-    #[schema(max_items = 20)]
-    roles: Vec<Role>,
-    /// Whether the caller holds one of these roles.
-    permitted: bool,
-    /// Codes of what stands against it now, for this caller.
-    #[schema(max_items = 20, value_type = Vec<Text<60>>)]
-    unmet: Vec<String>,
-}
-
-/// The moves of a payment order: the operation, where it starts, where it leads.
-const MOVES: &[(&str, &[PaymentOrderState], PaymentOrderState)] = &[
-    ("sign_payment_order", &[PaymentOrderState::Draft], PaymentOrderState::Signed),
-    ("transmit_payment_orders", &[PaymentOrderState::Signed], PaymentOrderState::Transmitted),
-    ("accept_payment_order", &[PaymentOrderState::Transmitted], PaymentOrderState::Accepted),
-    ("reject_payment_order", &[PaymentOrderState::Transmitted], PaymentOrderState::Rejected),
-    ("pay_payment_order", &[PaymentOrderState::Accepted, PaymentOrderState::PartlyPaid], PaymentOrderState::Paid),
-];
-
-/// What can be done to the order now, by whom, and what stands against it for the caller.
-#[utoipa::path(tag = "expenditure", responses((status = 200, body = Vec<PaymentOrderTransition>)))]
-#[get("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/transitions")]
-pub async fn list_payment_order_transitions(call: Call, path: OrderPath) -> Answered {
-    let (_, id) = path.into_inner();
-    let scope = call.scope()?;
-    let author = call.author();
-    let principal = call.principal()?;
-    let (state, apart) = call
-        .store()
-        .read(move |conn| {
-            let row = db::expenditure::order::find_payment_order(conn, &scope, id)?;
-            let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
-            let apart = match keep_apart(&mut tx, &scope, &row, principal) {
-                Ok(()) => None,
-                Err(Fault::Refused(refusal)) => Some(refusal.code.name.to_owned()),
-                Err(fault) => return Err(fault),
-            };
-            Ok((row.state.0, apart))
-        })
-        .await?;
-    let transitions: Vec<PaymentOrderTransition> = MOVES
-        .iter()
-        .filter(|(_, from, _)| from.contains(&state))
-        .map(|(operation, from, to)| {
-            let roles = roles_of(operation).to_vec();
-            let desk = from.iter().all(|state| !matches!(state, PaymentOrderState::Draft | PaymentOrderState::Signed));
-            PaymentOrderTransition {
-                operation,
-                to: *to,
-                permitted: roles.iter().any(|role| call.roles.contains(role)),
-                unmet: if desk { apart.clone().into_iter().collect() } else { Vec::new() },
-                roles,
-            }
-        })
-        .collect();
-    ok(&transitions)
 }

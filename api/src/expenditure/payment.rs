@@ -1,10 +1,13 @@
-//! Payments: of accepted orders, and of debts carried from earlier years.
+//! Payments: of accepted orders, of debts carried from earlier years, of retention money, and of money held for others.
 
-use actix_web::{get, post, web};
+use PaymentOrderState as S;
+use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
-use db::expenditure::order::{Due, NewPayment as NewRow, PaymentFilter, PaymentOrderChange, PaymentRow};
+use db::expenditure::CommitmentChange;
+use db::expenditure::order::PaymentOrderChange;
+use db::expenditure::payment::{Due, NewPayment as NewRow, PaymentFilter, PaymentReturnRow, PaymentRow};
 use db::fault::Fault;
 use db::ledger::Posted;
 use db::number;
@@ -12,18 +15,22 @@ use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
-use domain::expenditure::{PaymentFacts, PaymentMode, PaymentOrderState, require_open, require_state};
-use domain::id::{BudgetLineId, CarriedDebtId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
-use domain::ledger::{Entry, Journal, creditor_paid, creditor_part};
+use domain::expenditure::order::PaymentOrderState;
+use domain::expenditure::payment::{PaymentFacts, PaymentMode, Remitted};
+use domain::expenditure::verification::Nature;
+use domain::expenditure::{require_open, require_state};
+use domain::id::{BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
+use domain::ledger::{Entry, Journal, Part, creditor_paid};
 use domain::money::{Amount, Currency};
 use domain::text::document_number;
 use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::order::keep_apart;
+use super::desk::{keep_apart, numbered, order_accounts};
+use super::document::{self, NewDocument};
 use super::own_currency;
-use crate::answer::{Answered, created, listed, ok};
+use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::organisation::currency_in;
@@ -31,7 +38,7 @@ use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
 
-/// A payment. It never changes.
+/// A payment. It never changes; one that came back from the bank says so.
 #[derive(Serialize, ToSchema)]
 pub struct PaymentView {
     id: PaymentId,
@@ -45,6 +52,10 @@ pub struct PaymentView {
     payment_order_id: Option<PaymentOrderId>,
     /// The debt of an earlier year that it pays.
     carried_debt_id: Option<CarriedDebtId>,
+    /// The commitment whose retention money it releases.
+    commitment_id: Option<CommitmentId>,
+    /// The money held for others that it remits.
+    remitted: Option<Remitted>,
     payee_id: SupplierId,
     mode: PaymentMode,
     paid_on: NaiveDate,
@@ -56,16 +67,33 @@ pub struct PaymentView {
     entry_id: EntryId,
     paid_by: PrincipalId,
     recorded_at: DateTime<Utc>,
+    /// When it came back from the bank; null as long as it stands.
+    returned_on: Option<NaiveDate>,
+    #[schema(max_length = 2000)]
+    return_reason: Option<String>,
+    /// The entry that reversed it.
+    return_entry_id: Option<EntryId>,
+    /// 1 as long as it stands, 2 when it came back.
+    #[schema(minimum = 1)]
+    version: i64,
 }
 
-fn view(row: PaymentRow, currency: Currency) -> PaymentView {
+/// The payment, with its return if it came back.
+pub fn view(row: PaymentRow, returns: &[PaymentReturnRow], currency: Currency) -> PaymentView {
+    let returned = returns.iter().find(|back| back.payment_id == row.id);
     PaymentView {
+        returned_on: returned.map(|back| back.returned_on),
+        return_reason: returned.map(|back| back.reason.clone()),
+        return_entry_id: returned.map(|back| back.entry_id.0),
+        version: if returned.is_some() { 2 } else { 1 },
         id: row.id.0,
         organisation_id: row.organisation_id.0,
         number: document_number("P", row.fiscal_year, row.number),
         fiscal_year: row.fiscal_year,
         payment_order_id: row.payment_order_id.map(|id| id.0),
         carried_debt_id: row.carried_debt_id.map(|id| id.0),
+        commitment_id: row.commitment_id.map(|id| id.0),
+        remitted: row.remitted.map(|held| held.0),
         payee_id: row.payee_id.0,
         mode: row.mode.0,
         paid_on: row.paid_on,
@@ -94,7 +122,7 @@ impl Json for NewPayment {}
 /// What a payment is made on.
 struct Debt {
     fiscal_year: i32,
-    creditor_account: String,
+    debited_account: String,
     creditor: SupplierId,
     due: Amount,
     paid: Amount,
@@ -132,8 +160,8 @@ fn pay(
         // The parameter is in whole francs.
         cash_ceiling: parameters.text("cash_payment_max").and_then(|text| Amount::parse(text, currency).ok()),
     };
-    domain::expenditure::pay(&facts, amount, body.mode, body.payee_id)?;
-    let postings = creditor_paid(&debt.creditor_account, &money, amount);
+    domain::expenditure::payment::pay(&facts, amount, body.mode, body.payee_id)?;
+    let postings = creditor_paid(&debt.debited_account, &money, amount);
     let entry = Entry::new(Journal::Treasury, call.today, &debt.label, postings, currency)?;
     let posted = db::ledger::append_entry(tx, debt.fiscal_year, &entry, "payment", id.0)?;
     let new = NewRow {
@@ -148,7 +176,7 @@ fn pay(
         entry: posted.id,
         paid_by: principal,
     };
-    let row = db::expenditure::order::append_payment(tx, &new)?;
+    let row = db::expenditure::payment::append_payment(tx, &new)?;
     Ok((row, amount, posted))
 }
 
@@ -174,25 +202,30 @@ pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(Organi
             let order = db::expenditure::order::find_payment_order(tx.conn, &scope, order_id)?;
             call.check_version(order.version)?;
             // A paid order goes on to the rule, which answers that it is paid.
-            require_state(order.state.0, &[PaymentOrderState::Accepted, PaymentOrderState::PartlyPaid, PaymentOrderState::Paid])?;
+            require_state(order.state.0, &[S::Accepted, S::PartlyPaid, S::Returned, S::Paid])?;
             keep_apart(tx, &scope, &order, principal)?;
             let currency = own_currency(tx)?;
             let commitment = db::expenditure::find_commitment(tx.conn, &scope, order.commitment_id.0)?;
-            let accounts = db::ledger::find_posting_accounts(tx, order.fiscal_year)?;
+            let verification = db::expenditure::verification::find_verification(tx.conn, &scope, order.verification_id.0)?;
             let debt = Debt {
                 fiscal_year: order.fiscal_year,
-                creditor_account: accounts.of(creditor_part(commitment.section.0)).to_owned(),
+                debited_account: order_accounts(tx, &commitment, verification.nature.0)?.creditor,
                 creditor: order.supplier_id.0,
-                due: db::budget::amount(order.amount)?,
+                due: order.net()?,
                 paid: db::budget::amount(order.paid)?,
-                label: order.number.map_or_else(String::new, |number| document_number("M", order.fiscal_year, number)),
+                label: numbered(&order),
                 cause: Due::Order(order_id),
             };
             let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
             let cause = Cause { kind: "payment", id: id.0, on: call.today };
             db::budget::credit::update_credit(tx, &commitment.charge(), Step::Pay, amount, cause)?;
             let paid = order.paid + amount.minor();
-            let state = if paid == order.amount { PaymentOrderState::Paid } else { PaymentOrderState::PartlyPaid };
+            let state = if paid == debt.due.minor() { S::Paid } else { S::PartlyPaid };
+            if verification.nature.0 == Nature::Advance {
+                let change =
+                    CommitmentChange { advance_paid: Some(commitment.advance_paid + amount.minor()), ..CommitmentChange::default() };
+                db::expenditure::update_commitment(tx, &commitment, change)?;
+            }
             let after = db::expenditure::order::update_payment_order(
                 tx,
                 &order,
@@ -204,7 +237,7 @@ pub async fn pay_payment_order(asked: Asked<NewPayment>, path: web::Path<(Organi
                     .with("payment_id", id.to_string()),
             );
             let location = format!("/v1/organisations/{organisation}/payments/{id}");
-            Ok((created(location, 1, &view(row, currency))?, events))
+            Ok((created(location, 1, &view(row, &[], currency))?, events))
         })
         .await
 }
@@ -222,7 +255,7 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
             let currency = own_currency(tx)?;
             let debt = Debt {
                 fiscal_year: carried.fiscal_year,
-                creditor_account: carried.account_code.clone(),
+                debited_account: carried.account_code.clone(),
                 creditor: carried.supplier_id.0,
                 due: db::budget::amount(carried.amount)?,
                 paid: db::budget::amount(carried.paid)?,
@@ -234,7 +267,103 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
             let events = Events::from(paid_event(&row, amount, posted, currency))
                 .and(Event::of("carried_debt.paid", "carried_debt", debt_id.0, version).with("payment_id", id.to_string()));
             let location = format!("/v1/organisations/{organisation}/payments/{id}");
-            Ok((created(location, 1, &view(row, currency))?, events))
+            Ok((created(location, 1, &view(row, &[], currency))?, events))
+        })
+        .await
+}
+
+/// Retention money to release.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionPayment {
+    payment: NewPayment,
+    /// The minutes of the final acceptance (réception définitive).
+    #[schema(max_items = 20)]
+    documents: Vec<NewDocument>,
+}
+
+impl Json for RetentionPayment {}
+
+/// Releases retention money after the final acceptance of the works: at most what was withheld on the commitment and not
+/// yet released. No credit moves: it was charged with the statements. The version in If-Match is the commitment's.
+#[utoipa::path(tag = "expenditure", request_body = RetentionPayment, responses((status = 201, body = PaymentView)))]
+#[post("/v1/organisations/{organisation_id}/commitments/{commitment_id}/retention-payments")]
+pub async fn release_retention(asked: Asked<RetentionPayment>, path: web::Path<(OrganisationId, CommitmentId)>) -> Answered {
+    let (organisation, commitment_id) = path.into_inner();
+    let id = PaymentId::new();
+    asked
+        .write(move |call, body, tx| {
+            let commitment = db::expenditure::find_commitment(tx.conn, &call.scope_in(organisation), commitment_id)?;
+            call.check_version(commitment.version)?;
+            document::require_final_acceptance(&commitment.kind_code, &body.documents)?;
+            let currency = own_currency(tx)?;
+            let accounts = db::ledger::find_posting_accounts(tx, commitment.fiscal_year)?;
+            let debt = Debt {
+                fiscal_year: commitment.fiscal_year,
+                debited_account: accounts.of(Part::Retention).to_owned(),
+                creditor: commitment.supplier_id.0,
+                due: db::budget::amount(commitment.retention_withheld)?,
+                paid: db::budget::amount(commitment.retention_released)?,
+                label: document_number("E", commitment.fiscal_year, commitment.number),
+                cause: Due::Retention(commitment_id),
+            };
+            let (row, amount, posted) = pay(call, &body.payment, tx, id, &debt, currency)?;
+            document::record(tx, ("payment", id.0), &body.documents)?;
+            let change = CommitmentChange {
+                retention_released: Some(commitment.retention_released + amount.minor()),
+                ..CommitmentChange::default()
+            };
+            let after = db::expenditure::update_commitment(tx, &commitment, change)?;
+            let events = Events::from(paid_event(&row, amount, posted, currency)).and(
+                Event::of("commitment.retention_released", "commitment", commitment_id.0, after.version).with("payment_id", id.to_string()),
+            );
+            let location = format!("/v1/organisations/{organisation}/payments/{id}");
+            Ok((created(location, 1, &view(row, &[], currency))?, events))
+        })
+        .await
+}
+
+/// Money to remit to those for whom it is held.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRemittance {
+    #[schema(minimum = 1960, maximum = 2200)]
+    fiscal_year: i32,
+    /// What is remitted.
+    held: Remitted,
+    /// At most the credit balance of the account.
+    payment: NewPayment,
+}
+
+impl Json for NewRemittance {}
+
+/// Remits money held for others (reversement): social contributions, taxes withheld, shares of others in shared taxes. At
+/// most the credit balance of the account.
+#[utoipa::path(tag = "expenditure", request_body = NewRemittance, responses((status = 201, body = PaymentView)))]
+#[post("/v1/organisations/{organisation_id}/remittances")]
+pub async fn remit(asked: Asked<NewRemittance>, path: web::Path<OrganisationId>) -> Answered {
+    let organisation = path.into_inner();
+    let id = PaymentId::new();
+    asked
+        .write(move |call, body, tx| {
+            let currency = own_currency(tx)?;
+            find_fiscal_year(tx.conn, &call.scope_in(organisation), body.fiscal_year)?;
+            db::organisation::supplier::find_supplier(tx.conn, &call.scope_in(organisation), body.payment.payee_id)?;
+            let accounts = db::ledger::find_posting_accounts(tx, body.fiscal_year)?;
+            let account = accounts.of(body.held.part()).to_owned();
+            let debt = Debt {
+                fiscal_year: body.fiscal_year,
+                due: db::ledger::find_debt(tx, body.fiscal_year, &account)?,
+                debited_account: account,
+                creditor: body.payment.payee_id,
+                paid: Amount::ZERO,
+                label: body.held.as_str().to_owned(),
+                cause: Due::Remittance(body.held),
+            };
+            let (row, amount, posted) = pay(call, &body.payment, tx, id, &debt, currency)?;
+            let event = paid_event(&row, amount, posted, currency).with("remitted", body.held);
+            let location = format!("/v1/organisations/{organisation}/payments/{id}");
+            Ok((created(location, 1, &view(row, &[], currency))?, event.into()))
         })
         .await
 }
@@ -301,30 +430,35 @@ pub async fn list_payments(call: Call, _path: web::Path<OrganisationId>, query: 
     };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows, total) = call
+    let (currency, rows, returns, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
             let filter = PaymentFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
-            let total = query.totals.then(|| db::expenditure::order::total_payments(conn, &scope, &filter)).transpose()?;
-            Ok((currency, db::expenditure::order::list_payments(conn, &scope, &filter, &asked)?, total))
+            let total = query.totals.then(|| db::expenditure::payment::total_payments(conn, &scope, &filter)).transpose()?;
+            let rows = db::expenditure::payment::list_payments(conn, &scope, &filter, &asked)?;
+            let ids: Vec<PaymentId> = rows.rows.iter().map(|row| row.id.0).collect();
+            let returns = db::expenditure::payment::list_payment_returns(conn, &scope, &ids)?;
+            Ok((currency, rows, returns, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, &returns, currency)).with_total(total, currency))
 }
 
 /// One payment.
 #[utoipa::path(tag = "expenditure", responses((status = 200, body = PaymentView)))]
 #[get("/v1/organisations/{organisation_id}/payments/{payment_id}")]
-pub async fn read_payment(call: Call, path: web::Path<(OrganisationId, PaymentId)>) -> Answered {
+pub async fn read_payment(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, PaymentId)>) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    let (currency, row) = call
+    let (currency, row, returns) = call
         .store()
         .read(move |conn| {
-            let row = db::expenditure::order::find_payment(conn, &scope, id)?;
-            Ok((currency_in(conn, &scope)?, row))
+            let row = db::expenditure::payment::find_payment(conn, &scope, id)?;
+            let returns = db::expenditure::payment::list_payment_returns(conn, &scope, &[id])?;
+            Ok((currency_in(conn, &scope)?, row, returns))
         })
         .await?;
-    ok(&view(row, currency))
+    let view = view(row, &returns, currency);
+    versioned(&request, view.version, &view)
 }

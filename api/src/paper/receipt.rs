@@ -1,7 +1,7 @@
 //! The receipt for money that came in (quittance).
 
 use chrono::NaiveDate;
-use domain::expenditure::PaymentMode;
+use domain::expenditure::payment::PaymentMode;
 use domain::money::{Amount, Currency};
 
 use super::sheet::{LABEL, MARGIN, Sheet, TEXT_WIDTH};

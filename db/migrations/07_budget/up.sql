@@ -21,6 +21,9 @@ CREATE TABLE nomenclature_items (
     account_code text,
     mandatory boolean NOT NULL,
     executable boolean NOT NULL,
+    expenditure_kind text,
+    receivable text,
+    levy text CHECK (levy IN ('tax', 'fee')),
     PRIMARY KEY (nomenclature_id, axis, section, direction, code)
 );
 
@@ -29,6 +32,7 @@ CREATE TABLE fiscal_years (
     fiscal_year integer NOT NULL CHECK (fiscal_year BETWEEN 1960 AND 2200),
     nomenclature_id uuid NOT NULL REFERENCES nomenclatures (id),
     state text NOT NULL CHECK (state IN ('preparation', 'open')),
+    opened_at timestamptz,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     version bigint NOT NULL CHECK (version > 0),
     PRIMARY KEY (organisation_id, fiscal_year)
@@ -116,6 +120,7 @@ CREATE TABLE appropriations (
     ordered bigint NOT NULL,
     accepted bigint NOT NULL,
     paid bigint NOT NULL CHECK (paid >= 0),
+    opened_at timestamptz NOT NULL,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, fiscal_year, section, article),
     FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year),
@@ -161,4 +166,34 @@ CREATE TABLE line_executions (
     CONSTRAINT line_executions_chain CHECK (
         paid <= accepted AND accepted <= ordered AND ordered <= verified AND verified <= committed
     )
+);
+
+-- Every step that moved the execution of a line of revenue, with its accounting date and the instant it was recorded.
+CREATE TABLE revenue_movements (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    budget_line_id uuid NOT NULL,
+    step text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    effective_on date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    cause_kind text NOT NULL,
+    cause_id uuid NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, id),
+    FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year),
+    FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id)
+);
+CREATE INDEX revenue_movements_by_year ON revenue_movements (organisation_id, fiscal_year);
+
+-- What was done with each line of revenue. A forecast is no ceiling.
+CREATE TABLE revenue_executions (
+    organisation_id uuid NOT NULL,
+    budget_line_id uuid NOT NULL,
+    ordered bigint NOT NULL CHECK (ordered >= 0),
+    collected bigint NOT NULL CHECK (collected >= 0 AND collected <= ordered),
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, budget_line_id),
+    FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id)
 );

@@ -1,9 +1,10 @@
 //! The credits of articles, and what was done with them and with each line.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::budget::credit::{Credit, Step};
 use domain::budget::{Line, Section, articles};
+use domain::calendar::History;
 use domain::id::{BudgetLineId, OrganisationId};
 use domain::money::Amount;
 use domain::sensitivity::{Scope, Sensitivity};
@@ -33,6 +34,7 @@ pub struct AppropriationRow {
     pub ordered: i64,
     pub accepted: i64,
     pub paid: i64,
+    pub opened_at: Col<DateTime<Utc>>,
 }
 
 impl AppropriationRow {
@@ -73,9 +75,13 @@ pub fn open_credits(tx: &mut Tx<'_>, budget: &BudgetRow, lines: &[StoredLine]) -
                 appropriations::ordered.eq(0),
                 appropriations::accepted.eq(0),
                 appropriations::paid.eq(0),
+                appropriations::opened_at.eq(Col(tx.author.now)),
                 appropriations::sensitivity.eq(Sensitivity::Partner.rank()),
             ))
             .execute(tx.conn)?;
+    }
+    for line in lines.iter().filter(|line| line.line.direction == domain::budget::Direction::Revenue) {
+        super::revenue::open_execution(tx, line.id)?;
     }
     for line in lines.iter().filter(|line| line.line.direction == domain::budget::Direction::Expenditure) {
         diesel::insert_into(line_executions::table)
@@ -197,6 +203,40 @@ pub fn list_appropriations(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -
         .order((appropriations::section.desc(), appropriations::article))
         .select(AppropriationRow::as_select())
         .load(conn)?)
+}
+
+/// What movements had done to the credits of a year by a date, as it was known at an instant: by line, its article first.
+pub fn list_stages_at(
+    conn: &mut Conn,
+    scope: &Scope,
+    fiscal_year: i32,
+    history: History,
+) -> Result<Vec<(BudgetLineId, Section, String, [i64; 5])>, Fault> {
+    let rows: Vec<(Col<BudgetLineId>, Col<Section>, String, Col<Step>, i64)> = visible!(credit_movements, scope)
+        .filter(credit_movements::fiscal_year.eq(fiscal_year))
+        .filter(credit_movements::effective_on.le(history.as_of))
+        .filter(credit_movements::recorded_at.le(Col(history.known_at)))
+        .order((credit_movements::budget_line_id, credit_movements::id))
+        .select((
+            credit_movements::budget_line_id,
+            credit_movements::section,
+            credit_movements::article,
+            credit_movements::step,
+            credit_movements::amount,
+        ))
+        .load(conn)?;
+    let mut lines: Vec<(BudgetLineId, Section, String, [i64; 5])> = Vec::new();
+    for (line, section, article, step, moved) in rows {
+        if lines.last().is_none_or(|(last, ..)| *last != line.0) {
+            lines.push((line.0, section.0, article, [0; 5]));
+        }
+        if let Some((.., stages)) = lines.last_mut() {
+            for (stage, delta) in stages.iter_mut().zip(step.deltas()) {
+                *stage += delta * moved;
+            }
+        }
+    }
+    Ok(lines)
 }
 
 /// What was done with each line of expenditure of a budget.

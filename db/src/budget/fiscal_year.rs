@@ -1,5 +1,6 @@
 //! Fiscal years of organisations.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use domain::budget::{FISCAL_YEAR_DUPLICATE, FiscalYearState};
 use domain::calendar::FiscalYear;
@@ -22,6 +23,8 @@ pub struct FiscalYearRow {
     pub fiscal_year: i32,
     pub nomenclature_id: Col<Uuid>,
     pub state: Col<FiscalYearState>,
+    /// Since when its accounts are kept.
+    pub opened_at: Option<Col<DateTime<Utc>>>,
     pub version: i64,
 }
 
@@ -58,7 +61,11 @@ pub fn update_fiscal_year(tx: &mut Tx<'_>, row: &FiscalYearRow, state: FiscalYea
             .filter(fiscal_years::organisation_id.eq(row.organisation_id))
             .filter(fiscal_years::fiscal_year.eq(row.fiscal_year)),
     )
-    .set((fiscal_years::state.eq(Col(state)), fiscal_years::version.eq(version)))
+    .set((
+        fiscal_years::state.eq(Col(state)),
+        fiscal_years::opened_at.eq(row.opened_at.or(Some(Col(tx.author.now)))),
+        fiscal_years::version.eq(version),
+    ))
     .execute(tx.conn)?;
     Ok(version)
 }

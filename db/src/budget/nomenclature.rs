@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use domain::budget::nomenclature::{Article, Nomenclature};
+use domain::budget::nomenclature::{Article, Levy, Nomenclature};
 use domain::budget::{Direction, Section};
 use domain::calendar::FiscalYear;
 use domain::id::reference;
@@ -49,6 +49,9 @@ pub struct NomenclatureItemRow {
     pub account_code: Option<String>,
     pub mandatory: bool,
     pub executable: bool,
+    pub expenditure_kind: Option<String>,
+    pub receivable: Option<String>,
+    pub levy: Option<Col<Levy>>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +82,12 @@ struct ItemFile {
     mandatory: bool,
     #[serde(default = "yes")]
     executable: bool,
+    #[serde(default)]
+    expenditure_kind: Option<String>,
+    #[serde(default)]
+    receivable: Option<String>,
+    #[serde(default)]
+    levy: Option<Levy>,
 }
 
 fn yes() -> bool {
@@ -134,6 +143,9 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
                         account_code: item.account.filter(|account| !account.is_empty()),
                         mandatory: item.mandatory,
                         executable: item.executable,
+                        expenditure_kind: item.expenditure_kind.filter(|kind| !kind.is_empty()),
+                        receivable: item.receivable,
+                        levy: item.levy.map(Col),
                     })
                     .execute(conn)?;
             }
@@ -185,6 +197,9 @@ pub fn find_nomenclature(conn: &mut Conn, id: Uuid) -> Result<Nomenclature, Faul
                     account: item.account_code,
                     mandatory: item.mandatory,
                     executable: item.executable,
+                    expenditure_kind: item.expenditure_kind,
+                    receivable: item.receivable,
+                    levy: item.levy.map(|levy| levy.0),
                 };
                 nomenclature.articles.insert((section, direction, item.code), article);
             }

@@ -24,6 +24,9 @@ tables! {
         account_code -> Nullable<Text>,
         mandatory -> Bool,
         executable -> Bool,
+        expenditure_kind -> Nullable<Text>,
+        receivable -> Nullable<Text>,
+        levy -> Nullable<Vocabulary>,
     }
 
     fiscal_years (organisation_id, fiscal_year) {
@@ -31,6 +34,7 @@ tables! {
         fiscal_year -> Integer,
         nomenclature_id -> Identity,
         state -> Vocabulary,
+        opened_at -> Nullable<Instant>,
         sensitivity -> Integer,
         version -> BigInt,
     }
@@ -106,6 +110,7 @@ tables! {
         ordered -> BigInt,
         accepted -> BigInt,
         paid -> BigInt,
+        opened_at -> Instant,
         sensitivity -> Integer,
     }
 
@@ -133,6 +138,28 @@ tables! {
         ordered -> BigInt,
         accepted -> BigInt,
         paid -> BigInt,
+        sensitivity -> Integer,
+    }
+
+    revenue_movements (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        fiscal_year -> Integer,
+        budget_line_id -> Identity,
+        step -> Vocabulary,
+        amount -> BigInt,
+        effective_on -> Date,
+        recorded_at -> Instant,
+        cause_kind -> Text,
+        cause_id -> Identity,
+        sensitivity -> Integer,
+    }
+
+    revenue_executions (organisation_id, budget_line_id) {
+        organisation_id -> Identity,
+        budget_line_id -> Identity,
+        ordered -> BigInt,
+        collected -> BigInt,
         sensitivity -> Integer,
     }
 }

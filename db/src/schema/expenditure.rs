@@ -1,6 +1,25 @@
 //! The tables of the expenditure room.
 
 tables! {
+    expenditure_kinds (code) {
+        code -> Text,
+        label_fr -> Text,
+        label_en -> Text,
+        creditor_part -> Vocabulary,
+        advance_parameter -> Nullable<Text>,
+    }
+
+    required_documents (kind_code, position) {
+        kind_code -> Text,
+        position -> Integer,
+        stage -> Vocabulary,
+        nature -> Nullable<Vocabulary>,
+        documents -> Text,
+        from_amount -> BigInt,
+        confidence -> Vocabulary,
+        source -> Text,
+    }
+
     commitments (organisation_id, id) {
         organisation_id -> Identity,
         id -> Identity,
@@ -9,12 +28,19 @@ tables! {
         budget_line_id -> Identity,
         section -> Vocabulary,
         article -> Text,
+        kind_code -> Text,
         supplier_id -> Identity,
         label -> Text,
         committed_on -> Date,
         amount -> BigInt,
         verified -> BigInt,
+        advance_granted -> BigInt,
+        advance_paid -> BigInt,
+        advance_recovered -> BigInt,
+        retention_withheld -> BigInt,
+        retention_released -> BigInt,
         state -> Vocabulary,
+        end_reason -> Nullable<Text>,
         committed_by -> Identity,
         recorded_at -> Instant,
         sensitivity -> Integer,
@@ -28,12 +54,18 @@ tables! {
         number -> BigInt,
         commitment_id -> Identity,
         supplier_id -> Identity,
+        nature -> Vocabulary,
         invoice_number -> Text,
+        live_invoice -> Nullable<Text>,
         invoice_date -> Date,
-        reception_sha256 -> Nullable<Text>,
+        invoice_lines -> Nullable<Text>,
+        tax -> BigInt,
+        advance_recovered -> BigInt,
         amount -> BigInt,
+        reduced -> BigInt,
         ordered -> BigInt,
         state -> Vocabulary,
+        end_reason -> Nullable<Text>,
         recorded_by -> Identity,
         recorded_at -> Instant,
         certified_by -> Nullable<Identity>,
@@ -62,8 +94,13 @@ tables! {
         commitment_id -> Identity,
         supplier_id -> Identity,
         batch_id -> Nullable<Identity>,
+        replaces_id -> Nullable<Identity>,
         amount -> BigInt,
+        advance_recovered -> BigInt,
+        withheld -> BigInt,
+        reduced -> BigInt,
         paid -> BigInt,
+        reversed -> BigInt,
         state -> Vocabulary,
         drafted_by -> Identity,
         recorded_at -> Instant,
@@ -73,6 +110,57 @@ tables! {
         decided_on -> Nullable<Date>,
         rejection_reason -> Nullable<Vocabulary>,
         rejection_text -> Nullable<Text>,
+        entry_id -> Nullable<Identity>,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
+    deductions (organisation_id, payment_order_id, position) {
+        organisation_id -> Identity,
+        payment_order_id -> Identity,
+        position -> Integer,
+        kind -> Vocabulary,
+        amount -> BigInt,
+    }
+
+    holds (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        payment_order_id -> Identity,
+        held_from -> Vocabulary,
+        reason -> Vocabulary,
+        text -> Text,
+        held_on -> Date,
+        held_by -> Identity,
+        recorded_at -> Instant,
+    }
+
+    requisitions (organisation_id, payment_order_id) {
+        organisation_id -> Identity,
+        payment_order_id -> Identity,
+        reference -> Text,
+        sha256 -> Text,
+        requisitioned_by -> Identity,
+        requisitioned_on -> Date,
+        recorded_at -> Instant,
+    }
+
+    payment_order_corrections (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        fiscal_year -> Integer,
+        number -> BigInt,
+        payment_order_id -> Identity,
+        kind -> Vocabulary,
+        amount -> BigInt,
+        reason -> Text,
+        state -> Vocabulary,
+        issued_by -> Identity,
+        issued_on -> Date,
+        decided_by -> Nullable<Identity>,
+        decided_on -> Nullable<Date>,
+        entry_id -> Nullable<Identity>,
+        recorded_at -> Instant,
         sensitivity -> Integer,
         version -> BigInt,
     }
@@ -84,12 +172,38 @@ tables! {
         number -> BigInt,
         payment_order_id -> Nullable<Identity>,
         carried_debt_id -> Nullable<Identity>,
+        commitment_id -> Nullable<Identity>,
+        remitted -> Nullable<Vocabulary>,
         payee_id -> Identity,
         mode -> Vocabulary,
         paid_on -> Date,
         amount -> BigInt,
         entry_id -> Identity,
         paid_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
+
+    payment_returns (organisation_id, payment_id) {
+        organisation_id -> Identity,
+        payment_id -> Identity,
+        reason -> Text,
+        returned_on -> Date,
+        recorded_by -> Identity,
+        recorded_at -> Instant,
+        entry_id -> Identity,
+        sensitivity -> Integer,
+    }
+
+    supporting_documents (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        subject_kind -> Text,
+        subject_id -> Identity,
+        kind -> Vocabulary,
+        reference -> Text,
+        sha256 -> Text,
+        recorded_by -> Identity,
         recorded_at -> Instant,
         sensitivity -> Integer,
     }

@@ -31,4 +31,54 @@ tables! {
         sensitivity -> Integer,
         version -> BigInt,
     }
+
+    sessions (id) {
+        id -> Identity,
+        principal_id -> Identity,
+        started_at -> Instant,
+        renewed_at -> Instant,
+        expires_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        end_reason -> Nullable<Vocabulary>,
+    }
+
+    refresh_tokens (token_hash) {
+        token_hash -> Binary,
+        session_id -> Identity,
+        spent_at -> Nullable<Instant>,
+    }
+
+    throttles (key_hash) {
+        key_hash -> Binary,
+        forgiven_at -> Instant,
+        blocked_until -> Instant,
+    }
+
+    delegations (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        principal_id -> Identity,
+        delegated_by -> Identity,
+        valid_from -> Date,
+        valid_to -> Nullable<Date>,
+        ceiling -> Nullable<BigInt>,
+        ended_on -> Nullable<Date>,
+        document_sha256 -> Text,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
+    kinships (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        principal_id -> Identity,
+        relative_id -> Identity,
+        relation -> Vocabulary,
+        ended_on -> Nullable<Date>,
+        declared_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
 }

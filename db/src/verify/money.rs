@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use domain::budget::Section;
 use domain::budget::credit::Step;
-use domain::expenditure::PaymentOrderState;
-use domain::id::{BudgetLineId, CommitmentId, EntryId, OrganisationId, PaymentOrderId};
+use domain::cash_office::CashMovementKind;
+use domain::expenditure::order::PaymentOrderState;
+use domain::expenditure::verification::VerificationState;
+use domain::id::{BudgetLineId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId};
 use domain::ledger::Journal;
 use uuid::Uuid;
 
@@ -15,11 +17,14 @@ use super::{Failure, wrong};
 use crate::budget::credit::AppropriationRow;
 use crate::column::Col;
 use crate::connection::Conn;
+use crate::expenditure::order::PaymentOrderRow;
+use crate::expenditure::verification::VerificationRow;
 use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
 use crate::number;
 use crate::schema::{
-    appropriations, balances, batches, commitments, credit_movements, entries, line_executions, number_series, payment_orders, payments,
-    regularisations, verifications,
+    appropriations, balances, batches, cash_inspections, cash_movements, commitments, credit_movements, entries, justification_slips,
+    line_executions, number_series, payment_order_corrections, payment_orders, payment_returns, payments, receipts, refunds,
+    regularisations, revenue_adjustments, revenue_orders, verifications,
 };
 
 /// How many entries are read at a time.
@@ -104,8 +109,6 @@ fn verify_reversal(conn: &mut Conn, organisation: OrganisationId, place: &str, r
 type Article = (i32, Section, String);
 /// Id, year, section, article, line, amount, verified.
 type CommitmentSums = (Col<CommitmentId>, i32, Col<Section>, String, Col<BudgetLineId>, i64, i64);
-/// Id, commitment, state, amount, paid.
-type OrderSums = (Col<PaymentOrderId>, Col<CommitmentId>, Col<PaymentOrderState>, i64, i64);
 
 /// Credits of articles and executions of lines equal the sums of the documents behind them.
 pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
@@ -122,33 +125,32 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
             commitments::verified,
         ))
         .load(conn)?;
-    let verified: Vec<(Col<CommitmentId>, i64)> = verifications::table
-        .filter(verifications::organisation_id.eq(owner))
-        .select((verifications::commitment_id, verifications::amount))
-        .load(conn)?;
-    let ordered: Vec<OrderSums> = payment_orders::table
-        .filter(payment_orders::organisation_id.eq(owner))
-        .select((payment_orders::id, payment_orders::commitment_id, payment_orders::state, payment_orders::amount, payment_orders::paid))
-        .load(conn)?;
-    let paid: Vec<(Option<Col<PaymentOrderId>>, i64)> =
-        payments::table.filter(payments::organisation_id.eq(owner)).select((payments::payment_order_id, payments::amount)).load(conn)?;
+    let verified: Vec<VerificationRow> =
+        verifications::table.filter(verifications::organisation_id.eq(owner)).select(VerificationRow::as_select()).load(conn)?;
+    let ordered: Vec<PaymentOrderRow> =
+        payment_orders::table.filter(payment_orders::organisation_id.eq(owner)).select(PaymentOrderRow::as_select()).load(conn)?;
+    let paid = payments_by_order(conn, organisation)?;
 
     let mut stages: BTreeMap<CommitmentId, [i64; 5]> = committed.iter().map(|row| (row.0.0, [row.5, 0, 0, 0, 0])).collect();
-    for (commitment, amount) in &verified {
-        if let Some(stage) = stages.get_mut(commitment) {
-            stage[1] += amount;
+    for row in verified.iter().filter(|row| row.state.0 != VerificationState::Cancelled) {
+        if let Some(stage) = stages.get_mut(&row.commitment_id.0) {
+            stage[1] += row.amount - row.reduced;
         }
     }
-    for (order, commitment, state, amount, order_paid) in &ordered {
+    for row in &ordered {
         use PaymentOrderState as S;
-        let sum: i64 = paid.iter().filter(|(of, _)| *of == Some(*order)).map(|(_, amount)| amount).sum();
-        if sum != *order_paid {
-            return wrong(format!("{code}, payment order {}: paid {order_paid}, payments sum to {sum}", order.0));
+        let sum = paid.get(&row.id.0).copied().unwrap_or(0);
+        if sum != row.paid {
+            return wrong(format!("{code}, payment order {}: paid {}, payments sum to {sum}", row.id.0, row.paid));
         }
-        if let Some(stage) = stages.get_mut(commitment) {
-            stage[2] += if matches!(state.0, S::Draft | S::Rejected) { 0 } else { *amount };
-            stage[3] += if matches!(state.0, S::Accepted | S::PartlyPaid | S::Paid) { *amount } else { 0 };
-            stage[4] += sum;
+        let counts = !matches!(row.state.0, S::Draft | S::Rejected | S::Cancelled);
+        let charged = row.amount - row.reduced - row.reversed;
+        if let Some(stage) = stages.get_mut(&row.commitment_id.0).filter(|_| counts) {
+            stage[2] += charged;
+            if row.entry_id.is_some() {
+                stage[3] += charged;
+                stage[4] += row.withheld + sum - row.reversed;
+            }
         }
     }
     let mut articles: BTreeMap<Article, [i64; 5]> = BTreeMap::new();
@@ -177,9 +179,12 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
         add(lines.entry(line.0).or_default(), [amount; 5]);
     }
     let moved = movements(conn, organisation)?;
-    articles.retain(|_, stages| *stages != [0; 5]);
-    if moved != articles {
-        return wrong(format!("{code}: movements of credit sum to {moved:?}, documents to {articles:?}"));
+    for article in articles.keys().chain(moved.keys()) {
+        let (documents, movements) = (articles.get(article).copied().unwrap_or_default(), moved.get(article).copied().unwrap_or_default());
+        if documents != movements {
+            let (year, section, code_of) = article;
+            return wrong(format!("{code}, credit {year} {section} {code_of}: movements sum to {movements:?}, documents to {documents:?}"));
+        }
     }
 
     let mut count = 0;
@@ -247,7 +252,25 @@ fn movements(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeMap<A
             add(sums.entry((year, section.0, article)).or_default(), step.deltas().map(|delta| delta * amount));
         }
     }
-    sums.retain(|_, stages| *stages != [0; 5]);
+    Ok(sums)
+}
+
+/// What was paid on each order, returns taken off.
+fn payments_by_order(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeMap<PaymentOrderId, i64>, Failure> {
+    let owner = Col(organisation);
+    let rows: Vec<(Col<PaymentId>, Option<Col<PaymentOrderId>>, i64)> = payments::table
+        .filter(payments::organisation_id.eq(owner))
+        .select((payments::id, payments::payment_order_id, payments::amount))
+        .load(conn)?;
+    let returned: Vec<Col<PaymentId>> =
+        payment_returns::table.filter(payment_returns::organisation_id.eq(owner)).select(payment_returns::payment_id).load(conn)?;
+    let returned: std::collections::BTreeSet<PaymentId> = returned.into_iter().map(|id| id.0).collect();
+    let mut sums = BTreeMap::new();
+    for (_, order, amount) in rows.into_iter().filter(|(id, ..)| !returned.contains(&id.0)) {
+        if let Some(order) = order {
+            *sums.entry(order.0).or_default() += amount;
+        }
+    }
     Ok(sums)
 }
 
@@ -274,7 +297,28 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
     numbers!(verifications, number::VERIFICATION);
     numbers!(batches, number::BATCH);
     numbers!(payments, number::PAYMENT);
+    numbers!(payment_order_corrections, number::CORRECTION);
     numbers!(regularisations, number::REGULARISATION);
+    numbers!(justification_slips, number::JUSTIFICATION_SLIP);
+    numbers!(cash_inspections, number::CASH_INSPECTION);
+    for (kind, series) in [
+        (CashMovementKind::Advance, number::CASH_ADVANCE),
+        (CashMovementKind::Return, number::CASH_RETURN),
+        (CashMovementKind::Deposit, number::CASH_DEPOSIT),
+        (CashMovementKind::Sale, number::TICKET_SALE),
+    ] {
+        let moved: Vec<(i32, Option<i64>)> = cash_movements::table
+            .filter(cash_movements::organisation_id.eq(owner))
+            .filter(cash_movements::kind.eq(Col(kind)))
+            .select((cash_movements::fiscal_year, cash_movements::number))
+            .load(conn)?;
+        for (year, number) in moved {
+            used.entry((year, series.to_owned())).or_default().extend(number);
+        }
+    }
+    numbers!(receipts, number::RECEIPT);
+    numbers!(refunds, number::REFUND);
+    numbers!(revenue_adjustments, number::REVENUE_ADJUSTMENT);
     let orders: Vec<(i32, Option<i64>)> = payment_orders::table
         .filter(payment_orders::organisation_id.eq(owner))
         .filter(payment_orders::number.is_not_null())
@@ -282,6 +326,14 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
         .load(conn)?;
     for (year, number) in orders {
         used.entry((year, number::PAYMENT_ORDER.to_owned())).or_default().extend(number);
+    }
+    let orders: Vec<(i32, Option<i64>)> = revenue_orders::table
+        .filter(revenue_orders::organisation_id.eq(owner))
+        .filter(revenue_orders::number.is_not_null())
+        .select((revenue_orders::fiscal_year, revenue_orders::number))
+        .load(conn)?;
+    for (year, number) in orders {
+        used.entry((year, number::REVENUE_ORDER.to_owned())).or_default().extend(number);
     }
     let posted: Vec<(i32, Col<Journal>, i64)> = entries::table
         .filter(entries::organisation_id.eq(owner))

@@ -3,6 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::{Direction, Line, Section};
+use crate::words;
+
+words! {
+    /// What the council must vote for the year before a levy is ordered.
+    pub enum Levy {
+        /// A tax: never waived.
+        Tax = "tax",
+        /// A fee or a charge for a service.
+        Fee = "fee",
+    }
+}
 
 /// An article of a nomenclature, with what it implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +27,12 @@ pub struct Article {
     pub mandatory: bool,
     /// False for contingency, transfers between sections and results carried.
     pub executable: bool,
+    /// The kind of expenditure, which decides on supporting documents and on the creditor's account.
+    pub expenditure_kind: Option<String>,
+    /// The part of the posting table that owes the revenue of the article.
+    pub receivable: Option<String>,
+    /// What kind of levy the article is; none for transfers, gifts and loans.
+    pub levy: Option<Levy>,
 }
 
 /// The nomenclature in force for a fiscal year.

@@ -1,0 +1,103 @@
+//! Transfers that were notified: endowments and grants to come.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use domain::id::{BudgetLineId, OrganisationId, PrincipalId, TransferNotificationId};
+use domain::revenue::TRANSFER_DUPLICATE;
+use domain::sensitivity::{Scope, Sensitivity};
+
+use super::own;
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
+use crate::schema::transfer_notifications;
+use crate::store::Tx;
+use crate::visible;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = transfer_notifications)]
+pub struct TransferNotificationRow {
+    pub organisation_id: Col<OrganisationId>,
+    pub id: Col<TransferNotificationId>,
+    pub fiscal_year: i32,
+    pub budget_line_id: Col<BudgetLineId>,
+    pub reference: String,
+    pub notified_on: NaiveDate,
+    pub amount: i64,
+    pub document_sha256: String,
+    pub recorded_by: Col<PrincipalId>,
+    pub recorded_at: Col<DateTime<Utc>>,
+}
+
+/// A transfer that was announced.
+#[derive(Clone, Debug)]
+pub struct NewNotification {
+    pub id: TransferNotificationId,
+    pub fiscal_year: i32,
+    pub line: BudgetLineId,
+    pub reference: String,
+    pub notified_on: NaiveDate,
+    pub amount: i64,
+    pub document_sha256: String,
+    pub recorded_by: PrincipalId,
+}
+
+pub fn append_transfer_notification(tx: &mut Tx<'_>, new: &NewNotification) -> Result<TransferNotificationRow, Fault> {
+    diesel::insert_into(transfer_notifications::table)
+        .values((
+            transfer_notifications::organisation_id.eq(Col(tx.organisation)),
+            transfer_notifications::id.eq(Col(new.id)),
+            transfer_notifications::fiscal_year.eq(new.fiscal_year),
+            transfer_notifications::budget_line_id.eq(Col(new.line)),
+            transfer_notifications::reference.eq(&new.reference),
+            transfer_notifications::notified_on.eq(new.notified_on),
+            transfer_notifications::amount.eq(new.amount),
+            transfer_notifications::document_sha256.eq(&new.document_sha256),
+            transfer_notifications::recorded_by.eq(Col(new.recorded_by)),
+            transfer_notifications::recorded_at.eq(Col(tx.author.now)),
+            transfer_notifications::sensitivity.eq(Sensitivity::Partner.rank()),
+        ))
+        .execute(tx.conn)
+        .map_err(|error| Fault::from(error).taken(|| TRANSFER_DUPLICATE.refuse().with("reference", &new.reference).at("/reference")))?;
+    find_transfer_notification(tx.conn, &own(tx), new.id)
+}
+
+pub fn find_transfer_notification(conn: &mut Conn, scope: &Scope, id: TransferNotificationId) -> Result<TransferNotificationRow, Fault> {
+    Ok(visible!(transfer_notifications, scope)
+        .filter(transfer_notifications::id.eq(Col(id)))
+        .select(TransferNotificationRow::as_select())
+        .first(conn)?)
+}
+
+pub fn list_transfer_notifications(
+    conn: &mut Conn,
+    scope: &Scope,
+    (fiscal_year, line): (Option<i32>, Option<BudgetLineId>),
+    page: &Keyset<TransferNotificationId>,
+) -> Result<Rows<TransferNotificationRow>, Fault> {
+    let mut query = visible!(transfer_notifications, scope)
+        .order(transfer_notifications::id)
+        .limit(page.probe())
+        .select(TransferNotificationRow::as_select())
+        .into_boxed();
+    if let Some(after) = page.after {
+        query = query.filter(transfer_notifications::id.gt(Col(after)));
+    }
+    if let Some(year) = fiscal_year {
+        query = query.filter(transfer_notifications::fiscal_year.eq(year));
+    }
+    if let Some(line) = line {
+        query = query.filter(transfer_notifications::budget_line_id.eq(Col(line)));
+    }
+    Ok(page.cut(query.load(conn)?))
+}
+
+/// Line and amount of every notification of a year.
+pub fn list_notified(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<(BudgetLineId, i64)>, Fault> {
+    let rows: Vec<(Col<BudgetLineId>, i64)> = visible!(transfer_notifications, scope)
+        .filter(transfer_notifications::fiscal_year.eq(fiscal_year))
+        .select((transfer_notifications::budget_line_id, transfer_notifications::amount))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(line, amount)| (line.0, amount)).collect())
+}
