@@ -187,6 +187,7 @@ pub const OPERATIONS: &[Operation] = &[
     act("cancel_verification", Roles(&[AuthorisingOfficer])),
     read("list_payment_orders", Members),
     read("read_payment_order", Members),
+    read("read_payment_order_document", Members),
     read("list_payment_order_transitions", Members),
     act("draft_payment_order", Roles(&[FinanceOfficer, AuthorisingOfficer, AuthorisingDelegate])),
     act("sign_payment_order", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),

@@ -1,7 +1,7 @@
 //! Answers: JSON with a strong ETag, and writes that take effect once.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LINK, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, IF_NONE_MATCH, LINK, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use db::audit::{Answer, Claim};
 use db::fault::Fault;
@@ -9,9 +9,12 @@ use db::store::{Outcome, Tx};
 use domain::audit::Events;
 use domain::id::OrganisationId;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::auth::Call;
 use crate::body::Asked;
+use crate::export::{Form, tabled};
 use crate::page::Page;
 use crate::problem::{Problem, SERVICE_BROKEN};
 
@@ -28,13 +31,18 @@ pub fn ok(view: &impl Serialize) -> Answered {
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
 }
 
-/// 200 with a page of a list, and the way to the next in the header Link (RFC 8288).
-pub fn listed<T: Serialize>(call: &Call, page: Page<T>) -> Answered {
+/// 200 with a page of a list, in the form asked for, and the way to the next in the header Link (RFC 8288).
+pub fn listed<T: Serialize + Send + 'static>(call: &Call, page: Page<T>) -> Answered {
+    let separator = if call.list.ends_with('?') { "" } else { "&" };
+    let next =
+        page.page.next.as_ref().map(|next| format!("<{}{separator}after={next}&limit={}>; rel=\"next\"", call.list, page.page.limit));
+    if call.form != Form::Json {
+        return tabled(call, page, next);
+    }
     let mut builder = HttpResponse::Ok();
     builder.insert_header((CACHE_CONTROL, "private, no-cache"));
-    if let Some(next) = &page.page.next {
-        let separator = if call.list.ends_with('?') { "" } else { "&" };
-        builder.insert_header((LINK, format!("<{}{separator}after={next}&limit={}>; rel=\"next\"", call.list, page.page.limit)));
+    if let Some(next) = next {
+        builder.insert_header((LINK, next));
     }
     Ok(builder.json(page))
 }
@@ -46,6 +54,26 @@ pub fn versioned(request: &HttpRequest, version: i64, view: &impl Serialize) -> 
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
     Ok(HttpResponse::Ok().insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
+}
+
+/// A PDF.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct PdfFile(pub Vec<u8>);
+
+/// 200 with a paper, or 304 if the caller has these very bytes.
+pub fn paper(request: &HttpRequest, name: &str, bytes: Vec<u8>) -> Answered {
+    let digest = domain::audit::hex(&Sha256::digest(&bytes));
+    let tag = format!("\"{}-pdf\"", digest.get(..32).unwrap_or(&digest));
+    if holds(request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok()
+        .content_type("application/pdf")
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .body(bytes))
 }
 
 /// Whether If-None-Match names this tag, whatever encoding it was sent in.

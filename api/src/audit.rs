@@ -3,7 +3,7 @@
 use actix_web::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use db::audit::{EventFilter, EventRow};
 use domain::id::{OrganisationId, PrincipalId};
 use serde::{Deserialize, Serialize};
@@ -84,8 +84,19 @@ pub struct EventQuery {
     /// Only events of this kind, such as `budget.voted`.
     #[param(max_length = 60)]
     kind: Option<String>,
+    /// Only events of this kind of subject, such as `budget`.
+    #[param(max_length = 60)]
+    subject_kind: Option<String>,
     /// Only events of this subject.
     subject_id: Option<Uuid>,
+    /// Only what this person or system did.
+    principal_id: Option<PrincipalId>,
+    /// First day of recording (UTC).
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of recording (UTC).
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
     /// Cursor of an earlier page, good for 90 days. The feed never ends: keep the last `next` and ask again.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -109,7 +120,15 @@ pub async fn list_events(call: Call, query: Query<EventQuery>) -> Answered {
         }
     }
     call.store().keep(db::audit::position_events).await?;
-    let filter = EventFilter { kind: query.kind, subject_id: query.subject_id };
+    let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let filter = EventFilter {
+        kind: query.kind,
+        subject_kind: query.subject_kind,
+        subject_id: query.subject_id,
+        principal_id: query.principal_id,
+        since: query.from.map(midnight),
+        before: query.to.and_then(|day| day.checked_add_days(Days::new(1))).map(midnight),
+    };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::audit::list_events(conn, &readable, &filter, &asked)).await?;
     listed(&call, feed(&call, &keys, rows, |row| row.0, view))

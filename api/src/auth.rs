@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, IF_MATCH};
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, HeaderMap, IF_MATCH};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -27,6 +27,7 @@ use crate::access::{Access, Effect, Operation};
 use crate::clock::Clock;
 use crate::config::SignInPolicy;
 use crate::contract::query_parameters;
+use crate::export::{Column, Form, tables};
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, REQUEST_PARAMETER_INVALID, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::token::{Bearer, Keys};
 
@@ -45,13 +46,16 @@ pub struct Desk {
     pub routes: HashMap<(Method, String), &'static Operation>,
     /// Query parameters by operation, from the contract too.
     parameters: HashMap<&'static str, Vec<String>>,
+    /// The columns of each operation that lists, from the contract as well.
+    tables: HashMap<&'static str, Arc<Vec<Column>>>,
     standings: Mutex<HashMap<(PrincipalId, Option<SessionId>), (Instant, Arc<Standing>)>>,
 }
 
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
         let sign_in = SignInPolicy::default();
-        Self { store, clock, keys, sign_in, routes, parameters: query_parameters(), standings: Mutex::new(HashMap::new()) }
+        let (parameters, tables) = (query_parameters(), tables());
+        Self { store, clock, keys, sign_in, routes, parameters, tables, standings: Mutex::new(HashMap::new()) }
     }
 
     /// The same with another policy of sign-ins.
@@ -118,12 +122,24 @@ pub struct Call {
     pub target: String,
     /// The list that cursors of this request belong to: path and filters.
     pub list: String,
+    /// The form in which a list is answered.
+    pub form: Form,
     operation: &'static Operation,
 }
 
 impl Call {
     pub fn store(&self) -> &Store {
         &self.desk.store
+    }
+
+    /// Whether the operation lists: then the form of the answer can be chosen.
+    pub fn lists(&self) -> bool {
+        self.desk.tables.contains_key(self.operation.id)
+    }
+
+    /// The columns of the list as a table.
+    pub fn columns(&self) -> Arc<Vec<Column>> {
+        self.desk.tables.get(self.operation.id).cloned().unwrap_or_default()
     }
 
     pub fn cursor_secret(&self) -> [u8; 32] {
@@ -278,11 +294,16 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
         expected_version: None,
         target: format!("{} {}?{}", request.method(), request.path(), request.query_string()),
         list: format!("{}?{}", request.path(), filters(request.query_string())),
+        form: Form::Json,
         operation,
     };
     call.roles = roles_in(&call, organisation);
     authorise(&call, operation)?;
     desk.require_known(operation, request.query_string())?;
+    if call.lists() {
+        let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+        call.form = Form::asked(request.query_string(), accept)?;
+    }
     // Writes must be repeatable, and acts must name a version.
     if matches!(operation.effect, Effect::Create | Effect::Act) {
         call.idempotency_key = Some(idempotency_key(request.headers())?);

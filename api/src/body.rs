@@ -6,12 +6,13 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::auth::Call;
+use crate::export::PARAMETER;
 use crate::problem::{BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, Problem, REQUEST_BODY_INVALID, REQUEST_PARAMETER_INVALID};
 
 /// The most bytes of an ordinary body.
@@ -156,7 +157,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
         if request.query_string().contains("%00") {
             return ready(Err(Problem::unreadable(&REQUEST_PARAMETER_INVALID, "", "character U+0000 is not allowed")));
         }
-        let parsed = web::Query::<T>::from_query(request.query_string());
+        // The form of a list was read when the caller was proven, and is no parameter of the list itself.
+        let lists = request.extensions().get::<Call>().is_some_and(Call::lists);
+        let own: Vec<&str> =
+            request.query_string().split('&').filter(|pair| !(lists && pair.split('=').next() == Some(PARAMETER))).collect();
+        let parsed = web::Query::<T>::from_query(&own.join("&"));
         ready(
             parsed
                 .map(|query| Query(query.into_inner()))

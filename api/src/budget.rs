@@ -167,6 +167,18 @@ pub struct BudgetQuery {
     /// Only budgets in one of these states, separated by commas.
     #[param(max_length = 200)]
     state: Option<String>,
+    /// Only budgets of one of these kinds, separated by commas.
+    #[param(max_length = 100)]
+    kind: Option<String>,
+    /// First day of the vote.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the vote.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// A part of the title, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -181,7 +193,14 @@ pub struct BudgetQuery {
 pub async fn list_budgets(call: Call, _path: web::Path<OrganisationId>, query: Query<BudgetQuery>) -> Answered {
     let query = query.0;
     let keys = keyset::<BudgetId>(&call, query.after.as_deref(), query.limit)?;
-    let filter = BudgetFilter { fiscal_year: query.fiscal_year, state: words("state", query.state.as_deref())? };
+    let filter = BudgetFilter {
+        fiscal_year: query.fiscal_year,
+        state: words("state", query.state.as_deref())?,
+        kind: words("kind", query.kind.as_deref())?,
+        from: query.from,
+        to: query.to,
+        query: query.q,
+    };
     let scope = call.scope()?;
     let asked = keys.clone();
     let (rows, more) = call

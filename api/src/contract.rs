@@ -1,6 +1,6 @@
 //! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::App;
 use actix_web::http::Method;
@@ -9,12 +9,14 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation as Described, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
 use crate::access::{Access, Effect, Operation, THROTTLED, operation};
+use crate::export::{self, Form};
+use crate::page;
 use crate::server::routes;
 
 const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
@@ -25,7 +27,13 @@ Pointers, in French or English by `Accept-Language`. The codes are listed at `/v
 the first answer again with `Idempotency-Replayed: true`. Keys are kept at least 30 days. Refusals are not kept.\n\n\
 **Versions**: acts require `If-Match` with the `ETag` read before (428 without, 412 when stale).\n\n\
 **Lists** are read with `limit` and `after`; cursors belong to their list and filters. Unknown parameters and members are \
-refused.\n\n\
+refused. Lists of money tell with `totals=true` what they add up to over all pages.\n\n\
+**Tables**: every list is also answered as CSV or XLSX, by `format=csv`, `format=xlsx` or by `Accept`. The first row names \
+the columns: the members of a row, `outer.inner` for members of objects; lists of simple values are joined by `; `, lists of \
+objects stand as JSON. A part has up to 10000 rows; the header `Link` leads to the next. CSV is separated by semicolons, in \
+UTF-8 with a byte order mark, as spreadsheets in French open it; text that begins with `=`, `+`, `-`, `@`, a tab or a \
+carriage return gets an apostrophe before it, so that no spreadsheet takes it for a formula. In XLSX, dates are dates, and \
+amounts are numbers where that is exact, text otherwise; instants are in UTC; texts end after 32767 characters.\n\n\
 **What you may not see does not exist**: it is answered 404.";
 
 const TAGS: [(&str, &str); 9] = [
@@ -67,7 +75,27 @@ pub fn contract() -> OpenApi {
             describe(path, described);
         }
     }
+    keep_totals_to_money(&mut contract);
     contract
+}
+
+/// Pages are made alike; only those of lists that can be added up tell totals.
+fn keep_totals_to_money(contract: &mut OpenApi) {
+    let totalled = |described: &Described| {
+        let mut parameters = described.parameters.iter().flatten();
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "totals"))
+    };
+    let lists = contract.paths.paths.values().filter_map(|item| item.get.as_ref()).filter_map(|list| Some((export::page_of(list)?, list)));
+    let kept: HashSet<String> = lists.filter(|(_, list)| totalled(list)).map(|(page, _)| page.to_owned()).collect();
+    let Some(components) = &mut contract.components else { return };
+    for (name, schema) in &mut components.schemas {
+        if let RefOr::T(Schema::Object(page)) = schema
+            && name.starts_with(export::PAGES)
+            && !kept.contains(name)
+        {
+            page.properties.shift_remove("totals");
+        }
+    }
 }
 
 /// The operations by method and path, as the routes declare them. A route without a declaration of access stops the
@@ -149,6 +177,7 @@ fn describe(path: &str, described: &mut Described) {
         _ => Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]),
     };
     add_path_parameters(path, described);
+    add_forms(described);
     add_headers(declared.effect, described);
     add_problems(path, declared, described);
     tell_versions(declared.effect, described);
@@ -196,6 +225,37 @@ fn add_path_parameters(path: &str, described: &mut Described) {
     *parameters = own;
 }
 
+/// Every list is also a table: in the form that the parameter or the header Accept asks for.
+fn add_forms(described: &mut Described) {
+    if export::page_of(described).is_none() {
+        return;
+    }
+    for parameter in described.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        if parameter.name == "limit" {
+            parameter.description =
+                Some("Rows a page: in JSON 50 by default and at most 200, in CSV and XLSX 10000 by default and at most.".to_owned());
+            let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(page::TABLE_MAX));
+            parameter.schema = Some(schema.into());
+        }
+    }
+    let words = Form::ALL.iter().map(|form| form.as_str());
+    let form = ParameterBuilder::new()
+        .name(export::PARAMETER)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some("The form of the answer; wins over the header `Accept`. See *Tables* in the introduction."))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))))
+        .build();
+    described.parameters.get_or_insert_with(Vec::new).push(form.into());
+    if let Some(RefOr::T(response)) = described.responses.responses.get_mut("200") {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let binary = ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+        response.content.insert(export::CSV.to_owned(), ContentBuilder::new().schema(Some(text)).build().into());
+        response.content.insert(export::XLSX.to_owned(), ContentBuilder::new().schema(Some(binary)).build().into());
+    }
+}
+
 fn add_headers(effect: Effect, described: &mut Described) {
     let parameters = described.parameters.get_or_insert_with(Vec::new);
     let header = |name: &str, required, text: &str, schema: ObjectBuilder| -> RefOr<Parameter> {
@@ -235,7 +295,7 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
     if path.contains('{') || writes || matches!(declared.access, Access::SignedIn) {
         statuses.push(("404", "No such thing, or none that the caller may see."));
     }
-    if path.ends_with("/lines") && !writes {
+    if (path.ends_with("/lines") && !writes) || export::page_of(described).is_some() {
         statuses.push(("406", "No representation of the asked kind."));
     }
     if path.ends_with("/budget-execution") || path.ends_with("/transfers") {

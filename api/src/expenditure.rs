@@ -7,6 +7,7 @@ pub mod correction;
 pub mod desk;
 pub mod document;
 pub mod order;
+pub mod paper;
 pub mod payment;
 pub mod payment_return;
 pub mod regularisation;
@@ -38,7 +39,7 @@ use crate::answer::{Answered, created, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::organisation::{currency_in, currency_of};
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
 
@@ -135,7 +136,12 @@ pub struct CommitmentQuery {
     /// Only commitments in one of these states, separated by commas.
     #[param(max_length = 100)]
     state: Option<String>,
-    /// Only commitments on this line.
+    /// Only commitments in this section of the budget.
+    section: Option<Section>,
+    /// Only commitments on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
+    /// Only commitments on this budget line.
     budget_line_id: Option<BudgetLineId>,
     /// Only commitments to this supplier.
     supplier_id: Option<SupplierId>,
@@ -145,6 +151,16 @@ pub struct CommitmentQuery {
     /// Last date of commitment.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// A part of the label, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -162,21 +178,27 @@ pub async fn list_commitments(call: Call, _path: web::Path<OrganisationId>, quer
     let filter = CommitmentFilter {
         fiscal_year: query.fiscal_year,
         state: words("state", query.state.as_deref())?,
+        section: query.section,
+        article: query.article,
         budget_line_id: query.budget_line_id,
         supplier_id: query.supplier_id,
         from: query.from,
         to: query.to,
+        query: query.q,
+        ..CommitmentFilter::default()
     };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::expenditure::list_commitments(conn, &scope, &filter, &asked)?))
+            let filter = CommitmentFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::total_commitments(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::expenditure::list_commitments(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One commitment.

@@ -23,8 +23,8 @@ use crate::answer::{Answered, listed, ok};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
-use crate::wire::shown;
+use crate::page::{Page, bounds, keyset, page};
+use crate::wire::{AmountText, shown};
 
 /// A chart of accounts.
 #[derive(Serialize, ToSchema)]
@@ -199,6 +199,21 @@ pub struct EntryQuery {
     /// Last accounting date.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
+    /// Least total of an entry, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest total of an entry, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// Only entries that this kind of thing gave rise to, such as `payment_order`.
+    #[param(max_length = 40)]
+    source_kind: Option<String>,
+    /// Only entries that this thing gave rise to.
+    source_id: Option<Uuid>,
+    /// A part of the label, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// True to be told what the totals of the entries of the whole list add up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -207,37 +222,40 @@ pub struct EntryQuery {
     limit: Option<u32>,
 }
 
-async fn entries(
-    call: &Call,
-    year: i32,
-    filter: EntryFilter,
-    after: Option<&str>,
-    limit: Option<u32>,
-) -> Result<Page<EntryView>, crate::problem::Problem> {
-    let keys = keyset::<EntryId>(call, after, limit)?;
+async fn entries(call: &Call, year: i32, query: EntryQuery) -> Result<Page<EntryView>, crate::problem::Problem> {
+    let keys = keyset::<EntryId>(call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (rows, more) = call
+    let (currency, rows, more, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in_year(conn, &scope, year)?;
+            let filter = EntryFilter {
+                journal: query.journal,
+                account: query.account,
+                from: query.from,
+                to: query.to,
+                amount: bounds(query.amount_min, query.amount_max, currency)?,
+                source_kind: query.source_kind,
+                source_id: query.source_id,
+                query: query.q,
+            };
+            let total = query.totals.then(|| db::ledger::total_entries(conn, &scope, year, &filter)).transpose()?;
             let found = db::ledger::list_entries(conn, &scope, year, &filter, &asked)?;
             let ids: Vec<EntryId> = found.rows.iter().map(|row| row.id.0).collect();
             let lines = db::ledger::list_postings(conn, scope.organisation, &ids)?;
             let views: Vec<EntryView> = found.rows.into_iter().map(|row| entry_view(row, &lines, currency)).collect();
-            Ok((views, found.more))
+            Ok((currency, views, found.more, total))
         })
         .await?;
-    Ok(page(call, &keys, db::page::Rows { rows, more }, |view| view.id, |view| view))
+    Ok(page(call, &keys, db::page::Rows { rows, more }, |view| view.id, |view| view).with_total(total, currency))
 }
 
 /// The entries of the year, in the order of recording.
 #[utoipa::path(tag = "ledger", params(EntryQuery), responses((status = 200, body = Page<EntryView>)))]
 #[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/entries")]
 pub async fn list_entries(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<EntryQuery>) -> Answered {
-    let query = query.0;
-    let filter = EntryFilter { journal: query.journal, account: query.account, from: query.from, to: query.to };
-    listed(&call, entries(&call, path.into_inner().1, filter, query.after.as_deref(), query.limit).await?)
+    listed(&call, entries(&call, path.into_inner().1, query.0).await?)
 }
 
 /// One entry with its lines.
@@ -261,12 +279,26 @@ pub async fn read_entry(call: Call, path: web::Path<(OrganisationId, EntryId)>) 
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AccountQuery {
+    /// Only entries of this journal.
+    journal: Option<Journal>,
     /// First accounting date.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     from: Option<NaiveDate>,
     /// Last accounting date.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
+    /// Least total of an entry, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest total of an entry, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// Only entries that this kind of thing gave rise to, such as `payment_order`.
+    #[param(max_length = 40)]
+    source_kind: Option<String>,
+    /// Only entries that this thing gave rise to.
+    source_id: Option<Uuid>,
+    /// A part of the label, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -281,6 +313,19 @@ pub struct AccountQuery {
 pub async fn list_account_postings(call: Call, path: web::Path<(OrganisationId, i32, String)>, query: Query<AccountQuery>) -> Answered {
     let (_, year, account) = path.into_inner();
     let query = query.0;
-    let filter = EntryFilter { account: Some(account), from: query.from, to: query.to, journal: None };
-    listed(&call, entries(&call, year, filter, query.after.as_deref(), query.limit).await?)
+    let query = EntryQuery {
+        journal: query.journal,
+        account: Some(account),
+        from: query.from,
+        to: query.to,
+        amount_min: query.amount_min,
+        amount_max: query.amount_max,
+        source_kind: query.source_kind,
+        source_id: query.source_id,
+        q: query.q,
+        totals: false,
+        after: query.after,
+        limit: query.limit,
+    };
+    listed(&call, entries(&call, year, query).await?)
 }

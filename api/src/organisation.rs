@@ -3,12 +3,14 @@
 pub mod supplier;
 
 use actix_web::{HttpRequest, get, post, web};
+use chrono::NaiveDate;
 use db::organisation::{NewOrganisation as NewRow, OrganisationFilter, OrganisationRow};
 use domain::audit::Event;
 use domain::id::{OrganisationId, TerritorialUnitId};
 use domain::money::Currency;
 use domain::organisation::{ORGANISATION_UNIT_REQUIRED, ORGANISATION_UNIT_UNEXPECTED, OrganisationKind};
 use domain::sensitivity::{Scope, Sensitivity};
+use domain::territory::TerritorialLevel;
 use domain::text::Text;
 use domain::word::Word;
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
+use crate::paper::{Letterhead, place};
 use crate::problem::{Problem, REQUEST_BODY_INVALID};
 use crate::wire::CurrencyText;
 
@@ -69,6 +72,30 @@ pub fn currency_of(row: &OrganisationRow) -> Result<Currency, db::fault::Fault> 
 /// The currency of the accounts of the scope's organisation.
 pub fn currency_in(conn: &mut db::connection::Conn, scope: &Scope) -> Result<Currency, db::fault::Fault> {
     currency_of(&db::organisation::find_organisation(conn, scope)?)
+}
+
+/// What stands at the head of the organisation's papers, with the units in which it lies on a day.
+pub fn letterhead_in(conn: &mut db::connection::Conn, scope: &Scope, on: NaiveDate) -> Result<Letterhead, db::fault::Fault> {
+    let row = db::organisation::find_organisation(conn, scope)?;
+    let mut places = Vec::new();
+    let mut unit = row.territorial_unit_id.map(|id| id.0);
+    // A commune lies in a cercle, a cercle in a region: no unit lies deeper.
+    for _ in 0..3 {
+        let Some(id) = unit else { break };
+        let parents = db::territory::find_unit(conn, id)?.parents;
+        let parent = parents.into_iter().find(|parent| parent.valid_from <= on && parent.valid_to.is_none_or(|last| last >= on));
+        if let Some(parent) = &parent {
+            let kind = match parent.unit.level.0 {
+                TerritorialLevel::Region => "Région",
+                TerritorialLevel::District => "District",
+                TerritorialLevel::Cercle => "Cercle",
+                TerritorialLevel::Commune => "Commune",
+            };
+            places.insert(0, place(kind, &parent.unit.name));
+        }
+        unit = parent.map(|parent| parent.unit.id.0);
+    }
+    Ok(Letterhead { places, organisation: row.name, code: row.code, fictional: row.fictional })
 }
 
 #[derive(Deserialize, IntoParams)]

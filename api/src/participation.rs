@@ -2,7 +2,7 @@
 
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
-use db::participation::Meeting;
+use db::participation::{Meeting, MeetingFilter};
 use domain::audit::Event;
 use domain::calendar::{FiscalYear, not_future};
 use domain::id::{ConsultationId, OrganisationId, PublicDebateId};
@@ -50,6 +50,15 @@ pub struct MeetingQuery {
     /// Only meetings on the budget of this year.
     #[param(minimum = 1960, maximum = 2200)]
     fiscal_year: Option<i32>,
+    /// First day of the meetings.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the meetings.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// A part of the place, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -104,11 +113,12 @@ macro_rules! meetings {
         #[utoipa::path(tag = "participation", params(MeetingQuery), responses((status = 200, body = Page<$view>)))]
         #[get($path)]
         pub async fn $list(call: Call, _path: web::Path<OrganisationId>, query: Query<MeetingQuery>) -> Answered {
-            let keys = keyset::<$id>(&call, query.0.after.as_deref(), query.0.limit)?;
+            let query = query.0;
+            let keys = keyset::<$id>(&call, query.after.as_deref(), query.limit)?;
+            let filter = MeetingFilter { fiscal_year: query.fiscal_year, from: query.from, to: query.to, query: query.q };
             let scope = call.scope()?;
             let asked = keys.clone();
-            let year = query.0.fiscal_year;
-            let rows = call.store().read(move |conn| db::participation::$list(conn, &scope, year, &asked)).await?;
+            let rows = call.store().read(move |conn| db::participation::$list(conn, &scope, &filter, &asked)).await?;
             listed(&call, page(&call, &keys, rows, |row| row.id.0, $view::from))
         }
 

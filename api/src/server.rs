@@ -96,6 +96,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::correction::correct_payment_order).service(expenditure::correction::accept_payment_order_correction);
     routes.service(expenditure::correction::list_payment_order_corrections);
     routes.service(expenditure::correction::read_payment_order_correction);
+    routes.service(expenditure::paper::read_payment_order_document);
     routes.service(expenditure::payment::pay_payment_order);
     routes.service(expenditure::payment::pay_carried_debt).service(expenditure::payment::release_retention);
     routes.service(expenditure::payment::remit).service(expenditure::payment_return::return_payment);

@@ -161,7 +161,13 @@ pub fn position_events(conn: &mut Conn) -> Result<(), Fault> {
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
     pub kind: Option<String>,
+    pub subject_kind: Option<String>,
     pub subject_id: Option<Uuid>,
+    pub principal_id: Option<PrincipalId>,
+    /// Recorded at this instant or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Recorded before this instant.
+    pub before: Option<DateTime<Utc>>,
 }
 
 /// The feed: positioned events of the organisations that the reader may see, in global order.
@@ -190,6 +196,18 @@ pub fn list_events(
     }
     if let Some(subject) = filter.subject_id {
         query = query.filter(events::subject_id.eq(Col(subject)));
+    }
+    if let Some(kind) = &filter.subject_kind {
+        query = query.filter(events::subject_kind.eq(kind.clone()));
+    }
+    if let Some(principal) = filter.principal_id {
+        query = query.filter(events::principal_id.eq(Some(Col(principal))));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(events::recorded_at.ge(Col(since)));
+    }
+    if let Some(before) = filter.before {
+        query = query.filter(events::recorded_at.lt(Col(before)));
     }
     Ok(page.cut(query.load(conn)?))
 }

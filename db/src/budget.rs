@@ -16,10 +16,10 @@ use domain::sensitivity::{Scope, Sensitivity};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing, folded};
 use crate::schema::{budget_lines, budgets};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, visible};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = budgets)]
@@ -102,6 +102,12 @@ pub fn find_executable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Resu
 pub struct BudgetFilter {
     pub fiscal_year: Option<i32>,
     pub state: Vec<BudgetState>,
+    pub kind: Vec<BudgetKind>,
+    /// Days of the vote.
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    /// A part of the title, without regard to accents and case.
+    pub query: Option<String>,
 }
 
 pub fn list_budgets(conn: &mut Conn, scope: &Scope, filter: &BudgetFilter, page: &Keyset<BudgetId>) -> Result<Rows<BudgetRow>, Fault> {
@@ -115,6 +121,13 @@ pub fn list_budgets(conn: &mut Conn, scope: &Scope, filter: &BudgetFilter, page:
     if !filter.state.is_empty() {
         query = query.filter(budgets::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
     }
+    if !filter.kind.is_empty() {
+        query = query.filter(budgets::kind.eq_any(filter.kind.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("budgets.title").like(containing(text)));
+    }
+    between!(query, budgets::vote_held_on, filter.from, filter.to);
     Ok(page.cut(query.load(conn)?))
 }
 

@@ -19,12 +19,33 @@ use domain::sensitivity::{Scope, Sensitivity};
 use crate::budget::amount;
 use crate::budget::credit::Charge;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::commitments;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
+
+/// The commitments on a budget line, for what hangs on them.
+macro_rules! on_line {
+    ($scope:expr, $line:expr) => {
+        $crate::schema::commitments::table
+            .filter($crate::schema::commitments::organisation_id.eq($crate::column::Col($scope.organisation)))
+            .filter($crate::schema::commitments::budget_line_id.eq($crate::column::Col($line)))
+            .select($crate::schema::commitments::id)
+    };
+}
+
+/// The commitments on an article of either section, for what hangs on them.
+macro_rules! on_article {
+    ($scope:expr, $article:expr) => {
+        $crate::schema::commitments::table
+            .filter($crate::schema::commitments::organisation_id.eq($crate::column::Col($scope.organisation)))
+            .filter($crate::schema::commitments::article.eq($article))
+            .select($crate::schema::commitments::id)
+    };
+}
+pub(crate) use {on_article, on_line};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = commitments)]
@@ -121,22 +142,19 @@ pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Resu
 pub struct CommitmentFilter {
     pub fiscal_year: Option<i32>,
     pub state: Vec<CommitmentState>,
+    pub section: Option<Section>,
+    pub article: Option<String>,
     pub budget_line_id: Option<BudgetLineId>,
     pub supplier_id: Option<SupplierId>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+    /// A part of the label, without regard to accents and case.
+    pub query: Option<String>,
 }
 
-pub fn list_commitments(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &CommitmentFilter,
-    page: &Keyset<CommitmentId>,
-) -> Result<Rows<CommitmentRow>, Fault> {
-    let mut query = visible!(commitments, scope).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(commitments::id.gt(Col(after)));
-    }
+fn selected_commitments(scope: &Scope, filter: &CommitmentFilter) -> commitments::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(commitments, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(commitments::fiscal_year.eq(year));
     }
@@ -146,16 +164,39 @@ pub fn list_commitments(
     if let Some(line) = filter.budget_line_id {
         query = query.filter(commitments::budget_line_id.eq(Col(line)));
     }
+    if let Some(section) = filter.section {
+        query = query.filter(commitments::section.eq(Col(section)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(commitments::article.eq(article.clone()));
+    }
     if let Some(supplier) = filter.supplier_id {
         query = query.filter(commitments::supplier_id.eq(Col(supplier)));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(commitments::committed_on.ge(from));
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("commitments.label").like(containing(text)));
     }
-    if let Some(to) = filter.to {
-        query = query.filter(commitments::committed_on.le(to));
+    between!(query, commitments::committed_on, filter.from, filter.to);
+    within!(query, commitments::amount, filter.amount);
+    query
+}
+
+pub fn list_commitments(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &CommitmentFilter,
+    page: &Keyset<CommitmentId>,
+) -> Result<Rows<CommitmentRow>, Fault> {
+    let mut query = selected_commitments(scope, filter).order(commitments::id).limit(page.probe()).select(CommitmentRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(commitments::id.gt(Col(after)));
     }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_commitments(conn: &mut Conn, scope: &Scope, filter: &CommitmentFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_commitments(scope, filter), "commitments.amount"))
 }
 
 /// What an act leaves of a commitment; what is `None` stays as it is.

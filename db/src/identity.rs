@@ -229,7 +229,21 @@ pub fn end_role_assignment(tx: &mut Tx<'_>, row: &RoleAssignmentRow, valid_to: N
     Ok(())
 }
 
-pub fn list_role_assignments(conn: &mut Conn, scope: &Scope, page: &Keyset<RoleAssignmentId>) -> Result<Rows<RoleAssignmentRow>, Fault> {
+/// Which role assignments to list.
+#[derive(Clone, Debug, Default)]
+pub struct RoleAssignmentFilter {
+    pub role: Vec<Role>,
+    pub principal_id: Option<PrincipalId>,
+    /// Held on that day.
+    pub on: Option<NaiveDate>,
+}
+
+pub fn list_role_assignments(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &RoleAssignmentFilter,
+    page: &Keyset<RoleAssignmentId>,
+) -> Result<Rows<RoleAssignmentRow>, Fault> {
     let mut query = visible!(role_assignments, scope)
         .order(role_assignments::id)
         .limit(page.probe())
@@ -237,6 +251,17 @@ pub fn list_role_assignments(conn: &mut Conn, scope: &Scope, page: &Keyset<RoleA
         .into_boxed();
     if let Some(after) = page.after {
         query = query.filter(role_assignments::id.gt(Col(after)));
+    }
+    if !filter.role.is_empty() {
+        query = query.filter(role_assignments::role.eq_any(filter.role.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(principal) = filter.principal_id {
+        query = query.filter(role_assignments::principal_id.eq(Col(principal)));
+    }
+    if let Some(on) = filter.on {
+        query = query
+            .filter(role_assignments::valid_from.le(on))
+            .filter(role_assignments::valid_to.is_null().or(role_assignments::valid_to.ge(on)));
     }
     Ok(page.cut(query.load(conn)?))
 }

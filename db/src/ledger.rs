@@ -17,13 +17,13 @@ use uuid::Uuid;
 
 use crate::budget::amount;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::number;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::{balances, chart_accounts, charts, entries, posting_accounts, postings};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 macro_rules! shipped {
     ($file:literal) => {
@@ -431,6 +431,39 @@ pub struct EntryFilter {
     pub account: Option<String>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
+    /// Bounds of the entry's total.
+    pub amount: Bounds,
+    pub source_kind: Option<String>,
+    pub source_id: Option<Uuid>,
+    /// A part of the label, without regard to accents and case.
+    pub query: Option<String>,
+}
+
+fn selected_entries(scope: &Scope, fiscal_year: i32, filter: &EntryFilter) -> entries::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(entries, scope).filter(entries::fiscal_year.eq(fiscal_year)).into_boxed();
+    if let Some(journal) = filter.journal {
+        query = query.filter(entries::journal.eq(Col(journal)));
+    }
+    if let Some(kind) = &filter.source_kind {
+        query = query.filter(entries::source_kind.eq(kind.clone()));
+    }
+    if let Some(source) = filter.source_id {
+        query = query.filter(entries::source_id.eq(Col(source)));
+    }
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("entries.label").like(containing(text)));
+    }
+    between!(query, entries::accounting_date, filter.from, filter.to);
+    within!(query, entries::total, filter.amount);
+    if let Some(account) = &filter.account {
+        let of_account = postings::table
+            .filter(postings::organisation_id.eq(Col(scope.organisation)))
+            .filter(postings::fiscal_year.eq(fiscal_year))
+            .filter(postings::account_code.eq(account.clone()))
+            .select(postings::entry_id);
+        query = query.filter(entries::id.eq_any(of_account));
+    }
+    query
 }
 
 pub fn list_entries(
@@ -440,31 +473,14 @@ pub fn list_entries(
     filter: &EntryFilter,
     page: &Keyset<EntryId>,
 ) -> Result<Rows<EntryRow>, Fault> {
-    let mut query = visible!(entries, scope)
-        .filter(entries::fiscal_year.eq(fiscal_year))
-        .order(entries::id)
-        .limit(page.probe())
-        .select(EntryRow::as_select())
-        .into_boxed();
+    let mut query = selected_entries(scope, fiscal_year, filter).order(entries::id).limit(page.probe()).select(EntryRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(entries::id.gt(Col(after)));
     }
-    if let Some(journal) = filter.journal {
-        query = query.filter(entries::journal.eq(Col(journal)));
-    }
-    if let Some(from) = filter.from {
-        query = query.filter(entries::accounting_date.ge(from));
-    }
-    if let Some(to) = filter.to {
-        query = query.filter(entries::accounting_date.le(to));
-    }
-    if let Some(account) = &filter.account {
-        let of_account = postings::table
-            .filter(postings::organisation_id.eq(Col(scope.organisation)))
-            .filter(postings::fiscal_year.eq(fiscal_year))
-            .filter(postings::account_code.eq(account.clone()))
-            .select(postings::entry_id);
-        query = query.filter(entries::id.eq_any(of_account));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the totals of the listed entries add up to.
+pub fn total_entries(conn: &mut Conn, scope: &Scope, fiscal_year: i32, filter: &EntryFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_entries(scope, fiscal_year, filter), "entries.total"))
 }

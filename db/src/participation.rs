@@ -9,10 +9,10 @@ use domain::sensitivity::{Scope, Sensitivity};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing, folded};
 use crate::schema::{consultations, public_debates};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, visible};
 
 /// What both kinds of meeting record.
 #[derive(Clone, Debug)]
@@ -26,8 +26,18 @@ pub struct Meeting {
     pub summary: String,
 }
 
+/// Which meetings to list.
+#[derive(Clone, Debug, Default)]
+pub struct MeetingFilter {
+    pub fiscal_year: Option<i32>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    /// A part of the place, without regard to accents and case.
+    pub query: Option<String>,
+}
+
 macro_rules! meetings {
-    ($table:ident, $row:ident, $id:ident, $insert:ident, $list:ident) => {
+    ($table:ident, $place:literal, $row:ident, $id:ident, $insert:ident, $list:ident) => {
         #[derive(Clone, Debug, Queryable, Selectable)]
         #[diesel(table_name = $table)]
         pub struct $row {
@@ -61,21 +71,25 @@ macro_rules! meetings {
             Ok(())
         }
 
-        pub fn $list(conn: &mut Conn, scope: &Scope, fiscal_year: Option<i32>, page: &Keyset<$id>) -> Result<Rows<$row>, Fault> {
+        pub fn $list(conn: &mut Conn, scope: &Scope, filter: &MeetingFilter, page: &Keyset<$id>) -> Result<Rows<$row>, Fault> {
             let mut query = visible!($table, scope).order($table::id).limit(page.probe()).select($row::as_select()).into_boxed();
             if let Some(after) = page.after {
                 query = query.filter($table::id.gt(Col(after)));
             }
-            if let Some(year) = fiscal_year {
+            if let Some(year) = filter.fiscal_year {
                 query = query.filter($table::fiscal_year.eq(year));
             }
+            if let Some(text) = &filter.query {
+                query = query.filter(folded($place).like(containing(text)));
+            }
+            between!(query, $table::held_on, filter.from, filter.to);
             Ok(page.cut(query.load(conn)?))
         }
     };
 }
 
-meetings!(consultations, ConsultationRow, ConsultationId, insert_consultation, list_consultations);
-meetings!(public_debates, PublicDebateRow, PublicDebateId, insert_public_debate, list_public_debates);
+meetings!(consultations, "consultations.place", ConsultationRow, ConsultationId, insert_consultation, list_consultations);
+meetings!(public_debates, "public_debates.place", PublicDebateRow, PublicDebateId, insert_public_debate, list_public_debates);
 
 /// What the guards of a budget need to know of the meetings held for its year.
 pub fn find_meetings(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<(Vec<Consultation>, Vec<PublicDebate>), Fault> {

@@ -2,6 +2,8 @@
 //!
 //! On the wire an amount is a decimal string in major units ("850000"), beside the currency of the object that holds it.
 
+pub mod letters;
+
 use std::fmt;
 
 use crate::refusal::{Refusal, codes};
@@ -117,6 +119,22 @@ impl Amount {
 
     /// The decimal string in major units.
     pub fn display(self, currency: Currency) -> String {
+        display_minor(i128::from(self.0), currency)
+    }
+}
+
+/// The exact sum of any number of amounts: a list may add up to more than one amount can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Total(i128);
+
+impl Total {
+    /// A sum from its minor units.
+    pub fn of_minor(minor: i128) -> Self {
+        Self(minor)
+    }
+
+    /// The decimal string in major units.
+    pub fn display(self, currency: Currency) -> String {
         display_minor(self.0, currency)
     }
 }
@@ -141,7 +159,7 @@ impl Balance {
     }
 
     pub fn display(self, currency: Currency) -> String {
-        display_minor(self.0, currency)
+        display_minor(i128::from(self.0), currency)
     }
 }
 
@@ -163,12 +181,12 @@ fn parse_minor(text: &str, currency: Currency) -> Option<i64> {
     format!("{whole}{fraction:0<decimals$}").parse().ok()
 }
 
-fn display_minor(minor: i64, currency: Currency) -> String {
+fn display_minor(minor: i128, currency: Currency) -> String {
     let decimals = currency.decimals();
     if decimals == 0 {
         return minor.to_string();
     }
-    let unit = 10_u64.pow(decimals);
+    let unit = 10_u128.pow(decimals);
     let size = minor.unsigned_abs();
     let sign = if minor < 0 { "-" } else { "" };
     let width = usize::try_from(decimals).unwrap_or(0);
@@ -202,5 +220,7 @@ mod tests {
         assert_eq!(Amount::sum([most, most]), None);
         assert_eq!(Amount::ZERO.checked_sub(most), None);
         assert_eq!(Balance::between(Amount::ZERO, most).minor(), -AMOUNT_MAX);
+        let eur = Currency::parse("EUR").expect("known");
+        assert_eq!(Total::of_minor(i128::from(i64::MAX) * 1000).display(eur), "92233720368547758070.00");
     }
 }

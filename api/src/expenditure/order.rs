@@ -20,7 +20,7 @@ use domain::expenditure::order::{
     requisition,
 };
 use domain::expenditure::{require_open, require_state};
-use domain::id::{BatchId, CommitmentId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
+use domain::id::{BatchId, BudgetLineId, CommitmentId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
 use domain::money::{Amount, Currency};
 use domain::text::{Text, document_number};
 use domain::word::Word;
@@ -33,7 +33,7 @@ use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
 
@@ -169,8 +169,32 @@ pub struct PaymentOrderQuery {
     /// Only orders in one of these states, separated by commas.
     #[param(max_length = 200)]
     state: Option<String>,
+    /// Only orders on this commitment.
+    commitment_id: Option<CommitmentId>,
+    /// Only orders on this verification.
+    verification_id: Option<VerificationId>,
+    /// Only orders on this batch.
+    batch_id: Option<BatchId>,
+    /// Only orders on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
+    /// Only orders on this budget line.
+    budget_line_id: Option<BudgetLineId>,
     /// Only orders to this creditor.
     supplier_id: Option<SupplierId>,
+    /// First day of the signature.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the signature.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -188,21 +212,31 @@ pub async fn list_payment_orders(call: Call, _path: web::Path<OrganisationId>, q
     let filter = PaymentOrderFilter {
         fiscal_year: query.fiscal_year,
         state: words("state", query.state.as_deref())?,
+        commitment_id: query.commitment_id,
+        verification_id: query.verification_id,
+        batch_id: query.batch_id,
+        article: query.article,
+        budget_line_id: query.budget_line_id,
         supplier_id: query.supplier_id,
+        from: query.from,
+        to: query.to,
+        ..PaymentOrderFilter::default()
     };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows, details) = call
+    let (currency, rows, details, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
+            let filter = PaymentOrderFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::order::total_payment_orders(conn, &scope, &filter)).transpose()?;
             let rows = db::expenditure::order::list_payment_orders(conn, &scope, &filter, &asked)?;
             let ids: Vec<PaymentOrderId> = rows.rows.iter().map(|row| row.id.0).collect();
             let details = find_details(conn, &scope, &ids)?;
-            Ok((currency, rows, details))
+            Ok((currency, rows, details, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, &details, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, &details, currency)).with_total(total, currency))
 }
 
 /// One payment order.

@@ -7,7 +7,7 @@ use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::expenditure::CommitmentChange;
 use db::expenditure::order::PaymentOrderChange;
-use db::expenditure::payment::{Due, NewPayment as NewRow, PaymentReturnRow, PaymentRow};
+use db::expenditure::payment::{Due, NewPayment as NewRow, PaymentFilter, PaymentReturnRow, PaymentRow};
 use db::fault::Fault;
 use db::ledger::Posted;
 use db::number;
@@ -19,7 +19,7 @@ use domain::expenditure::order::PaymentOrderState;
 use domain::expenditure::payment::{PaymentFacts, PaymentMode, Remitted};
 use domain::expenditure::verification::Nature;
 use domain::expenditure::{require_open, require_state};
-use domain::id::{CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
+use domain::id::{BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
 use domain::ledger::{Entry, Journal, Part, creditor_paid};
 use domain::money::{Amount, Currency};
 use domain::text::document_number;
@@ -32,9 +32,9 @@ use super::document::{self, NewDocument};
 use super::own_currency;
 use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
-use crate::body::{Asked, Json, Query};
+use crate::body::{Asked, Json, Query, words};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
 
@@ -378,6 +378,33 @@ pub struct PaymentQuery {
     /// Only payments of this year.
     #[param(minimum = 1960, maximum = 2200)]
     fiscal_year: Option<i32>,
+    /// Only payments made in one of these modes, separated by commas.
+    #[param(max_length = 100)]
+    mode: Option<String>,
+    /// Only payments of this order.
+    payment_order_id: Option<PaymentOrderId>,
+    /// Only payments of this carried debt.
+    carried_debt_id: Option<CarriedDebtId>,
+    /// Only payments on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
+    /// Only payments on this budget line.
+    budget_line_id: Option<BudgetLineId>,
+    /// Only payments to this creditor.
+    supplier_id: Option<SupplierId>,
+    /// First day of the payment.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the payment.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -390,21 +417,35 @@ pub struct PaymentQuery {
 #[utoipa::path(tag = "expenditure", params(PaymentQuery), responses((status = 200, body = Page<PaymentView>)))]
 #[get("/v1/organisations/{organisation_id}/payments")]
 pub async fn list_payments(call: Call, _path: web::Path<OrganisationId>, query: Query<PaymentQuery>) -> Answered {
-    let keys = keyset::<PaymentId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let query = query.0;
+    let keys = keyset::<PaymentId>(&call, query.after.as_deref(), query.limit)?;
+    let filter = PaymentFilter {
+        fiscal_year: query.fiscal_year,
+        mode: words("mode", query.mode.as_deref())?,
+        payment_order_id: query.payment_order_id,
+        carried_debt_id: query.carried_debt_id,
+        article: query.article,
+        budget_line_id: query.budget_line_id,
+        supplier_id: query.supplier_id,
+        from: query.from,
+        to: query.to,
+        ..PaymentFilter::default()
+    };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let year = query.0.fiscal_year;
-    let (currency, rows, returns) = call
+    let (currency, rows, returns, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            let rows = db::expenditure::payment::list_payments(conn, &scope, year, &asked)?;
+            let filter = PaymentFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::payment::total_payments(conn, &scope, &filter)).transpose()?;
+            let rows = db::expenditure::payment::list_payments(conn, &scope, &filter, &asked)?;
             let ids: Vec<PaymentId> = rows.rows.iter().map(|row| row.id.0).collect();
             let returns = db::expenditure::payment::list_payment_returns(conn, &scope, &ids)?;
-            Ok((currency, rows, returns))
+            Ok((currency, rows, returns, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, &returns, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, &returns, currency)).with_total(total, currency))
 }
 
 /// One payment.

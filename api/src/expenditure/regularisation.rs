@@ -5,7 +5,7 @@ use actix_web::{get, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::{Cause, Charge, update_credit};
 use db::budget::fiscal_year::find_fiscal_year;
-use db::expenditure::regularisation::{NewRegularisation, RegularisationRow, append_regularisation};
+use db::expenditure::regularisation::{NewRegularisation, RegularisationFilter, RegularisationRow, append_regularisation};
 use db::fault::Fault;
 use db::ledger::Posted;
 use db::number;
@@ -27,8 +27,8 @@ use crate::answer::{Answered, listed, ok};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
-use crate::wire::shown;
+use crate::page::{Page, bounds, keyset, page};
+use crate::wire::{AmountText, shown};
 
 /// A regularisation (mandat de régularisation): a charge without payment. It never changes.
 #[derive(Serialize, ToSchema)]
@@ -165,6 +165,29 @@ pub struct RegularisationQuery {
     /// Only regularisations of this year.
     #[param(minimum = 1960, maximum = 2200)]
     fiscal_year: Option<i32>,
+    /// Only regularisations in this section of the budget.
+    section: Option<Section>,
+    /// Only regularisations on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
+    /// Only regularisations on this budget line.
+    budget_line_id: Option<BudgetLineId>,
+    /// First day of the regularisation.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the regularisation.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// A part of the label, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -177,18 +200,30 @@ pub struct RegularisationQuery {
 #[utoipa::path(tag = "expenditure", params(RegularisationQuery), responses((status = 200, body = Page<RegularisationView>)))]
 #[get("/v1/organisations/{organisation_id}/regularisations")]
 pub async fn list_regularisations(call: Call, _path: web::Path<OrganisationId>, query: Query<RegularisationQuery>) -> Answered {
-    let keys = keyset::<RegularisationId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let query = query.0;
+    let keys = keyset::<RegularisationId>(&call, query.after.as_deref(), query.limit)?;
+    let filter = RegularisationFilter {
+        fiscal_year: query.fiscal_year,
+        section: query.section,
+        article: query.article,
+        budget_line_id: query.budget_line_id,
+        from: query.from,
+        to: query.to,
+        query: query.q,
+        ..RegularisationFilter::default()
+    };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let year = query.0.fiscal_year;
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::expenditure::regularisation::list_regularisations(conn, &scope, year, &asked)?))
+            let filter = RegularisationFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::regularisation::total_regularisations(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::expenditure::regularisation::list_regularisations(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One regularisation.

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
 use db::column::Col;
-use db::expenditure::verification::{VerificationChange, VerificationRow};
+use db::expenditure::verification::{VerificationChange, VerificationFilter, VerificationRow};
 use db::expenditure::{CommitmentChange, CommitmentRow};
 use db::fault::Fault;
 use db::number;
@@ -18,7 +18,7 @@ use domain::expenditure::require_open;
 use domain::expenditure::verification::{
     Advance, InvoiceLine, Nature, VERIFICATION_DATE_INVALID, VerificationFacts, VerificationState, cancel, certify, recompute, verify,
 };
-use domain::id::{CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
+use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
 use domain::money::{Amount, Currency};
 use domain::text::{Text, document_number};
 use domain::word::Word;
@@ -30,9 +30,9 @@ use super::document::{self, NewDocument};
 use super::own_currency;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
-use crate::body::{Asked, Json, Nothing, Query};
+use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
 
@@ -120,8 +120,37 @@ fn view(row: VerificationRow, currency: Currency) -> VerificationView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct VerificationQuery {
+    /// Only verifications of this year.
+    #[param(minimum = 1960, maximum = 2200)]
+    fiscal_year: Option<i32>,
+    /// Only verifications in one of these states, separated by commas.
+    #[param(max_length = 100)]
+    state: Option<String>,
     /// Only verifications of this commitment.
     commitment_id: Option<CommitmentId>,
+    /// Only verifications on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
+    /// Only verifications on this budget line.
+    budget_line_id: Option<BudgetLineId>,
+    /// Only verifications of this supplier's invoices.
+    supplier_id: Option<SupplierId>,
+    /// First day of the invoice.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the invoice.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// A part of the invoice's number, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -136,16 +165,30 @@ pub struct VerificationQuery {
 pub async fn list_verifications(call: Call, _path: web::Path<OrganisationId>, query: Query<VerificationQuery>) -> Answered {
     let query = query.0;
     let keys = keyset::<VerificationId>(&call, query.after.as_deref(), query.limit)?;
+    let filter = VerificationFilter {
+        fiscal_year: query.fiscal_year,
+        state: words("state", query.state.as_deref())?,
+        commitment_id: query.commitment_id,
+        article: query.article,
+        budget_line_id: query.budget_line_id,
+        supplier_id: query.supplier_id,
+        from: query.from,
+        to: query.to,
+        query: query.q,
+        ..VerificationFilter::default()
+    };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::expenditure::verification::list_verifications(conn, &scope, query.commitment_id, &asked)?))
+            let filter = VerificationFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::verification::total_verifications(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::expenditure::verification::list_verifications(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One verification.

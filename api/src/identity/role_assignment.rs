@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, get, post, web};
 use chrono::NaiveDate;
 use db::fault::Fault;
-use db::identity::RoleAssignmentRow;
+use db::identity::{RoleAssignmentFilter, RoleAssignmentRow};
 use db::store::Tx;
 use domain::audit::Event;
 use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::{Answered, created, done, listed};
 use crate::auth::Call;
-use crate::body::{Asked, Json, Query};
+use crate::body::{Asked, Json, Query, words};
 use crate::page::{Page, keyset, page};
 
 /// A role held in the organisation from a date to a date.
@@ -51,6 +51,14 @@ pub fn assignment_view(row: RoleAssignmentRow) -> RoleAssignmentView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RoleAssignmentQuery {
+    /// Only these roles, separated by commas.
+    #[param(max_length = 300)]
+    role: Option<String>,
+    /// Only roles of this principal.
+    principal_id: Option<PrincipalId>,
+    /// Only roles held on this day.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    on: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -63,10 +71,13 @@ pub struct RoleAssignmentQuery {
 #[utoipa::path(tag = "identity", params(RoleAssignmentQuery), responses((status = 200, body = Page<RoleAssignmentView>)))]
 #[get("/v1/organisations/{organisation_id}/role-assignments")]
 pub async fn list_role_assignments(call: Call, _path: web::Path<OrganisationId>, query: Query<RoleAssignmentQuery>) -> Answered {
-    let keys = keyset::<RoleAssignmentId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let query = query.0;
+    let keys = keyset::<RoleAssignmentId>(&call, query.after.as_deref(), query.limit)?;
+    let role = words("role", query.role.as_deref())?;
+    let filter = RoleAssignmentFilter { role, principal_id: query.principal_id, on: query.on };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let rows = call.store().read(move |conn| db::identity::list_role_assignments(conn, &scope, &asked)).await?;
+    let rows = call.store().read(move |conn| db::identity::list_role_assignments(conn, &scope, &filter, &asked)).await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, assignment_view))
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, get, web};
 use db::budget::fiscal_year::find_fiscal_year;
-use db::ledger::carried_debt::CarriedDebtRow;
+use db::ledger::carried_debt::{CarriedDebtFilter, CarriedDebtRow};
 use domain::id::{CarriedDebtId, OrganisationId, SupplierId};
 use domain::money::Currency;
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,8 @@ use crate::answer::{Answered, listed, versioned};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
-use crate::wire::shown;
+use crate::page::{Page, bounds, keyset, page};
+use crate::wire::{AmountText, shown};
 
 /// A debt of an earlier year that the opening balances carry (reste à payer).
 #[derive(Serialize, ToSchema)]
@@ -58,6 +58,23 @@ fn debt_view(row: CarriedDebtRow, currency: Currency) -> CarriedDebtView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CarriedDebtQuery {
+    /// Only debts on this creditor account.
+    #[param(max_length = 20)]
+    account: Option<String>,
+    /// Only debts to this creditor.
+    supplier_id: Option<SupplierId>,
+    /// True for debts on which something is still due, false for those wholly paid.
+    outstanding: Option<bool>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// A part of the reference, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -71,18 +88,27 @@ pub struct CarriedDebtQuery {
 #[get("/v1/organisations/{organisation_id}/fiscal-years/{year}/carried-debts")]
 pub async fn list_carried_debts(call: Call, path: web::Path<(OrganisationId, i32)>, query: Query<CarriedDebtQuery>) -> Answered {
     let (_, year) = path.into_inner();
-    let keys = keyset::<CarriedDebtId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let query = query.0;
+    let keys = keyset::<CarriedDebtId>(&call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             find_fiscal_year(conn, &scope, year)?;
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::ledger::carried_debt::list_carried_debts(conn, &scope, year, &asked)?))
+            let filter = CarriedDebtFilter {
+                account: query.account,
+                supplier_id: query.supplier_id,
+                outstanding: query.outstanding,
+                amount: bounds(query.amount_min, query.amount_max, currency)?,
+                query: query.q,
+            };
+            let total = query.totals.then(|| db::ledger::carried_debt::total_carried_debts(conn, &scope, year, &filter)).transpose()?;
+            Ok((currency, db::ledger::carried_debt::list_carried_debts(conn, &scope, year, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| debt_view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| debt_view(row, currency)).with_total(total, currency))
 }
 
 /// One carried debt.

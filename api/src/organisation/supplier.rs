@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, get, patch, post, web};
 use chrono::NaiveDate;
-use db::organisation::supplier::{NewSupplier as NewRow, SupplierRow};
+use db::organisation::supplier::{NewSupplier as NewRow, SupplierFilter, SupplierRow};
 use domain::audit::Event;
 use domain::id::{OrganisationId, SupplierId};
 use domain::sensitivity::{Scope, Sensitivity};
@@ -56,6 +56,13 @@ pub struct SupplierQuery {
     /// A part of the name, without regard to accents and case.
     #[param(max_length = 100)]
     q: Option<String>,
+    /// Only the file of this code.
+    #[param(max_length = 40)]
+    code: Option<String>,
+    /// True for active files, false for closed ones.
+    active: Option<bool>,
+    /// True for those excluded from public contracts today, false for the others.
+    debarred: Option<bool>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -72,7 +79,9 @@ pub async fn list_suppliers(call: Call, _path: web::Path<OrganisationId>, query:
     let keys = keyset::<SupplierId>(&call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
     let asked = keys.clone();
-    let rows = call.store().read(move |conn| db::organisation::supplier::list_suppliers(conn, &scope, query.q.as_deref(), &asked)).await?;
+    let debarred = query.debarred.map(|debarred| (debarred, call.today));
+    let filter = SupplierFilter { code: query.code, active: query.active, debarred, query: query.q };
+    let rows = call.store().read(move |conn| db::organisation::supplier::list_suppliers(conn, &scope, &filter, &asked)).await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 

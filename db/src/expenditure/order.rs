@@ -3,19 +3,20 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::order::{DeductionKind, PaymentOrderState, RejectionReason};
-use domain::id::{BatchId, CommitmentId, EntryId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
+use domain::id::{BatchId, BudgetLineId, CommitmentId, EntryId, OrganisationId, PaymentOrderId, PrincipalId, SupplierId, VerificationId};
 use domain::money::Amount;
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::verification::VerificationRow;
+use super::{on_article, on_line};
 use crate::budget::amount;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::{batches, deductions, payment_orders};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = payment_orders)]
@@ -114,20 +115,20 @@ pub fn find_payment_order(conn: &mut Conn, scope: &Scope, id: PaymentOrderId) ->
 pub struct PaymentOrderFilter {
     pub fiscal_year: Option<i32>,
     pub state: Vec<PaymentOrderState>,
+    pub commitment_id: Option<CommitmentId>,
+    pub verification_id: Option<VerificationId>,
+    pub batch_id: Option<BatchId>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub article: Option<String>,
     pub supplier_id: Option<SupplierId>,
+    /// Days of the signature.
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
 }
 
-pub fn list_payment_orders(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &PaymentOrderFilter,
-    page: &Keyset<PaymentOrderId>,
-) -> Result<Rows<PaymentOrderRow>, Fault> {
-    let mut query =
-        visible!(payment_orders, scope).order(payment_orders::id).limit(page.probe()).select(PaymentOrderRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(payment_orders::id.gt(Col(after)));
-    }
+fn selected_orders(scope: &Scope, filter: &PaymentOrderFilter) -> payment_orders::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(payment_orders, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(payment_orders::fiscal_year.eq(year));
     }
@@ -137,7 +138,42 @@ pub fn list_payment_orders(
     if let Some(supplier) = filter.supplier_id {
         query = query.filter(payment_orders::supplier_id.eq(Col(supplier)));
     }
+    if let Some(commitment) = filter.commitment_id {
+        query = query.filter(payment_orders::commitment_id.eq(Col(commitment)));
+    }
+    if let Some(verification) = filter.verification_id {
+        query = query.filter(payment_orders::verification_id.eq(Col(verification)));
+    }
+    if let Some(batch) = filter.batch_id {
+        query = query.filter(payment_orders::batch_id.eq(Some(Col(batch))));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(payment_orders::commitment_id.eq_any(on_line!(scope, line)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(payment_orders::commitment_id.eq_any(on_article!(scope, article.clone())));
+    }
+    between!(query, payment_orders::signed_on, filter.from, filter.to);
+    within!(query, payment_orders::amount, filter.amount);
+    query
+}
+
+pub fn list_payment_orders(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &PaymentOrderFilter,
+    page: &Keyset<PaymentOrderId>,
+) -> Result<Rows<PaymentOrderRow>, Fault> {
+    let mut query = selected_orders(scope, filter).order(payment_orders::id).limit(page.probe()).select(PaymentOrderRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(payment_orders::id.gt(Col(after)));
+    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_payment_orders(conn: &mut Conn, scope: &Scope, filter: &PaymentOrderFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_orders(scope, filter), "payment_orders.amount"))
 }
 
 /// What an action changes of a payment order; what is `None` stays as it is.

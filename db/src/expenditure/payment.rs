@@ -4,17 +4,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::order::PaymentOrderState;
 use domain::expenditure::payment::{PaymentMode, Remitted};
-use domain::id::{CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
+use domain::id::{BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
 use domain::ledger::Part;
 use domain::sensitivity::{Scope, Sensitivity};
 
+use super::{on_article, on_line};
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::{carried_debts, commitments, expenditure_kinds, payment_orders, payment_returns, payments};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = payments)]
@@ -98,18 +99,63 @@ pub fn find_payment(conn: &mut Conn, scope: &Scope, id: PaymentId) -> Result<Pay
     Ok(visible!(payments, scope).filter(payments::id.eq(Col(id))).select(PaymentRow::as_select()).first(conn)?)
 }
 
-pub fn list_payments(
-    conn: &mut Conn,
-    scope: &Scope,
-    fiscal_year: Option<i32>,
-    page: &Keyset<PaymentId>,
-) -> Result<Rows<PaymentRow>, Fault> {
-    let mut query = visible!(payments, scope).order(payments::id).limit(page.probe()).select(PaymentRow::as_select()).into_boxed();
+/// Which payments to list.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentFilter {
+    pub fiscal_year: Option<i32>,
+    pub mode: Vec<PaymentMode>,
+    pub payment_order_id: Option<PaymentOrderId>,
+    pub carried_debt_id: Option<CarriedDebtId>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub article: Option<String>,
+    /// The payee.
+    pub supplier_id: Option<SupplierId>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+}
+
+fn selected_payments(scope: &Scope, filter: &PaymentFilter) -> payments::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(payments, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(payments::fiscal_year.eq(year));
+    }
+    if !filter.mode.is_empty() {
+        query = query.filter(payments::mode.eq_any(filter.mode.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(order) = filter.payment_order_id {
+        query = query.filter(payments::payment_order_id.eq(Some(Col(order))));
+    }
+    if let Some(debt) = filter.carried_debt_id {
+        query = query.filter(payments::carried_debt_id.eq(Some(Col(debt))));
+    }
+    let orders = payment_orders::table.filter(payment_orders::organisation_id.eq(Col(scope.organisation)));
+    if let Some(line) = filter.budget_line_id {
+        let orders = orders.filter(payment_orders::commitment_id.eq_any(on_line!(scope, line)));
+        let retentions = on_line!(scope, line).select(commitments::id.nullable());
+        query = query.filter(
+            payments::payment_order_id.eq_any(orders.select(payment_orders::id.nullable())).or(payments::commitment_id.eq_any(retentions)),
+        );
+    }
+    if let Some(article) = &filter.article {
+        let orders = orders.filter(payment_orders::commitment_id.eq_any(on_article!(scope, article.clone())));
+        let retentions = on_article!(scope, article.clone()).select(commitments::id.nullable());
+        query = query.filter(
+            payments::payment_order_id.eq_any(orders.select(payment_orders::id.nullable())).or(payments::commitment_id.eq_any(retentions)),
+        );
+    }
+    if let Some(payee) = filter.supplier_id {
+        query = query.filter(payments::payee_id.eq(Col(payee)));
+    }
+    between!(query, payments::paid_on, filter.from, filter.to);
+    within!(query, payments::amount, filter.amount);
+    query
+}
+
+pub fn list_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter, page: &Keyset<PaymentId>) -> Result<Rows<PaymentRow>, Fault> {
+    let mut query = selected_payments(scope, filter).order(payments::id).limit(page.probe()).select(PaymentRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(payments::id.gt(Col(after)));
-    }
-    if let Some(year) = fiscal_year {
-        query = query.filter(payments::fiscal_year.eq(year));
     }
     Ok(page.cut(query.load(conn)?))
 }
@@ -140,6 +186,11 @@ pub fn find_claims(tx: &mut Tx<'_>, fiscal_year: i32, part: Part, account: &str)
         .load(tx.conn)?;
     let ordered: i64 = orders.into_iter().map(|(amount, withheld, reduced, paid)| amount - withheld - reduced - paid).sum();
     Ok(ordered + debts.into_iter().map(|(amount, paid)| amount - paid).sum::<i64>())
+}
+
+/// What the list adds up to.
+pub fn total_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_payments(scope, filter), "payments.amount"))
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::budget::credit::Charge;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::regularisations;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = regularisations)]
@@ -81,19 +81,56 @@ pub fn find_regularisation(conn: &mut Conn, scope: &Scope, id: RegularisationId)
     Ok(visible!(regularisations, scope).filter(regularisations::id.eq(Col(id))).select(RegularisationRow::as_select()).first(conn)?)
 }
 
+/// Which regularisations to list.
+#[derive(Clone, Debug, Default)]
+pub struct RegularisationFilter {
+    pub fiscal_year: Option<i32>,
+    pub section: Option<Section>,
+    pub article: Option<String>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+    /// A part of the label, without regard to accents and case.
+    pub query: Option<String>,
+}
+
+fn selected(scope: &Scope, filter: &RegularisationFilter) -> regularisations::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(regularisations, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(regularisations::fiscal_year.eq(year));
+    }
+    if let Some(section) = filter.section {
+        query = query.filter(regularisations::section.eq(Col(section)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(regularisations::article.eq(article.clone()));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(regularisations::budget_line_id.eq(Col(line)));
+    }
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("regularisations.label").like(containing(text)));
+    }
+    between!(query, regularisations::regularised_on, filter.from, filter.to);
+    within!(query, regularisations::amount, filter.amount);
+    query
+}
+
 pub fn list_regularisations(
     conn: &mut Conn,
     scope: &Scope,
-    fiscal_year: Option<i32>,
+    filter: &RegularisationFilter,
     page: &Keyset<RegularisationId>,
 ) -> Result<Rows<RegularisationRow>, Fault> {
-    let mut query =
-        visible!(regularisations, scope).order(regularisations::id).limit(page.probe()).select(RegularisationRow::as_select()).into_boxed();
+    let mut query = selected(scope, filter).order(regularisations::id).limit(page.probe()).select(RegularisationRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(regularisations::id.gt(Col(after)));
     }
-    if let Some(year) = fiscal_year {
-        query = query.filter(regularisations::fiscal_year.eq(year));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_regularisations(conn: &mut Conn, scope: &Scope, filter: &RegularisationFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "regularisations.amount"))
 }

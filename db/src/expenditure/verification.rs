@@ -4,19 +4,19 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::order::OrderFacts;
 use domain::expenditure::verification::{Nature, VERIFICATION_DUPLICATE_INVOICE, VerificationState};
-use domain::id::{CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
+use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId, VerificationId};
 use domain::money::Currency;
 use domain::sensitivity::{Scope, Sensitivity};
 
-use super::CommitmentRow;
+use super::{CommitmentRow, on_article, on_line};
 use crate::budget::amount;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::verifications;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = verifications)]
@@ -128,21 +128,67 @@ pub fn find_verification(conn: &mut Conn, scope: &Scope, id: VerificationId) -> 
     Ok(visible!(verifications, scope).filter(verifications::id.eq(Col(id))).select(VerificationRow::as_select()).first(conn)?)
 }
 
+/// Which verifications to list.
+#[derive(Clone, Debug, Default)]
+pub struct VerificationFilter {
+    pub fiscal_year: Option<i32>,
+    pub state: Vec<VerificationState>,
+    pub commitment_id: Option<CommitmentId>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub article: Option<String>,
+    pub supplier_id: Option<SupplierId>,
+    /// Days of the invoice.
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+    /// A part of the invoice's number.
+    pub query: Option<String>,
+}
+
+fn selected_verifications(scope: &Scope, filter: &VerificationFilter) -> verifications::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(verifications, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(verifications::fiscal_year.eq(year));
+    }
+    if !filter.state.is_empty() {
+        query = query.filter(verifications::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(commitment) = filter.commitment_id {
+        query = query.filter(verifications::commitment_id.eq(Col(commitment)));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(verifications::commitment_id.eq_any(on_line!(scope, line)));
+    }
+    if let Some(article) = &filter.article {
+        query = query.filter(verifications::commitment_id.eq_any(on_article!(scope, article.clone())));
+    }
+    if let Some(supplier) = filter.supplier_id {
+        query = query.filter(verifications::supplier_id.eq(Col(supplier)));
+    }
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("verifications.invoice_number").like(containing(text)));
+    }
+    between!(query, verifications::invoice_date, filter.from, filter.to);
+    within!(query, verifications::amount, filter.amount);
+    query
+}
+
 pub fn list_verifications(
     conn: &mut Conn,
     scope: &Scope,
-    commitment: Option<CommitmentId>,
+    filter: &VerificationFilter,
     page: &Keyset<VerificationId>,
 ) -> Result<Rows<VerificationRow>, Fault> {
-    let mut query =
-        visible!(verifications, scope).order(verifications::id).limit(page.probe()).select(VerificationRow::as_select()).into_boxed();
+    let mut query = selected_verifications(scope, filter).order(verifications::id).limit(page.probe()).select(VerificationRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(verifications::id.gt(Col(after)));
     }
-    if let Some(commitment) = commitment {
-        query = query.filter(verifications::commitment_id.eq(Col(commitment)));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_verifications(conn: &mut Conn, scope: &Scope, filter: &VerificationFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_verifications(scope, filter), "verifications.amount"))
 }
 
 /// What an act leaves of a verification; what is `None` stays as it is.

@@ -6,12 +6,12 @@ use domain::ledger::LEDGER_CARRIED_DEBT_DUPLICATE;
 use domain::sensitivity::{Scope, Sensitivity};
 
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::carried_debts;
 use crate::store::Tx;
-use crate::visible;
+use crate::{totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = carried_debts)]
@@ -61,18 +61,51 @@ pub fn find_carried_debt(conn: &mut Conn, scope: &Scope, id: CarriedDebtId) -> R
     Ok(visible!(carried_debts, scope).filter(carried_debts::id.eq(Col(id))).select(CarriedDebtRow::as_select()).first(conn)?)
 }
 
+/// Which carried debts of a year to list.
+#[derive(Clone, Debug, Default)]
+pub struct CarriedDebtFilter {
+    pub account: Option<String>,
+    pub supplier_id: Option<SupplierId>,
+    /// Whether something is still due.
+    pub outstanding: Option<bool>,
+    pub amount: Bounds,
+    /// A part of the reference, without regard to accents and case.
+    pub query: Option<String>,
+}
+
+fn selected(scope: &Scope, fiscal_year: i32, filter: &CarriedDebtFilter) -> carried_debts::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(carried_debts, scope).filter(carried_debts::fiscal_year.eq(fiscal_year)).into_boxed();
+    if let Some(account) = &filter.account {
+        query = query.filter(carried_debts::account_code.eq(account.clone()));
+    }
+    if let Some(supplier) = filter.supplier_id {
+        query = query.filter(carried_debts::supplier_id.eq(Col(supplier)));
+    }
+    match filter.outstanding {
+        None => {}
+        Some(true) => query = query.filter(carried_debts::paid.lt(carried_debts::amount)),
+        Some(false) => query = query.filter(carried_debts::paid.eq(carried_debts::amount)),
+    }
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("carried_debts.reference").like(containing(text)));
+    }
+    within!(query, carried_debts::amount, filter.amount);
+    query
+}
+
+/// What the list adds up to.
+pub fn total_carried_debts(conn: &mut Conn, scope: &Scope, fiscal_year: i32, filter: &CarriedDebtFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, fiscal_year, filter), "carried_debts.amount"))
+}
+
 pub fn list_carried_debts(
     conn: &mut Conn,
     scope: &Scope,
     fiscal_year: i32,
+    filter: &CarriedDebtFilter,
     page: &Keyset<CarriedDebtId>,
 ) -> Result<Rows<CarriedDebtRow>, Fault> {
-    let mut query = visible!(carried_debts, scope)
-        .filter(carried_debts::fiscal_year.eq(fiscal_year))
-        .order(carried_debts::id)
-        .limit(page.probe())
-        .select(CarriedDebtRow::as_select())
-        .into_boxed();
+    let mut query = selected(scope, fiscal_year, filter).order(carried_debts::id).limit(page.probe()).select(CarriedDebtRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(carried_debts::id.gt(Col(after)));
     }

@@ -78,12 +78,39 @@ pub fn update_supplier(tx: &mut Tx<'_>, row: &SupplierRow, active: bool, debarre
     Ok(version)
 }
 
-pub fn list_suppliers(conn: &mut Conn, scope: &Scope, query: Option<&str>, page: &Keyset<SupplierId>) -> Result<Rows<SupplierRow>, Fault> {
+/// Which suppliers to list.
+#[derive(Clone, Debug, Default)]
+pub struct SupplierFilter {
+    pub code: Option<String>,
+    pub active: Option<bool>,
+    /// Excluded from public contracts on that day, or not.
+    pub debarred: Option<(bool, NaiveDate)>,
+    /// A part of the name, without regard to accents and case.
+    pub query: Option<String>,
+}
+
+pub fn list_suppliers(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &SupplierFilter,
+    page: &Keyset<SupplierId>,
+) -> Result<Rows<SupplierRow>, Fault> {
     let mut list = visible!(suppliers, scope).order(suppliers::id).limit(page.probe()).select(SupplierRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         list = list.filter(suppliers::id.gt(Col(after)));
     }
-    if let Some(text) = query {
+    if let Some(code) = &filter.code {
+        list = list.filter(suppliers::code.eq(code.clone()));
+    }
+    if let Some(active) = filter.active {
+        list = list.filter(suppliers::active.eq(active));
+    }
+    match filter.debarred {
+        None => {}
+        Some((true, day)) => list = list.filter(suppliers::debarred_until.ge(day)),
+        Some((false, day)) => list = list.filter(suppliers::debarred_until.is_null().or(suppliers::debarred_until.lt(day))),
+    }
+    if let Some(text) = &filter.query {
         list = list.filter(suppliers::folded_name.like(containing(text)));
     }
     Ok(page.cut(list.load(conn)?))

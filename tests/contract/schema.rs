@@ -1,0 +1,193 @@
+//! The contract read as data, and how an answer is held against the schema that it promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::harness::Answer;
+
+/// The contract as the program makes it.
+pub struct Contract(pub Value);
+
+/// An operation of the contract.
+pub struct Operation {
+    pub method: String,
+    pub path: String,
+    pub described: Value,
+}
+
+impl Operation {
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method.to_uppercase(), self.path)
+    }
+
+    pub fn responses(&self) -> BTreeMap<String, Value> {
+        serde_json::from_value(self.described["responses"].clone()).expect("responses")
+    }
+
+    pub fn parameters(&self, place: &str) -> BTreeSet<String> {
+        let parameters = self.described["parameters"].as_array().cloned().unwrap_or_default();
+        parameters.iter().filter(|parameter| parameter["in"] == place).map(|parameter| text(&parameter["name"])).collect()
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+impl Contract {
+    pub fn read() -> Self {
+        Self(serde_json::to_value(api::contract::contract()).expect("the contract"))
+    }
+
+    pub fn operations(&self) -> Vec<Operation> {
+        let paths = self.0["paths"].as_object().expect("paths");
+        let of = |path: &String, item: &Value| -> Vec<Operation> {
+            let operations = item.as_object().expect("operations").iter();
+            operations
+                .map(|(method, described)| Operation { method: method.clone(), path: path.clone(), described: described.clone() })
+                .collect()
+        };
+        paths.iter().flat_map(|(path, item)| of(path, item)).collect()
+    }
+
+    pub fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference} leads nowhere")),
+            None => schema,
+        }
+    }
+
+    /// Calls `visit` with every schema below a place of the contract, and with where it stands; follows references.
+    pub fn visit<'a>(&'a self, schema: &'a Value, at: &str, visit: &mut impl FnMut(&'a Value, &str)) {
+        let schema = self.resolve(schema);
+        visit(schema, at);
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            self.visit(property, &format!("{at}/{name}"), visit);
+        }
+        if let Some(items) = schema.get("items") {
+            self.visit(items, &format!("{at}/*"), visit);
+        }
+        for kind in ["oneOf", "anyOf", "allOf"] {
+            for part in schema[kind].as_array().into_iter().flatten() {
+                self.visit(part, at, visit);
+            }
+        }
+    }
+
+    /// What in an answer is not as the schema says. Members that the schema does not know are faults too.
+    fn faults(&self, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+        let schema = self.resolve(schema);
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.faults(part, value, at, found);
+        }
+        for kind in ["oneOf", "anyOf"] {
+            let Some(parts) = schema[kind].as_array() else { continue };
+            if !parts.iter().any(|part| self.matches(part, value)) {
+                found.push(format!("{at}: {value} is none of {kind}"));
+            }
+        }
+        let types: Vec<String> = match &schema["type"] {
+            Value::Array(types) => types.iter().map(text).collect(),
+            Value::String(one) => vec![one.clone()],
+            _ => Vec::new(),
+        };
+        if !types.is_empty() && !types.iter().any(|one| is_of(value, one)) {
+            found.push(format!("{at}: {value} is not of type {types:?}"));
+        }
+        if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+            found.push(format!("{at}: {value} is not in {}", schema["enum"]));
+        }
+        match value {
+            Value::String(text) => found.extend(string_fault(schema, text).map(|fault| format!("{at}: {text:?} {fault}"))),
+            Value::Number(number) => {
+                let number = number.as_f64().unwrap_or_default();
+                let beyond = schema["minimum"].as_f64().is_some_and(|least| number < least);
+                if beyond || schema["maximum"].as_f64().is_some_and(|most| number > most) {
+                    found.push(format!("{at}: {number} is out of range"));
+                }
+            }
+            Value::Array(rows) => {
+                if schema["maxItems"].as_u64().is_some_and(|most| rows.len() as u64 > most) {
+                    found.push(format!("{at}: {} items", rows.len()));
+                }
+                for (index, row) in rows.iter().enumerate() {
+                    self.faults(&schema["items"], row, &format!("{at}/{index}"), found);
+                }
+            }
+            Value::Object(members) => {
+                for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    if !members.contains_key(name) {
+                        found.push(format!("{at}: {name} is missing"));
+                    }
+                }
+                let Some(properties) = schema["properties"].as_object() else { return };
+                for (name, member) in members {
+                    match properties.get(name) {
+                        Some(property) => self.faults(property, member, &format!("{at}/{name}"), found),
+                        None => found.push(format!("{at}: {name} is not in the contract")),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    pub fn matches(&self, schema: &Value, value: &Value) -> bool {
+        let mut found = Vec::new();
+        self.faults(schema, value, "", &mut found);
+        found.is_empty()
+    }
+
+    /// Holds a real answer against the operation's response of its status and content type; gives the answer on.
+    #[track_caller]
+    pub fn holds(&self, method: &str, path: &str, answer: Answer) -> Answer {
+        let response = &self.0["paths"][path][method]["responses"][answer.status.to_string()];
+        assert!(response.is_object(), "{method} {path} answered {}, which is not in the contract", answer.status);
+        let kind = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
+        let schema = &response["content"][&kind]["schema"];
+        assert!(schema.is_object(), "{method} {path} answered {} as {kind:?}, which is not in the contract", answer.status);
+        let mut found = Vec::new();
+        // What is no JSON is told by its kind alone.
+        if self.resolve(schema)["format"] != "binary" {
+            self.faults(schema, &answer.json(), "", &mut found);
+        }
+        assert!(found.is_empty(), "{method} {path} answered {} otherwise than the contract says: {found:#?}", answer.status);
+        for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()) {
+            let always = name != "idempotency-replayed";
+            assert!(!always || answer.header(&name).is_some(), "{method} {path} answered without {name}");
+        }
+        answer
+    }
+}
+
+fn is_of(value: &Value, kind: &str) -> bool {
+    match kind {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "string" => value.is_string(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("the contract uses type {other}"),
+    }
+}
+
+fn string_fault(schema: &Value, text: &str) -> Option<String> {
+    let length = text.chars().count() as u64;
+    if schema["maxLength"].as_u64().is_some_and(|most| length > most) || schema["minLength"].as_u64().is_some_and(|least| length < least) {
+        return Some(format!("has {length} characters"));
+    }
+    if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| !Regex::new(pattern).expect("a pattern").is_match(text)) {
+        return Some(format!("does not match {pattern}"));
+    }
+    let formed = match schema["format"].as_str() {
+        Some("uuid") => text.parse::<uuid::Uuid>().is_ok(),
+        Some("date") => text.len() == 10 && text.parse::<chrono::NaiveDate>().is_ok(),
+        Some("date-time") => chrono::DateTime::parse_from_rfc3339(text).is_ok(),
+        _ => true,
+    };
+    (!formed).then(|| format!("is no {}", schema["format"]))
+}
