@@ -224,6 +224,7 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
     let order = transmit_order(town, &verification, "850000");
     let accountant = town.client("accountant");
     accountant.act(&order, "/acceptance", &json!({})).expect(200);
+    let correction = crate::expenditure::issue(town, &order, "reduction", "1").expect(201);
     let garage = town.supplier("SUP-0012");
     let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
     let payment = accountant.act(&order, "/payments", &body).expect(201);
@@ -245,6 +246,7 @@ fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
         ("payment_order_id", last(&order)),
         ("batch_id", accountant.get(&order).text("/batch_id")),
         ("payment_order_batch_id", accountant.get(&order).text("/batch_id")),
+        ("correction_id", correction.text("/id")),
         ("payment_id", payment.text("/id")),
         ("entry_id", payment.text("/entry_id")),
         ("supplier_id", garage),

@@ -238,6 +238,7 @@ fn place(town: &Town, name: &str) -> String {
         "principal_id" => town.person("auditor").to_string(),
         "delegation_id" => crate::identity::delegation::id(town),
         "kinship_id" => crate::identity::kinship::id(town),
+        "correction_id" => first(&town.path("/payment-order-corrections"), "/data/0/id"),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
@@ -290,6 +291,7 @@ on_both_engines! {
         let batch = json!({ "payment_order_ids": [id], "total": "850000", "currency": "XOF" });
         post("/payment-order-batches", mayor.create(&town.path("/payment-order-batches"), &batch).expect(201));
         post("/payment-orders/{payment_order_id}/acceptance", accountant.act(&order, "/acceptance", &json!({})).expect(200));
+        post("/payment-orders/{payment_order_id}/corrections", expenditure::issue(town, &order, "reduction", "1").expect(201));
         let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
         post("/payment-orders/{payment_order_id}/payments", accountant.act(&order, "/payments", &payment).expect(201));
 

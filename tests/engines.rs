@@ -278,6 +278,7 @@ fn month(town: &Town) -> Vec<String> {
     minutes.note("transmit again", &mayor.create_with_key(&path, "the-same-key", &batch));
     minutes.note("another request", &mayor.create_with_key(&path, "the-same-key", &json!({ "payment_order_ids": [] })));
     minutes.note("accept", &accountant.act(&order, "/acceptance", &json!({})));
+    minutes.note("reduce", &expenditure::issue(town, &order, "reduction", "1"));
     let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
     minutes.note("pay", &accountant.act(&order, "/payments", &payment));
     minutes.note("pay twice", &accountant.act(&order, "/payments", &payment));

@@ -1,17 +1,28 @@
 //! Expenditure, from the commitment to the payment.
 
+mod answer;
+mod commitment;
+mod correction;
+mod document;
+mod model;
+mod order;
+mod payment;
+mod verification;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
-/// A commitment of 850,000 for fuel on article 602.
-pub fn commit_fuel(town: &Town, amount: &str) -> Answer {
-    let body = json!({
-        "budget_line_id": town.line("F-D-60-602-01"), "supplier_id": town.supplier("SUP-0012"),
-        "label": "Carburant", "amount": amount, "currency": "XOF",
-    });
-    town.client("mayor").create(&town.path("/commitments"), &body)
+/// The first object with the members of the second.
+pub fn with(mut body: Value, more: Value) -> Value {
+    let members = body.as_object_mut().expect("an object");
+    members.extend(more.as_object().expect("an object").clone());
+    body
+}
+
+pub fn money(amount: &str) -> Value {
+    json!({ "amount": amount, "currency": "XOF" })
 }
 
 /// A supporting document.
@@ -19,41 +30,122 @@ pub fn paper(kind: &str) -> Value {
     json!({ "kind": kind, "reference": format!("{kind} 1"), "sha256": "d".repeat(64) })
 }
 
+pub fn papers(kinds: &[&str]) -> Value {
+    json!({ "documents": kinds.iter().map(|kind| paper(kind)).collect::<Vec<_>>() })
+}
+
+pub fn reason() -> Value {
+    json!({ "reason": "Erreur de saisie" })
+}
+
+/// Asks for a commitment on a line, to the garage, with papers.
+pub fn commit(town: &Town, line: &str, amount: &str, documents: &[&str]) -> Answer {
+    let body = json!({ "budget_line_id": town.line(line), "supplier_id": town.supplier("SUP-0012"), "label": "Dépense" });
+    town.client("mayor").create(&town.path("/commitments"), &with(with(body, money(amount)), papers(documents)))
+}
+
+/// A commitment made; its path.
+pub fn committed(town: &Town, line: &str, amount: &str, documents: &[&str]) -> String {
+    town.path(&format!("/commitments/{}", commit(town, line, amount, documents).expect(201).id()))
+}
+
+/// A commitment of 850,000 for fuel on article 602.
+pub fn commit_fuel(town: &Town, amount: &str) -> Answer {
+    commit(town, FUEL, amount, &[])
+}
+
+pub const FUEL: &str = "F-D-60-602-01";
+pub const WORKS: &str = "I-D-23-231-01";
+
+/// Asks for a verification; `more` adds members or takes the place of others.
+pub fn verify_with(town: &Town, commitment: &str, invoice: &str, amount: &str, more: Value) -> Answer {
+    let body = json!({ "invoice_number": invoice, "invoice_date": "2025-02-01" });
+    town.client("finance-officer").act(commitment, "/verifications", &with(with(body, money(amount)), more))
+}
+
 /// Verifies a commitment of fuel from an invoice.
 pub fn verify(town: &Town, commitment: &str, invoice: &str, amount: &str) -> Answer {
-    let body = json!({
-        "invoice_number": invoice, "invoice_date": "2025-02-01", "amount": amount, "currency": "XOF", "documents": [paper("fuel_log")],
-    });
-    town.client("finance-officer").act(commitment, "/verifications", &body)
+    verify_with(town, commitment, invoice, amount, papers(&["fuel_log"]))
+}
+
+/// A verification recorded; its path.
+pub fn verified(town: &Town, commitment: &str, invoice: &str, amount: &str, more: Value) -> String {
+    town.path(&format!("/verifications/{}", verify_with(town, commitment, invoice, amount, more).expect(201).id()))
+}
+
+/// A verification recorded and certified; its path.
+pub fn certified(town: &Town, commitment: &str, invoice: &str, amount: &str, more: Value) -> String {
+    let verification = verified(town, commitment, invoice, amount, more);
+    town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
+    verification
+}
+
+/// Asks for an order; `more` adds deductions, papers, the order that it replaces.
+pub fn draft(town: &Town, verification: &str, amount: &str, more: Value) -> Answer {
+    town.client("finance-officer").act(verification, "/payment-orders", &with(money(amount), more))
+}
+
+/// Signs and transmits a draft.
+pub fn send(town: &Town, order: &str) {
+    let mayor = town.client("mayor");
+    let signed = mayor.act(order, "/signature", &json!({})).expect(200);
+    let body = json!({ "payment_order_ids": [signed.id()], "total": signed.text("/amount"), "currency": "XOF" });
+    mayor.create(&town.path("/payment-order-batches"), &body).expect(201);
 }
 
 /// Drafts, signs and transmits an order on a certified verification.
-pub fn transmit_order(town: &Town, verification: &str, amount: &str) -> String {
-    let body = json!({ "amount": amount, "currency": "XOF" });
-    let id = town.client("finance-officer").act(verification, "/payment-orders", &body).expect(201).id();
-    let order = town.path(&format!("/payment-orders/{id}"));
-    town.client("mayor").act(&order, "/signature", &json!({})).expect(200);
-    let body = json!({ "payment_order_ids": [id], "total": amount, "currency": "XOF" });
-    town.client("mayor").create(&town.path("/payment-order-batches"), &body).expect(201);
+pub fn transmit_order_with(town: &Town, verification: &str, amount: &str, more: Value) -> String {
+    let order = town.path(&format!("/payment-orders/{}", draft(town, verification, amount, more).expect(201).id()));
+    send(town, &order);
     order
+}
+
+pub fn transmit_order(town: &Town, verification: &str, amount: &str) -> String {
+    transmit_order_with(town, verification, amount, json!({}))
+}
+
+pub fn accept(town: &Town, order: &str) -> Answer {
+    town.client("accountant").act(order, "/acceptance", &json!({})).expect(200)
+}
+
+/// Fuel committed, verified, certified and on the accountant's desk: commitment, verification, order.
+pub fn fuel(town: &Town, invoice: &str, amount: &str) -> [String; 3] {
+    let commitment = committed(town, FUEL, amount, &[]);
+    let verification = certified(town, &commitment, invoice, amount, papers(&["fuel_log"]));
+    let order = transmit_order(town, &verification, amount);
+    [commitment, verification, order]
 }
 
 /// Fuel for 850,000, committed, verified, certified and on the accountant's desk.
 fn fuel_on_the_desk(town: &Town) -> (String, String) {
-    let commitment = town.path(&format!("/commitments/{}", commit_fuel(town, "850000").expect(201).id()));
-    let verification = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0117", "850000").expect(201).id()));
-    town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
-    let order = transmit_order(town, &verification, "850000");
+    let [_, verification, order] = fuel(town, "F-0117", "850000");
     (verification, order)
 }
 
-fn pay(accountant: &Client, due: &str, payee: &str, amount: &str, mode: &str) -> Answer {
-    accountant.act(due, "/payments", &json!({ "payee_id": payee, "amount": amount, "currency": "XOF", "mode": mode }))
+pub fn pay(accountant: &Client, due: &str, payee: &str, amount: &str, mode: &str) -> Answer {
+    accountant.act(due, "/payments", &with(money(amount), json!({ "payee_id": payee, "mode": mode })))
+}
+
+/// Pays the garage by transfer; the payment's path.
+pub fn paid(town: &Town, order: &str, amount: &str) -> String {
+    let payment = pay(&town.client("accountant"), order, &town.supplier("SUP-0012"), amount, "transfer").expect(201);
+    town.path(&format!("/payments/{}", payment.id()))
+}
+
+/// Asks for a correction of an order.
+pub fn issue(town: &Town, order: &str, kind: &str, amount: &str) -> Answer {
+    let body = with(with(json!({ "kind": kind }), reason()), money(amount));
+    town.client("mayor").act(order, "/corrections", &body)
 }
 
 /// The postings of every entry of a journal, as (account, side, amount).
 pub fn postings(town: &Town, journal: &str) -> Vec<Vec<(String, String, String)>> {
-    let path = town.path(&format!("/fiscal-years/2025/entries?journal={journal}"));
+    postings_of(town, 2025, journal)
+}
+
+/// The same of any year.
+pub fn postings_of(town: &Town, year: i32, journal: &str) -> Vec<Vec<(String, String, String)>> {
+    let path = town.path(&format!("/fiscal-years/{year}/entries?journal={journal}"));
     let entries = town.client("auditor").get(&path).expect(200).json()["data"].as_array().expect("entries").clone();
     let text = |line: &Value, member: &str| line[member].as_str().expect("text").to_owned();
     let line = |line: &Value| (text(line, "account"), text(line, "side"), text(line, "amount"));
@@ -62,6 +154,28 @@ pub fn postings(town: &Town, journal: &str) -> Vec<Vec<(String, String, String)>
 
 pub fn posting(account: &str, side: &str, amount: &str) -> (String, String, String) {
     (account.to_owned(), side.to_owned(), amount.to_owned())
+}
+
+/// The article's committed, verified, ordered, accepted, paid and available, in this order.
+pub fn stages(town: &Town, article: &str) -> Vec<String> {
+    let row = town.article(article);
+    let members = ["committed", "verified", "ordered", "accepted", "paid", "available"];
+    members.iter().map(|member| row[member].as_str().expect("an amount").to_owned()).collect()
+}
+
+/// What the account shows at the end: debits less credits.
+pub fn closing(town: &Town, account: &str) -> i64 {
+    let row = town.balance(account);
+    let side = |member: &str| row[member].as_str().map_or(0, |text| text.parse::<i64>().expect("a number"));
+    side("closing_debit") - side("closing_credit")
+}
+
+/// The facts of a refusal, and its pointers.
+pub fn told(refusal: &Answer, facts: &[(&str, &str)], pointers: &[&str]) {
+    for (name, value) in facts {
+        assert_eq!(refusal.text(&format!("/facts/{name}")), *value, "{name} in {}", refusal.json());
+    }
+    assert_eq!(refusal.pointers(), pointers);
 }
 
 on_both_engines! {

@@ -1,11 +1,12 @@
 //! Races of real clients: the last franc, and the same request at the same time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::expenditure::paper;
+use crate::expenditure::{self, paper};
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
@@ -28,6 +29,12 @@ pub fn at_once(clients: &[Client], send: impl Fn(&Client) -> Answer + Sync) -> V
             .collect();
         racers.into_iter().map(|racer| racer.join().expect("a racer ends")).collect()
     })
+}
+
+/// Exactly one succeeded, and the others were refused with one of these statuses.
+fn one_wins(answers: &[Answer], refusals: &[u16]) {
+    assert_eq!(answers.iter().filter(|answer| answer.status < 300).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.status < 300 || refusals.contains(&answer.status)), "{answers:?}");
 }
 
 fn available(town: &Town, article: &str) -> i64 {
@@ -115,6 +122,74 @@ on_both_engines! {
             });
             assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
             assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 412)), "{answers:?}");
+        }
+    }
+
+    Stage::Open, fn a_correction_is_accepted_once(town) {
+        let accountants: Vec<Client> = (0..8).map(|_| town.client("accountant")).collect();
+        for round in 0..5 {
+            let [_, _, order] = expenditure::fuel(town, &format!("F-{round}"), "100000");
+            expenditure::accept(town, &order);
+            let correction = expenditure::issue(town, &order, "reduction", "40000").expect(201);
+            let path = town.path(&format!("/payment-order-corrections/{}/acceptance", correction.id()));
+            let answers = at_once(&accountants, |client| client.act_on(&path, &correction.etag(), &json!({})));
+            one_wins(&answers, &[412]);
+            assert_eq!(town.client("auditor").get(&order).text("/net"), "60000");
+        }
+    }
+
+    Stage::Open, fn an_order_is_paid_or_cancelled_never_both(town) {
+        let accountants: Vec<Client> = (0..8).map(|_| town.client("accountant")).collect();
+        let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "100000", "currency": "XOF", "mode": "transfer" });
+        for round in 0..5 {
+            let [_, _, order] = expenditure::fuel(town, &format!("F-{round}"), "100000");
+            expenditure::accept(town, &order);
+            let correction = expenditure::issue(town, &order, "cancellation", "100000").expect(201);
+            let acceptance = town.path(&format!("/payment-order-corrections/{}/acceptance", correction.id()));
+            let etag = town.client("accountant").get(&order).etag();
+            let turn = AtomicUsize::new(round);
+            let answers = at_once(&accountants, |client| {
+                if turn.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
+                    client.act_on(&format!("{order}/payments"), &etag, &payment)
+                } else {
+                    client.act_on(&acceptance, &correction.etag(), &json!({}))
+                }
+            });
+            one_wins(&answers, &[409, 412]);
+        }
+    }
+
+    Stage::Open, fn a_payment_comes_back_once(town) {
+        let accountants: Vec<Client> = (0..8).map(|_| town.client("accountant")).collect();
+        for round in 0..5 {
+            let [_, _, order] = expenditure::fuel(town, &format!("F-{round}"), "100000");
+            expenditure::accept(town, &order);
+            let payment = expenditure::paid(town, &order, "100000");
+            let etag = town.client("accountant").get(&payment).etag();
+            let answers = at_once(&accountants, |client| client.act_on(&format!("{payment}/return"), &etag, &expenditure::reason()));
+            one_wins(&answers, &[409]);
+            assert_eq!(town.client("auditor").get(&order).text("/paid"), "0");
+        }
+    }
+
+    Stage::Open, fn a_commitment_is_released_or_verified_never_both(town) {
+        let people: Vec<Client> = (0..8).map(|index| town.client(if index % 2 == 0 { "mayor" } else { "finance-officer" })).collect();
+        for round in 0..5 {
+            let commitment = expenditure::committed(town, expenditure::FUEL, "100000", &[]);
+            let etag = town.client("mayor").get(&commitment).etag();
+            let invoice = json!({
+                "invoice_number": format!("F-{round}"), "invoice_date": "2025-02-01", "amount": "60000", "currency": "XOF",
+                "documents": [paper("fuel_log")],
+            });
+            let turn = AtomicUsize::new(round);
+            // The mayor may do both.
+            let answers = at_once(&people, |client| {
+                let releases = turn.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+                let mayor = if releases { town.client("mayor") } else { client.clone() };
+                let (action, body) = if releases { ("release", expenditure::reason()) } else { ("verifications", invoice.clone()) };
+                mayor.act_on(&format!("{commitment}/{action}"), &etag, &body)
+            });
+            one_wins(&answers, &[412]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Revenue, from the vote of a levy to the money: orders, rolls, receipts, reductions, write-offs, transfers.
 
 mod races;
+mod recovery;
 mod refusals;
 
 use serde_json::{Value, json};

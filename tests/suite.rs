@@ -14,6 +14,7 @@ mod export;
 mod identity;
 mod input;
 mod ledger;
+mod mini_year;
 mod operations;
 mod organisation;
 mod paper;

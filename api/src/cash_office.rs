@@ -346,7 +346,7 @@ fn load(call: &Call, tx: &mut Tx<'_>, id: CashOfficeId) -> Result<(CashOfficeRow
 }
 
 /// The fiscal year of the business date, which must be open to entries.
-fn open_year(call: &Call, tx: &mut Tx<'_>) -> Result<i32, Fault> {
+pub fn open_year(call: &Call, tx: &mut Tx<'_>) -> Result<i32, Fault> {
     let year = FiscalYear::new(call.today.year())?;
     match find_fiscal_year(tx.conn, &call.scope_in(tx.organisation), year.year()) {
         Ok(row) => require_open(year, row.state.0)?,

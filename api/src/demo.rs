@@ -2,6 +2,8 @@
 //! year, played through the API's own handlers.
 
 pub mod cast;
+pub mod income;
+pub mod offices;
 pub mod player;
 pub mod spending;
 pub mod year;

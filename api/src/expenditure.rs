@@ -243,7 +243,8 @@ impl Json for NewCommitment {}
 impl NewCommitment {
     fn demand(&self, on: NaiveDate) -> Demand<'_> {
         let (line, supplier) = (self.budget_line_id, self.supplier_id);
-        Demand { line, supplier, amount: &self.amount, currency: &self.currency, on, documents: &self.documents }
+        let (before, stage) = (Amount::ZERO, DocumentStage::Commitment);
+        Demand { line, supplier, before, amount: &self.amount, currency: &self.currency, on, stage, documents: &self.documents }
     }
 }
 
@@ -277,9 +278,12 @@ pub struct BudgetCheck {
 struct Demand<'a> {
     line: BudgetLineId,
     supplier: SupplierId,
+    /// What is committed already, when it is an increase.
+    before: Amount,
     amount: &'a AmountText,
     currency: &'a CurrencyText,
     on: NaiveDate,
+    stage: DocumentStage,
     documents: &'a [NewDocument],
 }
 
@@ -334,7 +338,8 @@ fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fa
         .article(line.section, line.direction, &line.article)
         .and_then(|article| article.expenditure_kind.clone())
         .ok_or_else(|| Fault::Corrupt(format!("article {} has no kind of expenditure", line.article)))?;
-    document::require(tx, &kind_code, DocumentStage::Commitment, None, amount, demand.documents, currency)?;
+    let whole = db::budget::amount(demand.before.minor().saturating_add(amount.minor()))?;
+    document::require(tx, &kind_code, demand.stage, None, whole, demand.documents, currency)?;
     let charge = Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
     Ok(Judged { currency, amount, charge, kind_code, credit })
 }

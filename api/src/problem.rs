@@ -85,6 +85,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::cash_office::CODES,
         domain::cash_office::ticket::CODES,
         domain::revenue::CODES,
+        domain::revenue::recovery::CODES,
     ]
     .into_iter()
     .flatten()

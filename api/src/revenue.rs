@@ -1,11 +1,15 @@
 //! Revenue: what the council authorised and how taxes are shared. Orders, receipts and adjustments have files of their own.
 
+pub mod acceptance;
 pub mod adjustment;
+pub mod arrears;
 pub mod carried;
 pub mod debtor;
 pub mod decision;
+pub mod office;
 pub mod order;
 pub mod receipt;
+pub mod recovery;
 pub mod refund;
 pub mod transfer;
 pub mod transition;

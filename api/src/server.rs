@@ -121,7 +121,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(cash_office::ticket_kind::register_ticket_kind);
     routes.service(cash_office::ticket::list_ticket_ranges).service(cash_office::ticket::read_ticket_range);
     routes.service(cash_office::ticket::receive_tickets).service(cash_office::ticket::issue_tickets);
-    routes.service(cash_office::ticket::return_tickets).service(cash_office::ticket::sell_tickets);
+    routes.service(cash_office::ticket::return_tickets);
     routes.service(cash_office::ticket::record_ticket_loss).service(cash_office::stock::read_ticket_stock);
     routes.service(cash_office::stock::list_ticket_movements).service(cash_office::stock::read_ticket_movement);
     // revenue
@@ -132,8 +132,12 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(revenue::order::list_revenue_orders).service(revenue::order::read_revenue_order);
     routes.service(revenue::transition::list_revenue_order_transitions).service(revenue::transition::list_revenue_order_shares);
     routes.service(revenue::order::draft_revenue_order).service(revenue::order::issue_revenue_order);
-    routes.service(revenue::order::accept_revenue_order).service(revenue::order::reject_revenue_order);
-    routes.service(revenue::carried::record_carried_receivables);
+    routes.service(revenue::acceptance::accept_revenue_order).service(revenue::acceptance::reject_revenue_order);
+    routes.service(revenue::carried::record_carried_receivables).service(revenue::recovery::issue_recovery);
+    routes
+        .service(revenue::office::collect_into_cash_office)
+        .service(revenue::office::sell_tickets)
+        .service(revenue::arrears::read_arrears);
     routes.service(revenue::receipt::list_receipts).service(revenue::receipt::read_receipt);
     routes.service(revenue::receipt::record_receipt).service(revenue::receipt::cancel_receipt);
     routes.service(revenue::refund::list_refunds).service(revenue::refund::read_refund).service(revenue::refund::refund_overpayment);

@@ -17,7 +17,6 @@ pub const REGULARISATION: &str = "regularisation";
 pub const CASH_ADVANCE: &str = "cash_advance";
 pub const CASH_RETURN: &str = "cash_return";
 pub const CASH_DEPOSIT: &str = "cash_deposit";
-pub const TICKET_SALE: &str = "ticket_sale";
 pub const JUSTIFICATION_SLIP: &str = "justification_slip";
 pub const CASH_INSPECTION: &str = "cash_inspection";
 pub const REVENUE_ORDER: &str = "revenue_order";
@@ -37,7 +36,6 @@ const SERIES: &[&str] = &[
     CASH_ADVANCE,
     CASH_RETURN,
     CASH_DEPOSIT,
-    TICKET_SALE,
     JUSTIFICATION_SLIP,
     CASH_INSPECTION,
     REVENUE_ORDER,

@@ -1,9 +1,11 @@
 //! Revenue: debtors, authorisations of levies, transfers notified. Orders, receipts and adjustments have files of their own.
 
 pub mod adjustment;
+pub mod arrears;
 pub mod debtor;
 pub mod order;
 pub mod receipt;
+pub mod recovery;
 pub mod refund;
 pub mod share;
 pub mod transfer;

@@ -6,6 +6,7 @@
 
 mod cash_office;
 mod chain;
+mod counter;
 mod money;
 mod revenue;
 

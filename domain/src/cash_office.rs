@@ -122,10 +122,10 @@ words! {
         Justification = "justification",
         /// Money of an imprest given back (reversement): D 515 / C 541.
         Return = "return",
-        /// Tickets sold by a collection office: D 542 / C 471.
-        Sale = "sale",
         /// A receipt of a collection office: D 542 / C 411 or 471.
         Collection = "collection",
+        /// A receipt of a collection office that was entered by mistake and cancelled: D 411 or 471 / C 542.
+        Cancellation = "cancellation",
         /// Money of a collection office paid in (versement): D 515 / C 542.
         Deposit = "deposit",
         /// Money missing at an inspection, owed by the cash officer (déficit): D 462 / C 541 or 542.
@@ -136,7 +136,7 @@ words! {
 impl CashMovementKind {
     /// Whether the office holds more after it.
     pub fn adds(self) -> bool {
-        matches!(self, CashMovementKind::Advance | CashMovementKind::Sale | CashMovementKind::Collection)
+        matches!(self, CashMovementKind::Advance | CashMovementKind::Collection)
     }
 
     /// What the office holds after a movement; nothing when it would hold less than nothing.
@@ -312,6 +312,12 @@ pub fn collect_into(office: &CashOffice, amount: Amount) -> Result<(), Refusal> 
     office.require_room(amount)
 }
 
+/// Takes back a receipt of a collection office: it still has the money.
+pub fn uncollect(office: &CashOffice, amount: Amount) -> Result<(), Refusal> {
+    office.require_kind(CashOfficeKind::Collection)?;
+    office.require_in_hand(amount)
+}
+
 /// Deposits money of a collection office.
 pub fn deposit(office: &CashOffice, amount: Amount) -> Result<(), Refusal> {
     office.require_kind(CashOfficeKind::Collection)?;
@@ -358,8 +364,7 @@ pub fn movement_postings(
     let other = match kind {
         CashMovementKind::Advance | CashMovementKind::Return | CashMovementKind::Deposit => Part::Treasury,
         CashMovementKind::Shortage => Part::Debtors,
-        CashMovementKind::Sale => Part::UnclassifiedReceipts,
-        CashMovementKind::Justification | CashMovementKind::Collection => return None,
+        CashMovementKind::Justification | CashMovementKind::Collection | CashMovementKind::Cancellation => return None,
     };
     let (own, other) = (accounts.of(office.part()), accounts.of(other));
     let (debit, credit) = if kind.adds() { (own, other) } else { (other, own) };

@@ -14,8 +14,11 @@ use api::server::{Listening, serve};
 use api::token::Keys;
 use chrono::NaiveDate;
 use db::connection::{Conn, Target};
-use db::store::{Sizes, Store};
+use db::store::{Author, Outcome, Sizes, Store};
+use domain::audit::{Actor, Event};
 use domain::id::PrincipalId;
+use domain::ledger::{Entry, Journal, Posting};
+use domain::money::{Amount, Currency};
 use uuid::Uuid;
 
 use super::client::Client;
@@ -28,6 +31,8 @@ pub enum Stage {
     Gathered,
     /// The budget of 2025 is approved, the year opened with balances and a carried debt of 400,000. Business date 3 February 2025.
     Open,
+    /// The year 2025 as the demonstration plays it. Business date 31 December 2025.
+    Played,
 }
 
 /// A database prepared once and copied for each story.
@@ -36,8 +41,8 @@ enum Template {
     Postgres(String),
 }
 
-static SQLITE: [OnceLock<(Template, cast::Town)>; 2] = [const { OnceLock::new() }; 2];
-static POSTGRES: [OnceLock<Option<(Template, cast::Town)>>; 2] = [const { OnceLock::new() }; 2];
+static SQLITE: [OnceLock<(Template, cast::Town)>; 3] = [const { OnceLock::new() }; 3];
+static POSTGRES: [OnceLock<Option<(Template, cast::Town)>>; 3] = [const { OnceLock::new() }; 3];
 static KEY: OnceLock<Vec<u8>> = OnceLock::new();
 static PREPARING: Mutex<()> = Mutex::new(());
 
@@ -117,8 +122,10 @@ fn prepare(target: &Target, stage: Stage) -> cast::Town {
     let token = keys().sign(founding, clock.now().timestamp()).expect("a token");
     let player = Player::new(running.address, clock, keys(), token);
     let town = cast::gather(&player).expect("the cast");
-    if stage == Stage::Open {
-        year::open(&player, &town).expect("the year opens");
+    match stage {
+        Stage::Gathered => {}
+        Stage::Open => year::open(&player, &town).expect("the year opens"),
+        Stage::Played => year::play(&player, &town).expect("the year is played"),
     }
     running.stop();
     town
@@ -191,6 +198,7 @@ impl Town {
         let today = match stage {
             Stage::Gathered => year::FIRST_DAY,
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
+            Stage::Played => year::LAST_DAY,
         };
         let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default());
         Self { running, target, _folder: folder, database, cast }
@@ -211,9 +219,21 @@ impl Town {
         self.target.connect(false).expect("a connection")
     }
 
-    /// A store on the town's database, for what no operation does alone.
-    pub fn store(&self) -> Store {
-        Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens")
+    /// Posts a receipt at the Treasury beneath the API, for stories that spend more than the opening balance.
+    pub fn receive(&self, credited: &str, amount: i64) {
+        let store = Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens");
+        let today = self.running.clock.today();
+        let author = Author { actor: Actor::system(), now: chrono::Utc::now(), today };
+        let amount = Amount::from_minor(amount).expect("in range");
+        let postings = vec![Posting::debit("515", amount), Posting::credit(credited, amount)];
+        let entry = Entry::new(Journal::Revenue, today, "Dotation", postings, Currency::XOF).expect("an entry");
+        let written = store.write(self.cast.commune, author, move |tx| {
+            let posted = db::ledger::append_entry(tx, 2025, &entry, "receipt", Uuid::now_v7())?;
+            let event = Event::of("receipt.recorded", "receipt", posted.id.0, 1);
+            let event = event.with("entry_id", posted.id.to_string()).with("entry_digest", posted.digest);
+            Ok(Outcome::Happened((), event.into()))
+        });
+        actix_web::rt::System::new().block_on(written).expect("the receipt is posted");
     }
 
     pub fn base(&self) -> String {

@@ -1,13 +1,6 @@
 //! What is refused, by whom, and why; and what nobody may do alone.
 
-use actix_web::rt::System;
-use db::revenue::order::NewRecovery;
-use db::store::{Author, Outcome};
 use diesel::connection::SimpleConnection as _;
-use domain::audit::{Actor, Event};
-use domain::id::OrganisationId;
-use domain::ledger::{Entry, Journal, Posting};
-use domain::money::{Amount, Currency};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -198,39 +191,6 @@ on_both_engines! {
         let entry = town.client("auditor").get(&town.path(&format!("/entries/{}", receipt.text("/entry_id")))).expect(200);
         assert_eq!(entry.text("/accounting_date"), "2025-01-15");
         receive(town, Some("/x/00000000-0000-7000-8000-000000000000"), "1").refused(404, "NOT_FOUND");
-    }
-
-    Stage::Open, fn a_recovery_is_collected_and_no_revenue(town) {
-        let commune = OrganisationId(town.commune_id());
-        let author = Author {
-            actor: Actor { principal: Some(town.person("mayor")), role: "authorising_officer".to_owned() },
-            now: chrono::Utc::now(),
-            today: chrono::NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
-        };
-        let by = town.person("mayor");
-        let made = System::new().block_on(town.store().write(commune, author, move |tx| {
-            let cause = Uuid::from_u128(12);
-            let amount = Amount::from_minor(50_000).expect("in range");
-            let new = NewRecovery {
-                fiscal_year: 2025, label: "Trop-perçu sur carburant".to_owned(), amount: 50_000, receivable_account: "462".to_owned(),
-                cause: ("payment_reversal", cause), by,
-            };
-            let order = db::revenue::order::insert_recovery(tx, &new)?;
-            let postings = vec![Posting::debit("462", amount), Posting::credit("602", amount)];
-            let entry = Entry::new(Journal::Expenditure, tx.today(), "Trop-perçu", postings, Currency::XOF)?;
-            let posted = db::ledger::append_entry(tx, 2025, &entry, "payment_reversal", cause)?;
-            let event = Event::of("payment.reversed", "payment", cause, 1)
-                .with("entry_id", posted.id.to_string()).with("entry_digest", posted.digest);
-            Ok(Outcome::Happened(order.row.id.0, event.into()))
-        })).expect("made");
-        let recovery = town.path(&format!("/revenue-orders/{made}"));
-        assert_eq!(town.client("auditor").get(&recovery).expect(200).text("/number"), "T-2025-000001");
-        propose_reduction(town, &recovery, "1", None).refused(422, "REVENUE_ADJUSTMENT_KIND_INVALID");
-        receive(town, Some(&recovery), "50000").expect(201);
-        assert_eq!(postings(town, "treasury"), vec![vec![posting("515", "debit", "50000"), posting("462", "credit", "50000")]]);
-        assert_eq!(sums(town, &recovery), ["collected", "0", "50000", "0", "0", "0"]);
-        let execution = town.client("auditor").get(&town.path("/fiscal-years/2025/budget-execution")).expect(200);
-        assert_eq!(execution.text("/sections/0/revenue_issued"), "0");
     }
 
     Stage::Open, fn the_database_itself_keeps_debts_and_receipts(town) {

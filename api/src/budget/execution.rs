@@ -124,8 +124,8 @@ pub struct BudgetExecution {
     currency: String,
     /// What counts up to this date.
     as_of: NaiveDate,
-    /// What was recorded up to this instant.
-    known_at: DateTime<Utc>,
+    /// What was recorded up to this instant; null for all.
+    known_at: Option<DateTime<Utc>>,
     /// Credit is controlled here: per article of a section.
     #[schema(max_items = 5000)]
     articles: Vec<ArticleExecution>,
@@ -237,13 +237,13 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
             let currency = currency_in(conn, &scope)?;
             let budget = db::budget::find_executable(conn, &scope, year)?
                 .ok_or_else(|| Fault::from(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", year)))?;
-            let (history, executed) = if query.as_of.is_none() && query.known_at.is_none() {
-                (History { as_of: today, known_at: instant }, now(conn, &scope, &budget)?)
+            let (as_of, executed) = if query.as_of.is_none() && query.known_at.is_none() {
+                (today, now(conn, &scope, &budget)?)
             } else {
                 let since = list_appropriations(conn, &scope, &budget)?.first().map(|row| row.opened_at.0);
                 let asked = ((query.as_of, today), (query.known_at, instant));
                 let history = History::look_back(FiscalYear::new(year)?, asked.0, asked.1, since)?;
-                (history, back_then(conn, &scope, &budget, history)?)
+                (history.as_of, back_then(conn, &scope, &budget, history)?)
             };
             let articles = executed.credits.iter().map(|(row, credit)| article(row, *credit, currency)).collect();
             let mut done = executed.lines;
@@ -278,8 +278,8 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                 fiscal_year: year,
                 budget_id: budget.id.0,
                 currency: currency.code().to_owned(),
-                as_of: history.as_of,
-                known_at: history.known_at,
+                as_of,
+                known_at: query.known_at,
                 articles,
                 lines,
                 sections,

@@ -82,8 +82,9 @@ fn series(kind: CashMovementKind) -> Option<(&'static str, &'static str)> {
         CashMovementKind::Advance => Some(("AR", number::CASH_ADVANCE)),
         CashMovementKind::Return => Some(("RA", number::CASH_RETURN)),
         CashMovementKind::Deposit => Some(("V", number::CASH_DEPOSIT)),
-        CashMovementKind::Sale => Some(("VT", number::TICKET_SALE)),
-        CashMovementKind::Justification | CashMovementKind::Collection | CashMovementKind::Shortage => None,
+        CashMovementKind::Justification | CashMovementKind::Collection | CashMovementKind::Cancellation | CashMovementKind::Shortage => {
+            None
+        }
     }
 }
 

@@ -2,28 +2,26 @@
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::NaiveDate;
-use db::cash_office::CashOfficeChange;
 use db::cash_office::ticket::{Moved, TicketRangeFilter, TicketRangeRow, count_tickets, move_range, receive_range};
 use db::fault::Fault;
 use db::store::Tx;
-use domain::audit::{Event, Events};
-use domain::cash_office::ticket::{Range, TicketState, go, loss_postings, receive, sell, split, value};
-use domain::cash_office::{CashMovementKind, CashOfficeKind, collect_into, require_active};
-use domain::id::{CashMovementId, CashOfficeId, OrganisationId, TicketKindId, TicketMovementId, TicketRangeId};
+use domain::audit::Event;
+use domain::cash_office::ticket::{Range, TicketState, go, loss_postings, receive, split, value};
+use domain::cash_office::{CashOfficeKind, require_active};
+use domain::id::{CashOfficeId, OrganisationId, TicketKindId, TicketMovementId, TicketRangeId};
 use domain::ledger::{Entry, Journal};
 use domain::money::Amount;
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::movement::{CashMovementView, Judged, post as post_movement, view as movement_view};
 use super::open_year;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::expenditure::own_currency;
 use crate::page::{Page, keyset, page};
-use crate::wire::{AmountText, CurrencyText, Sha256Hex};
+use crate::wire::Sha256Hex;
 
 /// Consecutive tickets of a kind that are in one place.
 #[derive(Serialize, ToSchema)]
@@ -96,7 +94,7 @@ pub async fn list_ticket_ranges(call: Call, _path: web::Path<OrganisationId>, qu
     listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 
-type RangePath = web::Path<(OrganisationId, TicketRangeId)>;
+pub type RangePath = web::Path<(OrganisationId, TicketRangeId)>;
 
 /// One range of tickets.
 #[utoipa::path(tag = "cash_office", responses((status = 200, body = TicketRangeView)))]
@@ -126,7 +124,7 @@ pub struct NewTicketRange {
 
 impl Json for NewTicketRange {}
 
-fn moved_event(row: &TicketRangeRow, part: Range, before: Option<TicketState>) -> Event {
+pub fn moved_event(row: &TicketRangeRow, part: Range, before: Option<TicketState>) -> Event {
     let event = Event::of("tickets.moved", "ticket_range", row.id.0.0, row.version)
         .with("ticket_kind_id", row.ticket_kind_id.0.to_string())
         .with("first_number", part.first)
@@ -172,7 +170,14 @@ pub async fn receive_tickets(asked: Asked<NewTicketRange>, path: web::Path<Organ
 }
 
 /// Loads a range at the version that the caller read, and the part of it that moves.
-fn load(call: &Call, tx: &mut Tx<'_>, id: TicketRangeId, first: i64, last: i64, to: TicketState) -> Result<(TicketRangeRow, Range), Fault> {
+pub fn load(
+    call: &Call,
+    tx: &mut Tx<'_>,
+    id: TicketRangeId,
+    first: i64,
+    last: i64,
+    to: TicketState,
+) -> Result<(TicketRangeRow, Range), Fault> {
     let row = db::cash_office::ticket::find_ticket_range(tx.conn, &call.scope_in(tx.organisation), id)?;
     call.check_version(row.version)?;
     let part = Range { first, last };
@@ -266,74 +271,8 @@ pub async fn return_tickets(asked: Asked<TicketReturn>, path: RangePath) -> Answ
         .await
 }
 
-/// Tickets that were sold, and the money that came in.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TicketSale {
-    /// An identifier of the movement of money made by the client, if it works offline.
-    id: Option<CashMovementId>,
-    /// The first ticket of the range that was sold; the rest stays.
-    #[schema(minimum = 1, maximum = 999_999_999)]
-    first_number: i64,
-    #[schema(minimum = 1, maximum = 999_999_999)]
-    last_number: i64,
-    /// The money declared: exactly what the tickets are worth.
-    amount: AmountText,
-    currency: CurrencyText,
-}
-
-impl Json for TicketSale {}
-
-/// Declares tickets sold by the collection office that has them: it holds the money from now on, D 542 / C 471. Refused when
-/// money and tickets do not agree, or when the office would hold more than its ceiling. Answers with the movement of money.
-#[utoipa::path(tag = "cash_office", request_body = TicketSale, responses((status = 201, body = CashMovementView)))]
-#[post("/v1/organisations/{organisation_id}/ticket-ranges/{ticket_range_id}/sale")]
-pub async fn sell_tickets(asked: Asked<TicketSale>, path: RangePath) -> Answered {
-    let (organisation, id) = path.into_inner();
-    let money = asked.body.id.unwrap_or_default();
-    let (movement, new) = (TicketMovementId::new(), [TicketRangeId::new(), TicketRangeId::new()]);
-    asked
-        .write(move |call, body, tx| {
-            let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
-            let scope = call.scope_in(organisation);
-            let (row, part) = load(call, tx, id, body.first_number, body.last_number, TicketState::Sold)?;
-            let office_id = row.cash_office_id.ok_or_else(|| Fault::Corrupt(format!("issued tickets {} without an office", row.id.0)))?.0;
-            let office = db::cash_office::find_cash_office(tx.conn, &scope, office_id)?;
-            let currency = own_currency(tx)?;
-            currency.require(&body.currency.0)?;
-            let declared = Amount::parse(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let facts = office.office(currency)?;
-            facts.require_officer(principal)?;
-            sell(worth(tx, call, &row, part)?, declared, facts.cash_officer, call.today, currency)?;
-            collect_into(&facts, declared)?;
-            let judged = Judged {
-                id: money,
-                kind: CashMovementKind::Sale,
-                amount: declared,
-                fiscal_year: open_year(call, tx)?,
-                label: String::new(),
-                cause: Some(movement.0),
-                document_sha256: None,
-            };
-            let (_, paid, event) = post_movement(tx, &office, judged, CashOfficeChange::default(), currency)?;
-            let moved = Moved {
-                id: movement,
-                to: TicketState::Sold,
-                office: Some(office_id),
-                document_sha256: None,
-                decision: None,
-                entry: Some(paid.entry_id.0),
-            };
-            let (after, _) = move_range(tx, &row, part, &moved, new)?;
-            let events = Events::from(event).and(moved_event(&after, part, Some(row.state.0)));
-            let location = format!("/v1/organisations/{organisation}/cash-movements/{money}");
-            Ok((created(location, 1, &movement_view(paid, currency))?, events))
-        })
-        .await
-}
-
 /// What tickets are worth.
-fn worth(tx: &mut Tx<'_>, call: &Call, row: &TicketRangeRow, part: Range) -> Result<Amount, Fault> {
+pub fn worth(tx: &mut Tx<'_>, call: &Call, row: &TicketRangeRow, part: Range) -> Result<Amount, Fault> {
     let kind = db::cash_office::ticket::find_ticket_kind(tx.conn, &call.scope_in(tx.organisation), row.ticket_kind_id.0)?;
     let face = db::budget::amount(kind.face_value)?;
     value(face, part.count()).ok_or_else(|| Fault::Corrupt(format!("tickets {} are worth too much", row.id.0)))

@@ -32,12 +32,12 @@ pub fn paper(kind: &str, reference: &str) -> Value {
     json!({ "kind": kind, "reference": reference, "sha256": digest(reference) })
 }
 
-fn money(amount: &str) -> Value {
+pub fn money(amount: &str) -> Value {
     json!({ "amount": amount, "currency": "XOF" })
 }
 
 /// Adds members to an object.
-fn with(mut object: Value, members: Value) -> Value {
+pub fn with(mut object: Value, members: Value) -> Value {
     if let (Some(object), Value::Object(members)) = (object.as_object_mut(), members) {
         object.extend(members);
     }

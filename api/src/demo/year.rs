@@ -1,24 +1,26 @@
-//! A believable piece of the commune's year: the budget of 2025 from its draft to its approval, the opening of the year,
-//! a debt of the year before, and fuel bought, rejected for want of a logbook, corrected and paid.
+//! The commune's year 2025: the budget from its draft to its approval, the opening of the year, and what comes in and goes
+//! out until December ([`super::income`], [`super::spending`], [`super::offices`]).
 
 use chrono::NaiveDate;
-use db::expenditure::payment::{PaymentFilter, list_payments};
 use db::page::Keyset;
+use db::revenue::receipt::{ReceiptFilter, list_receipts};
 use db::store::Store;
-use domain::id::OrganisationId;
+use domain::id::{OrganisationId, PrincipalId};
 use domain::sensitivity::{Scope, Sensitivity};
 use serde_json::{Value, json};
 
 use super::cast::Town;
 use super::player::{Player, Reply};
-use super::spending;
+use super::{income, offices, spending};
 
 /// The year whose budget is played.
 pub const FISCAL_YEAR: i32 = 2025;
 /// The day on which the cast takes office.
 pub const FIRST_DAY: NaiveDate = day(2024, 9, 2);
 /// The day on which the demonstration stands when it has been played.
-pub const LAST_DAY: NaiveDate = day(2025, 3, 31);
+pub const LAST_DAY: NaiveDate = day(2025, 12, 31);
+/// The day of the last act.
+const LAST_ACT: NaiveDate = day(2025, 12, 16);
 
 const BUDGET: &[u8] = include_bytes!("../../../data/sample/budget-ml-c01-2025.csv");
 
@@ -37,6 +39,7 @@ pub fn digest(of: &str) -> String {
 /// Someone of the cast at work on the commune.
 pub struct Worker<'a> {
     pub player: &'a Player,
+    pub id: PrincipalId,
     token: String,
     base: String,
 }
@@ -69,11 +72,13 @@ pub struct Staff<'a> {
     prefect: Worker<'a>,
     pub registrar: Worker<'a>,
     pub certifier: Worker<'a>,
+    pub cashier: Worker<'a>,
 }
 
 fn staff<'a>(player: &'a Player, town: &Town) -> Result<Staff<'a>, String> {
     let worker = |login: &str| -> Result<Worker<'a>, String> {
-        Ok(Worker { player, token: player.token(town.person(login)?)?, base: format!("/v1/organisations/{}", town.commune) })
+        let id = town.person(login)?;
+        Ok(Worker { player, id, token: player.token(id)?, base: format!("/v1/organisations/{}", town.commune) })
     };
     Ok(Staff {
         mayor: worker("mayor")?,
@@ -82,6 +87,7 @@ fn staff<'a>(player: &'a Player, town: &Town) -> Result<Staff<'a>, String> {
         prefect: worker("state-representative")?,
         registrar: worker("council-registrar")?,
         certifier: worker("certifier")?,
+        cashier: worker("cash-officer")?,
     })
 }
 
@@ -92,22 +98,35 @@ pub fn open(player: &Player, town: &Town) -> Result<(), String> {
     open_year(&staff)
 }
 
-/// Whether the year was played to its last act, the payment of the fuel.
+/// Whether the year was played to its last act: arrears that came in on a date of December.
 pub async fn is_played(store: &Store, commune: OrganisationId) -> Result<bool, String> {
-    let scope = Scope { organisation: commune, clearance: Sensitivity::Internal };
-    let filter = PaymentFilter { fiscal_year: Some(FISCAL_YEAR), ..PaymentFilter::default() };
-    let found = store.read(move |conn| list_payments(conn, &scope, &filter, &Keyset { after: None, limit: 2 }));
-    Ok(found.await.map_err(|fault| fault.to_string())?.rows.len() == 2)
+    let scope = Scope { organisation: commune, clearance: Sensitivity::Restricted };
+    let filter = ReceiptFilter { from: Some(LAST_ACT), to: Some(LAST_ACT), ..ReceiptFilter::default() };
+    let found = store.read(move |conn| list_receipts(conn, &scope, &filter, &Keyset { after: None, limit: 1 }));
+    Ok(!found.await.map_err(|fault| fault.to_string())?.rows.is_empty())
 }
 
-/// Plays the year so far.
+/// Plays the year: what comes in and goes out from January to December, in no special order of the year's dates.
 pub fn play(player: &Player, town: &Town) -> Result<(), String> {
     open(player, town)?;
     let staff = staff(player, town)?;
     spending::register_creditors(&staff)?;
+    income::prepare(&staff)?;
+    let office = offices::found_collection_office(&staff)?;
     spending::pay_carried_debt(&staff)?;
     spending::pay_staff(&staff)?;
-    spending::buy_fuel(&staff)?;
+    income::levy_tax(&staff, &office)?;
+    let fuel = spending::buy_fuel(&staff)?;
+    income::receive_endowment(&staff)?;
+    income::receive_grant(&staff)?;
+    offices::keep_imprest(&staff)?;
+    spending::build_classrooms(&staff)?;
+    income::let_shop(&staff)?;
+    income::recover_overpayment(&staff, &fuel)?;
+    spending::support_school(&staff)?;
+    income::receive_unknown(&staff)?;
+    income::collect_market_fees(&staff, &office)?;
+    income::settle_arrears(&staff)?;
     player.on(LAST_DAY);
     Ok(())
 }

@@ -10,6 +10,7 @@ use db::store::Tx;
 use domain::audit::Event;
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
+use domain::expenditure::document::DocumentStage;
 use domain::expenditure::{CommitmentState, Committed, LIVE, cancel, release, require_open, require_state};
 use domain::id::{CommitmentId, OrganisationId};
 use domain::money::{Amount, Currency};
@@ -73,9 +74,11 @@ pub async fn increase_commitment(asked: Asked<Increase>, path: CommitmentPath) -
             let demand = Demand {
                 line: row.budget_line_id.0,
                 supplier: row.supplier_id.0,
+                before: db::budget::amount(row.amount)?,
                 amount: &body.amount,
                 currency: &body.currency,
                 on: call.today,
+                stage: DocumentStage::Increase,
                 documents: &body.documents,
             };
             let judged = judge(call, &demand, tx)?;

@@ -4,10 +4,11 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::{Cause, update_credit};
 use db::budget::fiscal_year::find_fiscal_year;
-use db::expenditure::CommitmentChange;
 use db::expenditure::correction::{CorrectionFilter, CorrectionRow, NewCorrection as NewRow};
 use db::expenditure::detail::find_details;
 use db::expenditure::order::{PaymentOrderChange, PaymentOrderRow};
+use db::expenditure::verification::VerificationRow;
+use db::expenditure::{CommitmentChange, CommitmentRow};
 use db::fault::Fault;
 use db::ledger::{Posted, append_entry, append_reversal};
 use db::number;
@@ -15,7 +16,9 @@ use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
-use domain::expenditure::order::{CorrectionKind, CorrectionState, DeductionKind, PaymentOrderState, correct};
+use domain::expenditure::order::{
+    CorrectionKind, CorrectionState, DeductionKind, PAYMENT_ORDER_CORRECTION_BARRED, PaymentOrderState, correct,
+};
 use domain::expenditure::verification::Nature;
 use domain::expenditure::{DUTIES_SAME_PERSON, require_open, require_state};
 use domain::id::{CorrectionId, EntryId, OrganisationId, PaymentOrderId, PrincipalId};
@@ -119,6 +122,11 @@ pub async fn correct_payment_order(asked: Asked<NewCorrection>, path: OrderPath)
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             FiscalYear::new(order.fiscal_year)?.accept(call.today, call.today)?;
             correct(body.kind, amount, order.net()?, db::budget::amount(order.paid)?, currency)?;
+            let scope = call.scope_in(organisation);
+            let commitment = db::expenditure::find_commitment(tx.conn, &scope, order.commitment_id.0)?;
+            let verification = db::expenditure::verification::find_verification(tx.conn, &scope, order.verification_id.0)?;
+            let taken = taken_back(tx, &order, body.kind, amount)?;
+            commitment_left(&commitment, &verification, &taken, currency)?;
             let number = number::next(tx, order.fiscal_year, number::CORRECTION)?;
             let new = NewRow {
                 id,
@@ -143,6 +151,7 @@ pub async fn correct_payment_order(asked: Asked<NewCorrection>, path: OrderPath)
 }
 
 /// What a correction takes back of an order: the amount charged, and what of it was kept back from the creditor.
+#[derive(Default)]
 struct TakenBack {
     charged: i64,
     withheld: i64,
@@ -150,15 +159,44 @@ struct TakenBack {
     recovered: i64,
 }
 
-fn taken_back(tx: &mut Tx<'_>, order: &PaymentOrderRow, correction: &CorrectionRow) -> Result<TakenBack, Fault> {
-    if correction.kind.0 == CorrectionKind::Reduction {
-        return Ok(TakenBack { charged: correction.amount, withheld: 0, retained: 0, recovered: 0 });
+fn taken_back(tx: &mut Tx<'_>, order: &PaymentOrderRow, kind: CorrectionKind, amount: Amount) -> Result<TakenBack, Fault> {
+    if kind == CorrectionKind::Reduction {
+        return Ok(TakenBack { charged: amount.minor(), ..TakenBack::default() });
     }
     let scope = tx.all();
     let details = find_details(tx.conn, &scope, &[order.id.0])?;
     let retained = details.deductions.iter().filter(|kept| kept.kind.0 == DeductionKind::Retention).map(|kept| kept.amount).sum();
     let charged = order.amount - order.reduced;
     Ok(TakenBack { charged, withheld: order.withheld, retained, recovered: order.advance_recovered })
+}
+
+/// What is left of the advances and retentions of the commitment. An advance that is recovered and a retention that is
+/// released stay.
+fn commitment_left(
+    commitment: &CommitmentRow,
+    verification: &VerificationRow,
+    taken: &TakenBack,
+    currency: Currency,
+) -> Result<CommitmentChange, Fault> {
+    let (granted, paid) = if verification.nature.0 == Nature::Advance { (taken.charged, taken.withheld) } else { (0, 0) };
+    let granted = commitment.advance_granted - granted;
+    let recovered = commitment.advance_recovered - taken.recovered;
+    let withheld = commitment.retention_withheld - taken.retained;
+    if granted < recovered || withheld < commitment.retention_released {
+        return Err(PAYMENT_ORDER_CORRECTION_BARRED
+            .refuse()
+            .with("recovered", shown(commitment.advance_recovered, currency))
+            .with("released", shown(commitment.retention_released, currency))
+            .with("currency", currency.code())
+            .into());
+    }
+    Ok(CommitmentChange {
+        advance_granted: Some(granted),
+        advance_paid: Some(commitment.advance_paid - paid),
+        advance_recovered: Some(recovered),
+        retention_withheld: Some(withheld),
+        ..CommitmentChange::default()
+    })
 }
 
 /// Posts a correction: a reduction against the creditor; a cancellation by the opposite of the order's entry.
@@ -185,8 +223,10 @@ fn post(
     if order.reduced == 0 {
         return append_reversal(tx, year, &entry(postings)?, source, id, original);
     }
-    // An order reduced before is cancelled by what is left of it.
-    for posting in postings.iter_mut().filter(|posting| posting.account == accounts.charge || posting.account == accounts.creditor) {
+    // An order reduced before is cancelled by what is left of it: of the charge, its first line, and of the creditor's, its
+    // last.
+    let last = postings.len().saturating_sub(1);
+    for (_, posting) in postings.iter_mut().enumerate().filter(|(index, _)| *index == 0 || *index == last) {
         posting.amount = db::budget::amount(posting.amount.minor() - order.reduced)?;
     }
     append_entry(tx, year, &entry(postings)?, source, id)
@@ -222,7 +262,8 @@ pub async fn accept_payment_order_correction(asked: Asked<Nothing>, path: web::P
             let verification = db::expenditure::verification::find_verification(tx.conn, &scope, order.verification_id.0)?;
             let accounts = order_accounts(tx, &commitment, verification.nature.0)?;
             let posted = post(tx, &order, &row, &accounts, currency)?;
-            let taken = taken_back(tx, &order, &row)?;
+            let taken = taken_back(tx, &order, row.kind.0, amount)?;
+            let change = commitment_left(&commitment, &verification, &taken, currency)?;
             let cause = Cause { kind: "payment_order_correction", id: id.0, on: call.today };
             update_credit(tx, &commitment.charge(), Step::Reduce, amount, cause)?;
             if taken.withheld > 0 {
@@ -230,13 +271,6 @@ pub async fn accept_payment_order_correction(asked: Asked<Nothing>, path: web::P
             }
             let (ordered, reduced) = (verification.ordered - taken.charged, verification.reduced + taken.charged);
             db::expenditure::verification::update_ordered(tx, &verification, ordered, reduced)?;
-            let granted = if verification.nature.0 == Nature::Advance { taken.charged } else { 0 };
-            let change = CommitmentChange {
-                advance_granted: Some(commitment.advance_granted - granted),
-                advance_recovered: Some(commitment.advance_recovered - taken.recovered),
-                retention_withheld: Some(commitment.retention_withheld - taken.retained),
-                ..CommitmentChange::default()
-            };
             db::expenditure::update_verified(tx, &commitment, commitment.verified - taken.charged, change)?;
 
             let cancelled = row.kind.0 == CorrectionKind::Cancellation;

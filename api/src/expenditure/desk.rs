@@ -4,7 +4,7 @@ use actix_web::{get, post};
 use db::budget::credit::{Cause, update_credit};
 use db::budget::fiscal_year::find_fiscal_year;
 use db::column::Col;
-use db::expenditure::detail::{append_hold, find_details};
+use db::expenditure::detail::{HoldRow, append_hold, find_details};
 use db::expenditure::order::{PaymentOrderChange, PaymentOrderRow};
 use db::expenditure::{CommitmentChange, CommitmentRow};
 use db::fault::Fault;
@@ -13,7 +13,7 @@ use domain::audit::Event;
 use domain::budget::Direction;
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
-use domain::expenditure::order::{DeductionKind, HoldReason, OrderHands, PaymentOrderState, RejectionReason};
+use domain::expenditure::order::{DeductionKind, HoldReason, OrderHands, PaymentOrderState, RejectionReason, requisition};
 use domain::expenditure::verification::Nature;
 use domain::id::PrincipalId;
 use domain::identity::Role;
@@ -109,9 +109,14 @@ pub async fn accept_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Ans
             }
             let retentions = details.deductions.iter().filter(|kept| kept.kind.0 == DeductionKind::Retention);
             let retained: i64 = retentions.map(|kept| kept.amount).sum();
-            if retained > 0 {
-                let change =
-                    CommitmentChange { retention_withheld: Some(commitment.retention_withheld + retained), ..CommitmentChange::default() };
+            // What is kept back of an advance is advanced too, to somebody else.
+            let advanced = if verification.nature.0 == Nature::Advance { row.withheld } else { 0 };
+            if retained > 0 || advanced > 0 {
+                let change = CommitmentChange {
+                    retention_withheld: Some(commitment.retention_withheld + retained),
+                    advance_paid: Some(commitment.advance_paid + advanced),
+                    ..CommitmentChange::default()
+                };
                 db::expenditure::update_commitment(tx, &commitment, change)?;
             }
             let state = if net.is_zero() { PaymentOrderState::Paid } else { PaymentOrderState::Accepted };
@@ -211,6 +216,11 @@ pub async fn hold_payment_order(asked: Asked<Hold>, path: OrderPath) -> Answered
         .await
 }
 
+/// What a held order was; returned, if all that was paid of it has come back since.
+fn before(hold: &HoldRow, row: &PaymentOrderRow) -> PaymentOrderState {
+    if hold.held_from.0 == PaymentOrderState::PartlyPaid && row.paid == 0 { PaymentOrderState::Returned } else { hold.held_from.0 }
+}
+
 /// Resumes a held order: it is again what it was.
 #[utoipa::path(tag = "expenditure", responses((status = 200, body = PaymentOrderView)))]
 #[post("/v1/organisations/{organisation_id}/payment-orders/{payment_order_id}/resumption")]
@@ -224,7 +234,7 @@ pub async fn resume_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Ans
             let scope = tx.all();
             let details = find_details(tx.conn, &scope, &[id])?;
             let hold = details.hold_of(id).ok_or_else(|| Fault::Corrupt(format!("order {id} is held from nowhere")))?;
-            let after = db::expenditure::order::update_payment_order(tx, &row, PaymentOrderChange::to(hold.held_from.0))?;
+            let after = db::expenditure::order::update_payment_order(tx, &row, PaymentOrderChange::to(before(hold, &row)))?;
             let event = Event::of("payment_order.resumed", "payment_order", id.0, after.version).moved(row.state.0, after.state.0);
             Ok((done(after.version, &shown_in(tx, after, currency)?)?, event.into()))
         })
@@ -272,7 +282,7 @@ pub async fn list_payment_order_transitions(call: Call, path: OrderPath) -> Answ
     let scope = call.scope()?;
     let author = call.author();
     let principal = call.principal()?;
-    let (state, held_from, apart) = call
+    let (state, resumed, barred, apart) = call
         .store()
         .read(move |conn| {
             let row = db::expenditure::order::find_payment_order(conn, &scope, id)?;
@@ -283,7 +293,9 @@ pub async fn list_payment_order_transitions(call: Call, path: OrderPath) -> Answ
                 Err(fault) => return Err(fault),
             };
             let details = find_details(tx.conn, &scope, &[id])?;
-            Ok((row.state.0, details.hold_of(id).map(|hold| hold.held_from.0), apart))
+            let resumed = details.hold_of(id).map(|hold| before(hold, &row));
+            let barred = requisition(row.state.0, row.rejection_reason.map(|reason| reason.0)).err().map(|bar| bar.code.name.to_owned());
+            Ok((row.state.0, resumed, barred, apart))
         })
         .await?;
     let transitions: Vec<PaymentOrderTransition> = MOVES
@@ -294,9 +306,13 @@ pub async fn list_payment_order_transitions(call: Call, path: OrderPath) -> Answ
             let desk = roles.contains(&Role::Accountant);
             PaymentOrderTransition {
                 operation,
-                to: if *operation == "resume_payment_order" { held_from.unwrap_or(*to) } else { *to },
+                to: if *operation == "resume_payment_order" { resumed.unwrap_or(*to) } else { *to },
                 permitted: roles.iter().any(|role| call.roles.contains(role)),
-                unmet: if desk { apart.clone().into_iter().collect() } else { Vec::new() },
+                unmet: match *operation {
+                    "requisition_payment_order" => barred.clone().into_iter().collect(),
+                    _ if desk => apart.clone().into_iter().collect(),
+                    _ => Vec::new(),
+                },
                 roles,
             }
         })

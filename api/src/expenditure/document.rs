@@ -53,6 +53,12 @@ pub fn require_final_acceptance(kind: &str, given: &[NewDocument]) -> Result<(),
     Ok(domain::expenditure::document::require_final_acceptance(kind, &documents)?)
 }
 
+/// Refuses a debt without certified service where the kind of expenditure knows none.
+pub fn require_nature(tx: &mut Tx<'_>, kind: &str, nature: Nature) -> Result<(), Fault> {
+    let (kind, _) = find_kind(tx.conn, kind)?;
+    Ok(domain::expenditure::document::require_nature(&kind, nature)?)
+}
+
 /// Keeps the documents behind an act.
 pub fn record(tx: &mut Tx<'_>, subject: (&str, Uuid), documents: &[NewDocument]) -> Result<(), Fault> {
     let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
@@ -92,6 +98,9 @@ pub struct ExpenditureKindView {
     /// The parameter that bounds start-up advances, in basis points of the commitment; null where none may be granted.
     #[schema(max_length = 60, example = "advance_max_works_bps")]
     advance_parameter: Option<String>,
+    /// Natures of debt, beside advances, that are due without a certified service.
+    #[schema(max_items = 10)]
+    prepaid_natures: Vec<Nature>,
     #[schema(max_items = 50)]
     requirements: Vec<RequirementView>,
 }
@@ -118,6 +127,7 @@ pub async fn list_expenditure_kinds(call: Call) -> Answered {
                 .into_iter()
                 .map(|(kind, rows)| {
                     Ok(ExpenditureKindView {
+                        prepaid_natures: kind.prepaid()?,
                         code: kind.code,
                         label_fr: kind.label_fr,
                         label_en: kind.label_en,

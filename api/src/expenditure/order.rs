@@ -450,6 +450,7 @@ pub async fn requisition_payment_order(asked: Asked<Requisition>, path: OrderPat
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let (row, currency) = load(call, tx, id, &[PaymentOrderState::Rejected])?;
             requisition(row.state.0, row.rejection_reason.map(|reason| reason.0))?;
+            before_cutoff(tx, row.fiscal_year, call.today)?;
             put_in_order(tx, &row, currency)?;
             append_requisition(tx, id, body.reference.as_str(), &body.sha256.0, principal)?;
             let change = PaymentOrderChange::to(PaymentOrderState::Requisitioned);

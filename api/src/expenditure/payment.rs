@@ -331,14 +331,15 @@ pub struct NewRemittance {
     fiscal_year: i32,
     /// What is remitted.
     held: Remitted,
-    /// At most the credit balance of the account.
+    /// At most the credit balance of the account, less what orders and carried debts claim on it.
     payment: NewPayment,
 }
 
 impl Json for NewRemittance {}
 
 /// Remits money held for others (reversement): social contributions, taxes withheld, shares of others in shared taxes. At
-/// most the credit balance of the account.
+/// most the credit balance of the account, less what accepted orders and carried debts still claim on it: these are paid
+/// each by itself.
 #[utoipa::path(tag = "expenditure", request_body = NewRemittance, responses((status = 201, body = PaymentView)))]
 #[post("/v1/organisations/{organisation_id}/remittances")]
 pub async fn remit(asked: Asked<NewRemittance>, path: web::Path<OrganisationId>) -> Answered {
@@ -351,9 +352,11 @@ pub async fn remit(asked: Asked<NewRemittance>, path: web::Path<OrganisationId>)
             db::organisation::supplier::find_supplier(tx.conn, &call.scope_in(organisation), body.payment.payee_id)?;
             let accounts = db::ledger::find_posting_accounts(tx, body.fiscal_year)?;
             let account = accounts.of(body.held.part()).to_owned();
+            let owed = db::ledger::find_debt(tx, body.fiscal_year, &account)?.minor();
+            let claimed = db::expenditure::payment::find_claims(tx, body.fiscal_year, body.held.part(), &account)?;
             let debt = Debt {
                 fiscal_year: body.fiscal_year,
-                due: db::ledger::find_debt(tx, body.fiscal_year, &account)?,
+                due: db::budget::amount((owed - claimed).max(0))?,
                 debited_account: account,
                 creditor: body.payment.payee_id,
                 paid: Amount::ZERO,

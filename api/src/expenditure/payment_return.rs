@@ -39,7 +39,9 @@ fn reopen_order(tx: &mut Tx<'_>, payment: &PaymentRow, id: PaymentOrderId, curre
         let change = CommitmentChange { advance_paid: Some(commitment.advance_paid - payment.amount), ..CommitmentChange::default() };
         db::expenditure::update_commitment(tx, &commitment, change)?;
     }
-    let change = PaymentOrderChange { paid: Some(order.paid - payment.amount), ..PaymentOrderChange::to(PaymentOrderState::Returned) };
+    // A held order stays held.
+    let state = if order.state.0 == PaymentOrderState::Held { PaymentOrderState::Held } else { PaymentOrderState::Returned };
+    let change = PaymentOrderChange { paid: Some(order.paid - payment.amount), ..PaymentOrderChange::to(state) };
     let after = db::expenditure::order::update_payment_order(tx, &order, change)?;
     Ok(Event::of("payment_order.payment_returned", "payment_order", id.0, after.version)
         .moved(order.state.0, after.state.0)

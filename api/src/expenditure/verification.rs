@@ -311,6 +311,7 @@ pub async fn verify_commitment(asked: Asked<NewVerification>, path: web::Path<(O
                 return Err(refusal.at("/invoice_date").into());
             }
             let nature = body.nature.unwrap_or(Nature::Service);
+            document::require_nature(tx, &commitment.kind_code, nature)?;
             let facts = facts(tx, &commitment, currency)?;
             let charged = verify(&facts, nature, invoice.amount, invoice.recovered)?;
             let stage = DocumentStage::Verification;

@@ -72,8 +72,8 @@ pub struct TrialBalance {
     currency: String,
     /// Entries count up to this accounting date.
     as_of: NaiveDate,
-    /// Entries count that were recorded up to this instant.
-    known_at: DateTime<Utc>,
+    /// Entries count that were recorded up to this instant; null for all.
+    known_at: Option<DateTime<Utc>>,
     /// Accounts that were opened with a balance or moved, by code.
     #[schema(max_items = 10_000)]
     accounts: Vec<TrialBalanceLine>,
@@ -85,7 +85,7 @@ pub struct TrialBalance {
 fn trial_balance(
     organisation: OrganisationId,
     year: i32,
-    history: History,
+    (as_of, known_at): (NaiveDate, Option<DateTime<Utc>>),
     currency: Currency,
     rows: Vec<(BalanceRow, ChartAccountRow)>,
 ) -> Result<TrialBalance, Fault> {
@@ -120,8 +120,8 @@ fn trial_balance(
         organisation_id: organisation,
         fiscal_year: year,
         currency: currency.code().to_owned(),
-        as_of: history.as_of,
-        known_at: history.known_at,
+        as_of,
+        known_at,
         accounts,
         totals: TrialBalanceTotals { opening_debit, opening_credit, movement_debit, movement_credit, closing_debit, closing_credit },
         balanced,
@@ -142,12 +142,12 @@ pub async fn read_trial_balance(call: Call, path: web::Path<(OrganisationId, i32
         .read(move |conn| {
             let currency = currency_in_year(conn, &scope, year)?;
             if query.as_of.is_none() && query.known_at.is_none() {
-                let history = History { as_of: today, known_at: now };
-                return trial_balance(organisation, year, history, currency, list_balances(conn, &scope, year)?);
+                return trial_balance(organisation, year, (today, None), currency, list_balances(conn, &scope, year)?);
             }
             let since = find_fiscal_year(conn, &scope, year)?.opened_at.map(|at| at.0);
             let history = History::look_back(FiscalYear::new(year)?, (query.as_of, today), (query.known_at, now), since)?;
-            trial_balance(organisation, year, history, currency, list_balances_at(conn, &scope, year, history)?)
+            let asked = (history.as_of, query.known_at);
+            trial_balance(organisation, year, asked, currency, list_balances_at(conn, &scope, year, history)?)
         })
         .await?;
     ok(&view)

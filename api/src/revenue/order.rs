@@ -1,25 +1,22 @@
-//! Revenue orders and tax rolls: drafted, issued and numbered, accepted or rejected by the accountant.
+//! Revenue orders and tax rolls: drafted, issued and numbered. What the accountant does with them: [`super::acceptance`].
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::credit::Cause;
 use db::budget::fiscal_year::find_fiscal_year;
-use db::budget::revenue::update_execution;
 use db::column::Col;
 use db::fault::Fault;
 use db::number;
 use db::revenue::order::{NewRevenueOrder as NewRow, Origin, RevenueOrder, RevenueOrderChange, RevenueOrderFilter, RevenueOrderRow};
 use db::store::Tx;
-use domain::audit::{Event, Events};
-use domain::budget::revenue::RevenueStep;
+use domain::audit::Event;
 use domain::calendar::FiscalYear;
 use domain::expenditure::require_open;
 use domain::id::{BudgetLineId, DebtorId, OrganisationId, PrincipalId, ReceiptId, RevenueOrderId};
-use domain::ledger::{Entry, Journal, Part, PostingAccounts};
+use domain::ledger::Part;
 use domain::money::{Amount, Currency};
 use domain::revenue::{
-    Allotment, DEBTOR_INACTIVE, OrderFacts, RECEIPTS_MISMATCH, Receivable, RevenueOrderKind, RevenueOrderState, RevenueRejectionReason,
-    draft, keep_apart, order_accepted, require_authorised, require_state,
+    DEBTOR_INACTIVE, OrderFacts, RECEIPTS_MISMATCH, RevenueOrderKind, RevenueOrderState, RevenueRejectionReason, draft, keep_apart,
+    require_authorised, require_state,
 };
 use domain::text::{Text, document_number};
 use domain::word::Word as _;
@@ -31,7 +28,7 @@ use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::expenditure::own_currency;
-use crate::organisation::{currency_in, currency_of};
+use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
@@ -142,7 +139,7 @@ pub fn view(order: RevenueOrder, currency: Currency) -> RevenueOrderView {
 }
 
 /// How people name an order: by its number, or by the reference of a carried receivable.
-fn name(row: &RevenueOrderRow) -> String {
+pub fn name(row: &RevenueOrderRow) -> String {
     let number = row.number.map(|number| document_number("T", row.fiscal_year, number));
     number.or_else(|| row.reference.clone()).unwrap_or_default()
 }
@@ -278,7 +275,7 @@ pub struct NewRevenueOrder {
 impl Json for NewRevenueOrder {}
 
 /// Refuses receipts that do not make the amount of the order that regularises them.
-fn require_sum(receipts: &[db::revenue::receipt::Receipt], amount: Amount, currency: Currency) -> Result<(), Fault> {
+pub fn require_sum(receipts: &[db::revenue::receipt::Receipt], amount: Amount, currency: Currency) -> Result<(), Fault> {
     let sum: i64 = receipts.iter().map(|receipt| receipt.row.amount).sum();
     if receipts.is_empty() || sum == amount.minor() {
         return Ok(());
@@ -366,7 +363,7 @@ pub fn load(call: &Call, tx: &mut Tx<'_>, id: RevenueOrderId, from: &[RevenueOrd
     Ok((order, own_currency(tx)?))
 }
 
-fn require_year(call: &Call, tx: &mut Tx<'_>, fiscal_year: i32) -> Result<(), Fault> {
+pub fn require_year(call: &Call, tx: &mut Tx<'_>, fiscal_year: i32) -> Result<(), Fault> {
     let year = find_fiscal_year(tx.conn, &call.scope_in(tx.organisation), fiscal_year)?;
     let fiscal_year = FiscalYear::new(fiscal_year)?;
     require_open(fiscal_year, year.state.0)?;
@@ -401,117 +398,6 @@ pub async fn issue_revenue_order(asked: Asked<Nothing>, path: OrderPath) -> Answ
                 .moved(row.state.0, after.row.state.0)
                 .with("number", number)
                 .with("amount", shown(row.amount, currency));
-            Ok((done(after.row.version, &view(after, currency))?, event.into()))
-        })
-        .await
-}
-
-/// Posts and records the acceptance of an order; one that regularises receipts is collected at once.
-fn accept(tx: &mut Tx<'_>, row: &RevenueOrderRow, accountant: PrincipalId) -> Result<(RevenueOrder, Events), Fault> {
-    let scope = domain::sensitivity::Scope { organisation: tx.organisation, clearance: domain::sensitivity::Sensitivity::Sealed };
-    let organisation = db::organisation::find_own(tx)?;
-    let currency = currency_of(&organisation)?;
-    let amount = db::budget::amount(row.amount)?;
-    let receipts = db::revenue::order::list_order_receipts(tx.conn, &scope, row.id.0)?;
-    // Another order may have regularised them since.
-    let receipts = db::revenue::receipt::find_regularisable(tx, &receipts)?;
-    require_sum(&receipts, amount, currency)?;
-    let year = FiscalYear::new(row.fiscal_year)?;
-    let article = row.article.clone().unwrap_or_default();
-    let fiscal_year = find_fiscal_year(tx.conn, &scope, row.fiscal_year)?;
-    let income = revenue_article(tx.conn, fiscal_year.nomenclature_id.0, &article)?
-        .and_then(|article| article.account)
-        .ok_or_else(|| Fault::Corrupt(format!("article {article} has no account")))?;
-    let accounts: PostingAccounts = db::ledger::find_posting_accounts(tx, row.fiscal_year)?;
-    let whole = (amount, organisation.kind.0);
-    let shares = db::revenue::share::insert_shares(tx, row.id.0, &article, whole, year.first_day())?;
-    let debit = if receipts.is_empty() { &row.receivable_account } else { accounts.of(Part::UnclassifiedReceipts) };
-    let postings = order_accepted(debit, &income, shares.own, accounts.of(Part::SharedTaxes), shares.others);
-    let today = tx.today();
-    let entry = Entry::new(Journal::Revenue, today, &name(row), postings, currency)?;
-    let posted = db::ledger::append_entry(tx, row.fiscal_year, &entry, "revenue_order", row.id.0.0)?;
-    let line = row.budget_line_id.ok_or_else(|| Fault::Corrupt("an order without a line".to_owned()))?.0;
-    let cause = Cause { kind: "revenue_order", id: row.id.0.0, on: today };
-    update_execution(tx, row.fiscal_year, line, RevenueStep::Order, shares.own, cause)?;
-    db::revenue::order::insert_receivable(tx, row.id.0, row.amount)?;
-    let change = RevenueOrderChange {
-        decided_by: Some(Col(accountant)),
-        decided_on: Some(today),
-        ..RevenueOrderChange::to(RevenueOrderState::Accepted)
-    };
-    let accepted = db::revenue::order::update_revenue_order(tx, row, change)?;
-    let event = Event::of("revenue_order.accepted", "revenue_order", row.id.0.0, accepted.row.version)
-        .moved(row.state.0, accepted.row.state.0)
-        .with("amount", amount.display(currency))
-        .with("entry_id", posted.id.to_string())
-        .with("entry_digest", posted.digest);
-    if receipts.is_empty() {
-        return Ok((accepted, event.into()));
-    }
-    for receipt in &receipts {
-        db::revenue::receipt::append_regularised(tx, receipt, row.id.0)?;
-    }
-    update_execution(tx, row.fiscal_year, line, RevenueStep::Collect, shares.own, cause)?;
-    let owed = Receivable::of(amount).received(Allotment { settled: amount, ..Allotment::default() })?;
-    let collected = db::revenue::order::update_receivable(tx, &accepted.row, &owed)?;
-    let regularised: Vec<String> = receipts.iter().map(|receipt| receipt.row.id.0.to_string()).collect();
-    let moved = Event::of("revenue_order.collected", "revenue_order", row.id.0.0, collected.row.version)
-        .moved(accepted.row.state.0, collected.row.state.0)
-        .with("receipt_ids", regularised);
-    Ok((collected, Events::from(event).and(moved)))
-}
-
-/// Accepts an issued order (prise en charge): who owes is debited, the revenue of the article credited; of a shared tax only the
-/// own share, the others are owed to the other levels. An order that regularises receipts is collected by it.
-#[utoipa::path(tag = "revenue", responses((status = 200, body = RevenueOrderView)))]
-#[post("/v1/organisations/{organisation_id}/revenue-orders/{revenue_order_id}/acceptance")]
-pub async fn accept_revenue_order(asked: Asked<Nothing>, path: OrderPath) -> Answered {
-    let (_, id) = path.into_inner();
-    asked
-        .write(move |call, _, tx| {
-            let accountant = tx.author.actor.principal.ok_or(Fault::Missing)?;
-            let (order, currency) = load(call, tx, id, &[RevenueOrderState::Issued])?;
-            apart(&order.row, accountant)?;
-            require_year(call, tx, order.row.fiscal_year)?;
-            let (after, events) = accept(tx, &order.row, accountant)?;
-            Ok((done(after.row.version, &view(after, currency))?, events))
-        })
-        .await
-}
-
-/// Why an order is rejected.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RevenueRejection {
-    reason: RevenueRejectionReason,
-    /// What is missing or wrong, and how to correct it.
-    text: Text<2000>,
-}
-
-impl Json for RevenueRejection {}
-
-/// Rejects an issued order with a reason. No account moves; its number stays; receipts that it was to regularise are free again.
-#[utoipa::path(tag = "revenue", request_body = RevenueRejection, responses((status = 200, body = RevenueOrderView)))]
-#[post("/v1/organisations/{organisation_id}/revenue-orders/{revenue_order_id}/rejection")]
-pub async fn reject_revenue_order(asked: Asked<RevenueRejection>, path: OrderPath) -> Answered {
-    let (_, id) = path.into_inner();
-    asked
-        .write(move |call, body, tx| {
-            let accountant = tx.author.actor.principal.ok_or(Fault::Missing)?;
-            let (order, currency) = load(call, tx, id, &[RevenueOrderState::Issued])?;
-            apart(&order.row, accountant)?;
-            let change = RevenueOrderChange {
-                decided_by: Some(Col(accountant)),
-                decided_on: Some(call.today),
-                rejection_reason: Some(Col(body.reason)),
-                rejection_text: Some(body.text.as_str().to_owned()),
-                ..RevenueOrderChange::to(RevenueOrderState::Rejected)
-            };
-            let after = db::revenue::order::update_revenue_order(tx, &order.row, change)?;
-            let event = Event::of("revenue_order.rejected", "revenue_order", id.0, after.row.version)
-                .moved(order.row.state.0, after.row.state.0)
-                .with("reason", body.reason)
-                .with("amount", shown(order.row.amount, currency));
             Ok((done(after.row.version, &view(after, currency))?, event.into()))
         })
         .await

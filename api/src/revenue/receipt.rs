@@ -29,6 +29,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::bound;
+use super::office::give_up;
 use super::order::apart;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
@@ -100,7 +101,7 @@ pub struct ReceiptView {
     version: i64,
 }
 
-fn view(receipt: Receipt, currency: Currency) -> ReceiptView {
+pub fn view(receipt: Receipt, currency: Currency) -> ReceiptView {
     let (number, version) = (receipt.number(), receipt.version());
     let Receipt { row, cancellation, regularised_by } = receipt;
     let overpaid = (row.excess > 0).then(|| {
@@ -470,17 +471,7 @@ pub async fn cancel_receipt(asked: Asked<ReceiptCancellation>, path: web::Path<(
             year.accept(call.today, call.today)?;
             let currency = own_currency(tx)?;
             let (original, lines) = db::ledger::find_entry(tx.conn, &sealed(tx), row.entry_id.0)?;
-            let postings = lines
-                .into_iter()
-                .map(|line| {
-                    let (debit, credit) = (db::budget::amount(line.debit)?, db::budget::amount(line.credit)?);
-                    Ok(if debit.is_zero() {
-                        Posting::credit(&line.account_code, credit)
-                    } else {
-                        Posting::debit(&line.account_code, debit)
-                    })
-                })
-                .collect::<Result<Vec<_>, Fault>>()?;
+            let postings = db::ledger::postings_of(&lines)?;
             let label = format!("- {}", receipt.number());
             let entry = Entry::new(original.journal.0, call.today, &label, Entry::opposite(&postings), currency)?;
             let posted = db::ledger::append_reversal(tx, row.fiscal_year, &entry, "receipt_cancellation", id.0, row.entry_id.0)?;
@@ -490,11 +481,8 @@ pub async fn cancel_receipt(asked: Asked<ReceiptCancellation>, path: web::Path<(
             let event = Event::of("receipt.cancelled", "receipt", id.0, after.version())
                 .with("entry_id", posted.id.to_string())
                 .with("entry_digest", posted.digest);
-            let events = Events::from(event);
-            let events = match moved {
-                Some(moved) => events.and(moved),
-                None => events,
-            };
+            let given_up = give_up(tx, &receipt, posted.id, currency)?;
+            let events = moved.into_iter().chain(given_up).fold(Events::from(event), Events::and);
             Ok((done(after.version(), &view(after, currency))?, events))
         })
         .await

@@ -4,7 +4,8 @@ CREATE TABLE expenditure_kinds (
     label_fr text NOT NULL,
     label_en text NOT NULL,
     creditor_part text NOT NULL,
-    advance_parameter text
+    advance_parameter text,
+    prepaid_natures text NOT NULL
 );
 
 CREATE TABLE required_documents (

@@ -76,16 +76,16 @@ CREATE TABLE revenue_orders (
     PRIMARY KEY (organisation_id, id),
     UNIQUE (organisation_id, fiscal_year, number),
     UNIQUE (organisation_id, fiscal_year, receivable_account, reference),
-    UNIQUE (organisation_id, cause_kind, cause_id),
     CONSTRAINT revenue_orders_two_people CHECK (
-        kind IN ('recovery', 'carried') OR decided_by IS NULL OR (decided_by <> drafted_by AND decided_by <> issued_by)
+        kind = 'carried' OR decided_by IS NULL OR (decided_by <> drafted_by AND decided_by <> issued_by)
     ),
     CONSTRAINT revenue_orders_carried CHECK ((kind = 'carried') = (since_year IS NOT NULL) AND (since_year IS NULL OR since_year < fiscal_year)),
-    CONSTRAINT revenue_orders_line CHECK ((kind IN ('recovery', 'carried')) = (budget_line_id IS NULL)),
+    CONSTRAINT revenue_orders_line CHECK (kind = 'recovery' OR (kind = 'carried') = (budget_line_id IS NULL)),
     FOREIGN KEY (organisation_id, fiscal_year, receivable_account) REFERENCES balances (organisation_id, fiscal_year, account_code),
     FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id),
     FOREIGN KEY (organisation_id, debtor_id) REFERENCES debtors (organisation_id, id)
 );
+CREATE INDEX revenue_orders_by_cause ON revenue_orders (organisation_id, cause_id);
 CREATE INDEX revenue_orders_by_debtor ON revenue_orders (organisation_id, debtor_id);
 
 -- What is owed on an accepted order, and what became of it.
@@ -143,6 +143,7 @@ CREATE TABLE receipts (
     recorded_at timestamptz NOT NULL,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     PRIMARY KEY (organisation_id, id),
+    FOREIGN KEY (organisation_id, cash_office_id) REFERENCES cash_offices (organisation_id, id),
     UNIQUE (organisation_id, fiscal_year, number),
     CONSTRAINT receipts_allotted CHECK (settled + recovered + excess = CASE WHEN revenue_order_id IS NULL THEN 0 ELSE amount END),
     FOREIGN KEY (organisation_id, revenue_order_id) REFERENCES revenue_orders (organisation_id, id),

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::expenditure::order::{DeductionKind, HoldReason, PaymentOrderState};
-use domain::id::{PaymentOrderId, PrincipalId};
+use domain::id::{OrganisationId, PaymentOrderId, PrincipalId};
 use domain::sensitivity::Scope;
 use uuid::Uuid;
 
@@ -89,6 +89,11 @@ pub fn find_details(conn: &mut Conn, scope: &Scope, of: &[PaymentOrderId]) -> Re
             .select(RequisitionRow::as_select())
             .load(conn)?,
     })
+}
+
+/// Everything that an organisation kept back, for the proof of its books.
+pub fn find_all_deductions(conn: &mut Conn, organisation: OrganisationId) -> Result<Vec<DeductionRow>, diesel::result::Error> {
+    deductions::table.filter(deductions::organisation_id.eq(Col(organisation))).select(DeductionRow::as_select()).load(conn)
 }
 
 pub fn append_hold(

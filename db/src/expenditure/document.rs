@@ -34,6 +34,14 @@ pub struct KindRow {
     pub label_en: String,
     pub creditor_part: Col<Part>,
     pub advance_parameter: Option<String>,
+    pub prepaid_natures: String,
+}
+
+impl KindRow {
+    /// What is due without a certified service.
+    pub fn prepaid(&self) -> Result<Vec<Nature>, Fault> {
+        self.prepaid_natures.split('|').filter(|word| !word.is_empty()).map(word).collect()
+    }
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -65,14 +73,14 @@ fn word<W: Word>(text: &str) -> Result<W, Fault> {
 
 /// Loads the shipped kinds and requirements once; says how many kinds.
 pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
-    type KindFile = (String, String, String, String, Option<String>);
+    type KindFile = (String, String, String, String, Option<String>, String);
     type DocumentFile = (String, String, String, String, i64, String, String);
     if expenditure_kinds::table.count().get_result::<i64>(conn)? > 0 {
         return Ok(0);
     }
     let mut loaded = 0;
     for record in csv::Reader::from_reader(KINDS.as_bytes()).deserialize() {
-        let (code, label_fr, label_en, creditor, advance): KindFile = record.map_err(corrupt)?;
+        let (code, label_fr, label_en, creditor, advance, prepaid): KindFile = record.map_err(corrupt)?;
         loaded += diesel::insert_into(expenditure_kinds::table)
             .values((
                 expenditure_kinds::code.eq(code),
@@ -80,6 +88,7 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
                 expenditure_kinds::label_en.eq(label_en),
                 expenditure_kinds::creditor_part.eq(Col(word::<Part>(&creditor)?)),
                 expenditure_kinds::advance_parameter.eq(advance),
+                expenditure_kinds::prepaid_natures.eq(prepaid),
             ))
             .execute(conn)?;
     }
@@ -114,6 +123,7 @@ pub fn list_kinds(conn: &mut Conn) -> Result<Vec<(KindRow, Vec<RequirementRow>)>
 pub fn find_kind(conn: &mut Conn, code: &str) -> Result<(Kind, Vec<Requirement>), Fault> {
     let (kind, rows) =
         list_kinds(conn)?.into_iter().find(|(kind, _)| kind.code == code).ok_or_else(|| corrupt(format!("no kind {code}")))?;
+    let prepaid = kind.prepaid()?;
     let requirements = rows
         .into_iter()
         .map(|row| {
@@ -122,7 +132,7 @@ pub fn find_kind(conn: &mut Conn, code: &str) -> Result<(Kind, Vec<Requirement>)
             Ok(Requirement { stage: row.stage.0, nature, documents, from_amount: amount(row.from_amount)? })
         })
         .collect::<Result<_, Fault>>()?;
-    Ok((Kind { code: kind.code, creditor: kind.creditor_part.0, advance_parameter: kind.advance_parameter }, requirements))
+    Ok((Kind { code: kind.code, creditor: kind.creditor_part.0, advance_parameter: kind.advance_parameter, prepaid }, requirements))
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

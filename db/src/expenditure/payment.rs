@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use domain::expenditure::order::PaymentOrderState;
 use domain::expenditure::payment::{PaymentMode, Remitted};
 use domain::id::{BudgetLineId, CarriedDebtId, CommitmentId, EntryId, OrganisationId, PaymentId, PaymentOrderId, PrincipalId, SupplierId};
+use domain::ledger::Part;
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::{on_article, on_line};
@@ -11,7 +13,7 @@ use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled};
-use crate::schema::{commitments, payment_orders, payment_returns, payments};
+use crate::schema::{carried_debts, commitments, expenditure_kinds, payment_orders, payment_returns, payments};
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
 
@@ -161,6 +163,34 @@ pub fn list_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter, pag
 /// What the list adds up to.
 pub fn total_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter) -> Result<Totalled, Fault> {
     Ok(totalled!(conn, selected_payments(scope, filter), "payments.amount"))
+}
+
+/// What accepted orders and carried debts still claim on an account of third parties: it is paid to them, not remitted.
+pub fn find_claims(tx: &mut Tx<'_>, fiscal_year: i32, part: Part, account: &str) -> Result<i64, Fault> {
+    let owner = Col(tx.organisation);
+    let kinds: Vec<String> =
+        expenditure_kinds::table.filter(expenditure_kinds::creditor_part.eq(Col(part))).select(expenditure_kinds::code).load(tx.conn)?;
+    let charged: Vec<Col<CommitmentId>> = commitments::table
+        .filter(commitments::organisation_id.eq(owner))
+        .filter(commitments::fiscal_year.eq(fiscal_year))
+        .filter(commitments::kind_code.eq_any(kinds))
+        .select(commitments::id)
+        .load(tx.conn)?;
+    let orders: Vec<(i64, i64, i64, i64)> = payment_orders::table
+        .filter(payment_orders::organisation_id.eq(owner))
+        .filter(payment_orders::commitment_id.eq_any(charged))
+        .filter(payment_orders::entry_id.is_not_null())
+        .filter(payment_orders::state.ne(Col(PaymentOrderState::Cancelled)))
+        .select((payment_orders::amount, payment_orders::withheld, payment_orders::reduced, payment_orders::paid))
+        .load(tx.conn)?;
+    let debts: Vec<(i64, i64)> = carried_debts::table
+        .filter(carried_debts::organisation_id.eq(owner))
+        .filter(carried_debts::fiscal_year.eq(fiscal_year))
+        .filter(carried_debts::account_code.eq(account))
+        .select((carried_debts::amount, carried_debts::paid))
+        .load(tx.conn)?;
+    let ordered: i64 = orders.into_iter().map(|(amount, withheld, reduced, paid)| amount - withheld - reduced - paid).sum();
+    Ok(ordered + debts.into_iter().map(|(amount, paid)| amount - paid).sum::<i64>())
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

@@ -15,7 +15,6 @@ use crate::budget::amount;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::number;
 use crate::page::{Keyset, Rows, containing};
 use crate::schema::{receivables, revenue_order_receipts, revenue_orders};
 use crate::store::Tx;
@@ -185,41 +184,6 @@ pub fn insert_carried(tx: &mut Tx<'_>, new: &NewCarried) -> Result<RevenueOrder,
     insert_revenue_order(tx, &order).map_err(|fault| {
         fault.taken(|| CARRIED_RECEIVABLE_DUPLICATE.refuse().with("reference", &new.reference).with("account", &new.account))
     })
-}
-
-/// What was paid without being due, to be paid back (ordre de reversement).
-#[derive(Clone, Debug)]
-pub struct NewRecovery {
-    pub fiscal_year: i32,
-    pub label: String,
-    pub amount: i64,
-    /// The account of debtors that the caller debits in the same transaction.
-    pub receivable_account: String,
-    /// The document that it comes from. It gives rise to one recovery only.
-    pub cause: (&'static str, Uuid),
-    pub by: PrincipalId,
-}
-
-/// Makes a numbered, accepted recovery order. It is no revenue: the caller posts the entry that debits the debtor and
-/// lowers the expenditure.
-pub fn insert_recovery(tx: &mut Tx<'_>, new: &NewRecovery) -> Result<RevenueOrder, Fault> {
-    let order = NewRevenueOrder {
-        id: RevenueOrderId::new(),
-        fiscal_year: new.fiscal_year,
-        number: Some(number::next(tx, new.fiscal_year, number::REVENUE_ORDER)?),
-        kind: RevenueOrderKind::Recovery,
-        line: None,
-        article: None,
-        debtor: None,
-        taxpayers: None,
-        origin: Origin { cause: Some(new.cause), ..Origin::default() },
-        label: new.label.clone(),
-        amount: new.amount,
-        receivable_account: new.receivable_account.clone(),
-        state: RevenueOrderState::Accepted,
-        drafted_by: new.by,
-    };
-    insert_revenue_order(tx, &order)
 }
 
 /// Opens what is owed on an order that is accepted.

@@ -7,6 +7,7 @@ tables! {
         label_en -> Text,
         creditor_part -> Vocabulary,
         advance_parameter -> Nullable<Text>,
+        prepaid_natures -> Text,
     }
 
     required_documents (kind_code, position) {

@@ -1,6 +1,6 @@
 //! Ledger, credits and numbers of one organisation, recomputed from their documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use domain::budget::Section;
@@ -13,7 +13,7 @@ use domain::ledger::Journal;
 use uuid::Uuid;
 
 use super::chain::Facts;
-use super::{Failure, wrong};
+use super::{Failure, counter, wrong};
 use crate::budget::credit::AppropriationRow;
 use crate::column::Col;
 use crate::connection::Conn;
@@ -109,6 +109,10 @@ fn verify_reversal(conn: &mut Conn, organisation: OrganisationId, place: &str, r
 type Article = (i32, Section, String);
 /// Id, year, section, article, line, amount, verified.
 type CommitmentSums = (Col<CommitmentId>, i32, Col<Section>, String, Col<BudgetLineId>, i64, i64);
+/// Year, section, article, line, amount.
+type RegularisedSum = (i32, Col<Section>, String, Col<BudgetLineId>, i64);
+/// Id, year, section, article, step, amount.
+type Movement = (Col<Uuid>, i32, Col<Section>, String, Col<Step>, i64);
 
 /// Credits of articles and executions of lines equal the sums of the documents behind them.
 pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
@@ -130,6 +134,7 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
     let ordered: Vec<PaymentOrderRow> =
         payment_orders::table.filter(payment_orders::organisation_id.eq(owner)).select(PaymentOrderRow::as_select()).load(conn)?;
     let paid = payments_by_order(conn, organisation)?;
+    counter::verify_counters(conn, organisation, code, &verified, &ordered)?;
 
     let mut stages: BTreeMap<CommitmentId, [i64; 5]> = committed.iter().map(|row| (row.0.0, [row.5, 0, 0, 0, 0])).collect();
     for row in verified.iter().filter(|row| row.state.0 != VerificationState::Cancelled) {
@@ -164,7 +169,7 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
         add(lines.entry(line.0).or_default(), stage);
     }
 
-    let regularised: Vec<(i32, Col<Section>, String, Col<BudgetLineId>, i64)> = regularisations::table
+    let regularised: Vec<RegularisedSum> = regularisations::table
         .filter(regularisations::organisation_id.eq(owner))
         .select((
             regularisations::fiscal_year,
@@ -227,12 +232,21 @@ pub fn verify_credits(conn: &mut Conn, organisation: OrganisationId, code: &str)
     }
 }
 
+/// The payments that came back from the bank.
+pub fn returned_payments(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeSet<PaymentId>, Failure> {
+    let rows: Vec<Col<PaymentId>> = payment_returns::table
+        .filter(payment_returns::organisation_id.eq(Col(organisation)))
+        .select(payment_returns::payment_id)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|id| id.0).collect())
+}
+
 /// What the movements of credits sum to, by article.
 fn movements(conn: &mut Conn, organisation: OrganisationId) -> Result<BTreeMap<Article, [i64; 5]>, Failure> {
     let mut sums: BTreeMap<Article, [i64; 5]> = BTreeMap::new();
     let mut after = Uuid::nil();
     loop {
-        let rows: Vec<(Col<Uuid>, i32, Col<Section>, String, Col<Step>, i64)> = credit_movements::table
+        let rows: Vec<Movement> = credit_movements::table
             .filter(credit_movements::organisation_id.eq(Col(organisation)))
             .filter(credit_movements::id.gt(Col(after)))
             .order(credit_movements::id)
@@ -262,9 +276,7 @@ fn payments_by_order(conn: &mut Conn, organisation: OrganisationId) -> Result<BT
         .filter(payments::organisation_id.eq(owner))
         .select((payments::id, payments::payment_order_id, payments::amount))
         .load(conn)?;
-    let returned: Vec<Col<PaymentId>> =
-        payment_returns::table.filter(payment_returns::organisation_id.eq(owner)).select(payment_returns::payment_id).load(conn)?;
-    let returned: std::collections::BTreeSet<PaymentId> = returned.into_iter().map(|id| id.0).collect();
+    let returned = returned_payments(conn, organisation)?;
     let mut sums = BTreeMap::new();
     for (_, order, amount) in rows.into_iter().filter(|(id, ..)| !returned.contains(&id.0)) {
         if let Some(order) = order {
@@ -274,7 +286,8 @@ fn payments_by_order(conn: &mut Conn, organisation: OrganisationId) -> Result<BT
     Ok(sums)
 }
 
-fn add(sum: &mut [i64; 5], more: [i64; 5]) {
+/// Adds the stages of one document to a sum.
+pub fn add(sum: &mut [i64; 5], more: [i64; 5]) {
     for (sum, more) in sum.iter_mut().zip(more) {
         *sum += more;
     }
@@ -305,7 +318,6 @@ pub fn verify_numbers(conn: &mut Conn, organisation: OrganisationId, code: &str)
         (CashMovementKind::Advance, number::CASH_ADVANCE),
         (CashMovementKind::Return, number::CASH_RETURN),
         (CashMovementKind::Deposit, number::CASH_DEPOSIT),
-        (CashMovementKind::Sale, number::TICKET_SALE),
     ] {
         let moved: Vec<(i32, Option<i64>)> = cash_movements::table
             .filter(cash_movements::organisation_id.eq(owner))

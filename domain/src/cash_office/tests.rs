@@ -81,9 +81,9 @@ fn a_collection_office_collects_to_its_ceiling_and_deposits_what_it_holds() {
 fn the_days_without_a_deposit_count_from_the_last_deposit_or_the_first_receipt() {
     let (first, later) = (day("2025-03-03"), day("2025-03-10"));
     let empty = office(CashOfficeKind::Collection, 0, 0);
-    assert_eq!(undeposited_since(&empty, CashMovementKind::Sale, amount(5), first), Some(first));
+    assert_eq!(undeposited_since(&empty, CashMovementKind::Collection, amount(5), first), Some(first));
     let holding = CashOffice { undeposited_since: Some(first), ..office(CashOfficeKind::Collection, 5, 0) };
-    assert_eq!(undeposited_since(&holding, CashMovementKind::Sale, amount(9), later), Some(first));
+    assert_eq!(undeposited_since(&holding, CashMovementKind::Collection, amount(9), later), Some(first));
     assert_eq!(undeposited_since(&holding, CashMovementKind::Deposit, amount(2), later), Some(later));
     assert_eq!(undeposited_since(&holding, CashMovementKind::Deposit, Amount::ZERO, later), None);
     let due = |today: &str| warnings(&holding, day(today), Some(12), Some(15));
@@ -152,14 +152,13 @@ fn the_posting_table_of_cash_offices() {
         let lines = movement_postings(&accounts, office, kind, amount(5))?;
         Some(lines.into_iter().map(|line| line.account).collect::<Vec<_>>().join(" / "))
     };
-    use CashMovementKind::{Advance, Collection as Collected, Deposit, Justification, Return, Sale, Shortage};
+    use CashMovementKind::{Advance, Collection as Collected, Deposit, Justification, Return, Shortage};
     use CashOfficeKind::{Collection, Imprest};
     for (office, kind, expected) in [
         (Imprest, Advance, Some("imprest / treasury")),
         (Imprest, Return, Some("treasury / imprest")),
         (Imprest, Shortage, Some("debtors / imprest")),
         (Imprest, Justification, None),
-        (Collection, Sale, Some("collection_office / unclassified_receipts")),
         (Collection, Deposit, Some("treasury / collection_office")),
         (Collection, Shortage, Some("debtors / collection_office")),
         (Collection, Collected, None),

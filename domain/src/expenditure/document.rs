@@ -7,6 +7,10 @@ use crate::refusal::{Refusal, codes};
 use crate::words;
 
 codes! {
+    VERIFICATION_NATURE_INVALID: Rule,
+        "Nature de dette impossible" / "Impossible nature of debt",
+        "Une dépense de nature « {kind} » n'est pas due sans service fait au titre de « {nature} »." /
+        "Expenditure of kind \"{kind}\" is not due without a certified service as \"{nature}\".";
     DOCUMENT_MISSING: Rule,
         "Pièce justificative absente" / "Supporting document missing",
         "Dépense de nature « {kind} » : il faut {documents}." / "Expenditure of kind \"{kind}\" needs: {documents}.";
@@ -85,6 +89,8 @@ words! {
     pub enum DocumentStage {
         /// Commitment (engagement).
         Commitment = "commitment",
+        /// Increase of a commitment; the amount is that of the commitment, increased.
+        Increase = "increase",
         /// Verification (liquidation).
         Verification = "verification",
         /// Payment order (mandat).
@@ -100,6 +106,8 @@ pub struct Kind {
     pub creditor: Part,
     /// The parameter that bounds start-up advances, in basis points of the commitment; none are granted without.
     pub advance_parameter: Option<String>,
+    /// Natures of debt, beside advances, that are due without a certified service.
+    pub prepaid: Vec<Nature>,
 }
 
 /// One of these documents is needed, from an amount on.
@@ -111,6 +119,14 @@ pub struct Requirement {
     /// Any of them will do.
     pub documents: Vec<DocumentKind>,
     pub from_amount: Amount,
+}
+
+/// Refuses a debt without certified service where the kind of expenditure knows none. Advances have their ceiling.
+pub fn require_nature(kind: &Kind, nature: Nature) -> Result<(), Refusal> {
+    if nature.needs_service() || nature == Nature::Advance || kind.prepaid.contains(&nature) {
+        return Ok(());
+    }
+    Err(VERIFICATION_NATURE_INVALID.refuse().with("kind", &kind.code).with("nature", nature).at("/nature"))
 }
 
 /// Refuses to release retention money without the minutes of the final acceptance.

@@ -44,6 +44,10 @@ codes! {
     PAYMENT_ORDER_CORRECTION_TOO_HIGH: Rule,
         "Correction trop élevée" / "Correction too high",
         "Reste à payer : {unpaid}. Demandé : {requested} ({currency})." / "Left to pay: {unpaid}. Requested: {requested} ({currency}).";
+    PAYMENT_ORDER_CORRECTION_BARRED: Conflict,
+        "Correction impossible" / "Correction impossible",
+        "De l'avance de cet engagement, {recovered} est récupéré ; de sa retenue, {released} est libéré ({currency})." /
+        "Of the advance on this commitment {recovered} is recovered; of its retention {released} is released ({currency}).";
 }
 
 words! {

@@ -83,16 +83,17 @@ pub struct InvoiceLine {
     pub unit_price: Amount,
 }
 
-/// Refuses an invoice whose lines and tax do not make its total. An invoice without lines is not recomputed.
+/// Refuses an invoice whose lines and tax do not make its total. An invoice without lines is not recomputed; it names no
+/// tax either.
 pub fn recompute(lines: &[InvoiceLine], tax: Amount, stated: Amount, currency: Currency) -> Result<(), Refusal> {
-    if lines.is_empty() {
+    if lines.is_empty() && tax.is_zero() {
         return Ok(());
     }
     let sum: Option<i128> = lines.iter().try_fold(i128::from(tax.minor()), |sum, line| {
         sum.checked_add(i128::from(line.unit_price.minor()).checked_mul(i128::from(line.quantity))?)
     });
     let computed = sum.and_then(|sum| i64::try_from(sum).ok()).and_then(Amount::from_minor);
-    if computed == Some(stated) && lines.iter().all(|line| line.quantity > 0) {
+    if computed == Some(stated) && !lines.is_empty() && lines.iter().all(|line| line.quantity > 0) {
         return Ok(());
     }
     Err(VERIFICATION_ARITHMETIC
@@ -128,9 +129,12 @@ pub fn verify(facts: &VerificationFacts, nature: Nature, invoice: Amount, recove
     require_state(facts.state, &LIVE)?;
     let advance = facts.advance;
     let outstanding = advance.paid.checked_sub(advance.recovered).unwrap_or(Amount::ZERO);
-    let unrecovered = nature == Nature::Balance && recovered != outstanding;
-    let Some(charged) = invoice.checked_sub(recovered).filter(|charged| recovered <= outstanding && !unrecovered && !charged.is_zero())
-    else {
+    let fits = match nature {
+        Nature::Advance => recovered.is_zero(),
+        Nature::Balance => recovered == outstanding,
+        _ => recovered <= outstanding,
+    };
+    let Some(charged) = invoice.checked_sub(recovered).filter(|charged| fits && !charged.is_zero()) else {
         return Err(VERIFICATION_ADVANCE_RECOVERY
             .refuse()
             .with("outstanding", outstanding.display(currency))
@@ -206,6 +210,7 @@ mod tests {
         assert_eq!(judged(&first, Nature::Instalment, 12_000_000, 2_400_000), Ok(9_600_000));
         assert_eq!(judged(&first, Nature::Instalment, 12_000_000, 4_900_001), Err("VERIFICATION_ADVANCE_RECOVERY"));
         assert_eq!(judged(&first, Nature::Balance, 24_500_000, 2_400_000), Err("VERIFICATION_ADVANCE_RECOVERY"));
+        assert_eq!(judged(&first, Nature::Advance, 1_000, 1), Err("VERIFICATION_ADVANCE_RECOVERY"), "an advance recovers none");
         assert_eq!(judged(&first, Nature::Balance, 24_500_000, 4_900_000), Ok(19_600_000));
         assert_eq!(judged(&first, Nature::Instalment, 19_600_001, 0), Err("VERIFICATION_EXCEEDS_COMMITMENT"));
     }
@@ -217,6 +222,8 @@ mod tests {
         assert_eq!(recompute(&[], Amount::ZERO, amount(850_000), Currency::XOF), Ok(()));
         let wrong = recompute(&lines, Amount::ZERO, amount(850_000), Currency::XOF).expect_err("80,000 short");
         assert_eq!(wrong.facts["computed"], "770000");
+        let taxed = recompute(&[], amount(850_000), amount(850_000), Currency::XOF).expect_err("tax of nothing");
+        assert_eq!(taxed.code, &VERIFICATION_ARITHMETIC);
         let absurd = [InvoiceLine { quantity: i64::MAX, unit_price: amount(1_000_000_000_000_000) }];
         assert!(recompute(&absurd, Amount::ZERO, amount(1), Currency::XOF).is_err());
     }

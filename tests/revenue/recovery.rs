@@ -1,0 +1,161 @@
+//! Recoveries of what was paid without being due, in the year of the payment and later; collections of cash offices.
+
+use serde_json::{Value, json};
+
+use super::{authorise, id, issue, propose_reduction, receive, sums};
+use crate::cash_office::{active, collection_terms, member, transfer};
+use crate::expenditure::{commit_fuel, posting, postings, postings_of, transmit_order, verify};
+use crate::harness::{Answer, Stage, Town};
+use crate::on_both_engines;
+
+/// Fuel for 850,000, bought and paid; gives its order.
+fn paid_fuel(town: &Town) -> String {
+    let commitment = town.path(&format!("/commitments/{}", commit_fuel(town, "850000").expect(201).id()));
+    let verification = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0117", "850000").expect(201).id()));
+    town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
+    let order = transmit_order(town, &verification, "850000");
+    let accountant = town.client("accountant");
+    accountant.act(&order, "/acceptance", &json!({})).expect(200);
+    let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
+    accountant.act(&order, "/payments", &payment).expect(201);
+    order
+}
+
+fn claim(town: &Town, order: &str, amount: &str, line: Option<&str>) -> Answer {
+    let body = json!({ "amount": amount, "currency": "XOF", "reason": "Facturé deux fois", "budget_line_id": line });
+    town.client("mayor").act(order, "/recoveries", &body)
+}
+
+fn recovery(town: &Town, answer: &Answer) -> String {
+    town.path(&format!("/revenue-orders/{}", answer.id()))
+}
+
+fn accept(town: &Town, order: &str) -> Answer {
+    town.client("accountant").act(order, "/acceptance", &json!({}))
+}
+
+on_both_engines! {
+    Stage::Open, fn a_recovery_of_the_same_year_lowers_the_expenditure(town) {
+        let order = paid_fuel(town);
+        claim(town, &order, "850001", None).refused(422, "RECOVERY_EXCEEDS_PAID");
+        claim(town, &order, "50000", Some(&town.line("F-R-75-751-01"))).refused(422, "RECOVERY_LINE_INVALID");
+        let made = claim(town, &order, "50000", None).expect(201);
+        assert_eq!((made.text("/number"), made.text("/kind"), made.text("/state")), ("T-2025-000001".into(), "recovery".into(), "issued".into()));
+        assert_eq!(town.article("602")["paid"], "850000", "nothing moves before the accountant accepts");
+        let refusal = claim(town, &order, "800001", None).refused(422, "RECOVERY_EXCEEDS_PAID");
+        assert_eq!(refusal.text("/facts/claimed"), "50000");
+        let made = recovery(town, &made);
+        accept(town, &made).expect(200);
+        assert_eq!(postings(town, "expenditure").last().expect("an entry"), &vec![posting("462", "debit", "50000"), posting("602", "credit", "50000")]);
+        let fuel = town.article("602");
+        let stages = ["committed", "verified", "ordered", "accepted", "paid"].map(|stage| fuel[stage].as_str().expect("text").to_owned());
+        assert_eq!(stages, ["850000", "800000", "800000", "800000", "800000"], "the commitment stands until it is released");
+        assert_eq!(town.client("auditor").get(&order).expect(200).text("/reversed"), "50000");
+        propose_reduction(town, &made, "1", None).refused(422, "REVENUE_ADJUSTMENT_KIND_INVALID");
+        receive(town, Some(&made), "50000").expect(201);
+        assert_eq!(sums(town, &made), ["collected", "0", "50000", "0", "0", "0"]);
+        let execution = town.client("auditor").get(&town.path("/fiscal-years/2025/budget-execution")).expect(200);
+        assert_eq!(execution.text("/sections/0/revenue_issued"), "0", "a recovery of the year is no revenue");
+        assert_eq!(execution.text("/sections/0/expenditure_accepted"), "800000");
+    }
+
+    Stage::Open, fn a_rejected_recovery_claims_nothing(town) {
+        let order = paid_fuel(town);
+        let made = recovery(town, &claim(town, &order, "850000", None).expect(201));
+        let why = json!({ "reason": "amount", "text": "La livraison est prouvée" });
+        town.client("accountant").act(&made, "/rejection", &why).expect(200);
+        claim(town, &order, "850000", None).expect(201);
+        assert_eq!(town.article("602")["paid"], "850000");
+    }
+
+    Stage::Played, fn a_recovery_of_a_later_year_is_revenue_and_moves_no_credit(town) {
+        next_year(town);
+        let auditor = town.client("auditor");
+        let orders = auditor.get(&town.path("/payment-orders?state=paid&limit=200")).expect(200).json();
+        let fuel = orders["data"].as_array().expect("rows").iter().find(|row| row["amount"] == "850000").expect("fuel").clone();
+        let fuel = town.path(&format!("/payment-orders/{}", fuel["id"].as_str().expect("an id")));
+        claim(town, &fuel, "10000", None).refused(422, "RECOVERY_LINE_INVALID");
+        claim(town, &fuel, "10000", Some(&line_of(town, 2026, "F-R-71-711-01"))).refused(422, "RECOVERY_LINE_INVALID");
+        let before = town.article("602");
+        let made = recovery(town, &claim(town, &fuel, "10000", Some(&line_of(town, 2026, "F-R-75-751-01"))).expect(201));
+        assert_eq!(auditor.get(&made).text("/number"), "T-2026-000001");
+        accept(town, &made).expect(200);
+        assert_eq!(postings_of(town, 2026, "revenue"), vec![vec![posting("462", "debit", "10000"), posting("751", "credit", "10000")]]);
+        assert_eq!(town.article("602"), before, "no credit of the earlier year moves");
+        let execution = auditor.get(&town.path("/fiscal-years/2026/budget-execution")).expect(200);
+        assert_eq!(execution.text("/sections/0/revenue_issued"), "10000");
+    }
+
+    Stage::Open, fn an_office_collects_a_roll_within_its_ceiling_and_deposits(town) {
+        authorise(town, "711").expect(201);
+        let roll = issue(town, "F-R-71-711-01", "12900000", &json!({ "kind": "roll", "taxpayers": 8600 }));
+        accept(town, &roll).expect(200);
+        let office = active(town, &collection_terms(town, "9159000"));
+        let officer = town.client("cash-officer");
+        let body = |amount: &str| json!({ "revenue_order_id": id(&roll), "amount": amount, "currency": "XOF" });
+        officer.act(&office, "/receipts", &body("9159001")).refused(422, "CASH_OFFICE_CEILING");
+        town.client("accountant").act(&office, "/receipts", &body("1")).refused(403, "ROLE_MISSING");
+        let receipt = officer.act(&office, "/receipts", &body("9159000")).expect(201);
+        assert_eq!(receipt.text("/mode"), "cash");
+        transfer(town, &office, "/deposits", "9159000").expect(201);
+        assert_eq!(
+            postings(town, "treasury"),
+            vec![
+                vec![posting("542", "debit", "9159000"), posting("411", "credit", "9159000")],
+                vec![posting("515", "debit", "9159000"), posting("542", "credit", "9159000")],
+            ]
+        );
+        let path = town.path(&format!("/receipts/{}", receipt.id()));
+        let mistake = json!({ "reason": "Saisie deux fois" });
+        town.client("accountant").act(&path, "/cancellation", &mistake).refused(422, "CASH_OFFICE_INSUFFICIENT");
+        let second = officer.act(&office, "/receipts", &body("1000")).expect(201);
+        let path = town.path(&format!("/receipts/{}", second.id()));
+        town.client("accountant").act(&path, "/cancellation", &mistake).expect(200);
+        assert_eq!((member(town, &office, "held"), member(town, &roll, "collected")), ("0".to_owned(), "9159000".to_owned()));
+    }
+}
+
+/// The id of a line of a year's budget by its code.
+fn line_of(town: &Town, year: i32, code: &str) -> String {
+    let execution = town.client("mayor").get(&town.path(&format!("/fiscal-years/{year}/budget-execution"))).expect(200).json();
+    let lines = execution["lines"].as_array().expect("lines").clone();
+    let line = lines.iter().find(|line| line["code"] == code).expect("the line");
+    line["budget_line_id"].as_str().expect("an id").to_owned()
+}
+
+/// Votes the budget of 2026 and opens the year.
+fn next_year(town: &Town) {
+    let (mayor, finance, accountant) = (town.client("mayor"), town.client("finance-officer"), town.client("accountant"));
+    let registrar = town.client("council-registrar");
+    town.on("2025-09-15");
+    accountant.create(&town.path("/fiscal-years"), &json!({ "fiscal_year": 2026 })).expect(201);
+    let budget = json!({ "fiscal_year": 2026, "kind": "original", "title": "Budget primitif 2026" });
+    let budget = town.path(&format!("/budgets/{}", finance.create(&town.path("/budgets"), &budget).expect(201).id()));
+    finance.put_lines(&budget, "", "text/csv", crate::budget::SAMPLE.as_bytes()).expect(200);
+    mayor.act(&budget, "/consultation", &json!({})).expect(200);
+    town.on("2025-10-20");
+    let meeting = |place: &str| -> Value {
+        json!({
+            "fiscal_year": 2026, "place": place, "held_on": "2025-10-15", "women": 40, "men": 51,
+            "minutes_sha256": "b".repeat(64), "summary": "Priorités",
+        })
+    };
+    for place in ["chef-lieu", "village 04", "village 11"] {
+        registrar.create(&town.path("/consultations"), &meeting(place)).expect(201);
+    }
+    registrar.create(&town.path("/public-debates"), &meeting("chef-lieu")).expect(201);
+    mayor.act(&budget, "/tabling", &json!({})).expect(200);
+    let vote = json!({
+        "held_on": "2025-10-20", "deliberation_number": "2025-07", "serving": 17, "present": 15,
+        "votes_for": 12, "votes_against": 2, "abstentions": 1, "deliberation_sha256": "c".repeat(64),
+    });
+    registrar.act(&budget, "/vote", &vote).expect(200);
+    mayor.act(&budget, "/transmission", &json!({ "annexes_sha256": "d".repeat(64) })).expect(200);
+    town.client("state-representative").act(&budget, "/approval", &json!({})).expect(200);
+    town.on("2026-01-05");
+    let opening = json!({ "currency": "XOF", "lines": [
+        { "account": "515", "side": "debit", "amount": "33048000" },
+        { "account": "12", "side": "credit", "amount": "33048000" },
+    ]});
+    accountant.act(&town.path("/fiscal-years/2026"), "/opening-balances", &opening).expect(200);
+}
