@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::cash_office;
 use crate::contract::{Contract, filled};
 use crate::expenditure::{commit_fuel, transmit_order, verify};
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
+use crate::revenue::{authorise, debtor, order, receive};
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
@@ -274,5 +276,40 @@ on_both_engines! {
         assert_eq!(events("subject_kind=nothing"), 0);
         assert_eq!(events("to=2000-01-01"), 0);
         assert_eq!(events("from=2000-01-01&subject_kind=supplier"), 3);
+    }
+
+    Stage::Open, fn money_that_comes_in_is_narrowed_and_added_up(town) {
+        authorise(town, "722").expect(201);
+        let trader = debtor(town, "RED-0042").expect(201).id();
+        let rent = order(town, "F-R-72-722-01", "200000", &json!({ "kind": "individual", "debtor_id": trader }));
+        finds(town, "/revenue-orders", &format!("debtor_id={trader}"), &[&rent.rsplit('/').next().expect("an id").to_owned()]);
+        receive(town, Some(&rent), "175000").expect(201);
+        let mistaken = town.path(&format!("/receipts/{}", receive(town, Some(&rent), "5000").expect(201).id()));
+        town.client("accountant").act(&mistaken, "/cancellation", &json!({ "reason": "x" })).expect(200);
+        assert_eq!(total(town, "/revenue-orders", "&state=partly_collected&article=722&from=2025-02-03"), in_francs(1, "200000"));
+        assert_eq!(total(town, "/revenue-orders", "&amount_max=199999"), in_francs(0, "0"));
+        assert_eq!(total(town, "/receipts", ""), in_francs(2, "180000"));
+        assert_eq!(total(town, "/receipts", "&cancelled=false&amount_min=1"), in_francs(1, "175000"));
+        finds(town, "/receipts", "cancelled=true", &[&mistaken.rsplit('/').next().expect("an id").to_owned()]);
+        for list in ["/refunds", "/revenue-adjustments", "/transfer-notifications", "/cash-movements", "/imprest-expenses"] {
+            assert_eq!(total(town, list, "&from=2025-01-01&to=2025-12-31&amount_min=1&amount_max=2"), in_francs(0, "0"), "{list}");
+        }
+        for list in ["/justification-slips", "/payment-order-corrections"] {
+            assert_eq!(total(town, list, "&from=2025-01-01&to=2025-12-31&amount_min=1&amount_max=2"), in_francs(0, "0"), "{list}");
+        }
+        town.client("auditor").get(&town.path("/receipts?amount_min=1,5")).refused(400, "AMOUNT_INVALID");
+    }
+
+    Stage::Open, fn the_money_of_cash_offices_is_added_up(town) {
+        cash_office::played(town);
+        let added = |list: &str| {
+            let page = town.client("auditor").get(&town.path(&format!("{list}?totals=true&limit=200"))).expect(200).json();
+            let rows = page["data"].as_array().expect("rows");
+            let member = if list == "/justification-slips" { "total" } else { "amount" };
+            let amounts = rows.iter().map(|row| row[member].as_str().expect("an amount").parse::<i64>().expect("francs"));
+            assert!(!rows.is_empty(), "{list}");
+            assert_eq!(page["totals"], in_francs(rows.len() as i64, &amounts.sum::<i64>().to_string()), "{list}");
+        };
+        ["/cash-movements", "/imprest-expenses", "/justification-slips"].into_iter().for_each(added);
     }
 }

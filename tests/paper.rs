@@ -1,4 +1,4 @@
-//! Papers that people sign: a payment order in each of its states, read as a reader of PDF reads it.
+//! Papers that people sign: a payment order in each of its states, and a receipt, read as a reader of PDF reads it.
 
 use lopdf::Document;
 use serde_json::json;
@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::expenditure::{commit_fuel, transmit_order, verify};
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
+use crate::revenue::{authorise, debtor, order, receive};
 
 /// The text of a paper, each space alike.
 fn text(answer: &Answer) -> String {
@@ -105,5 +106,58 @@ on_both_engines! {
         town.client("mayor").get(&theirs).refused(404, "NOT_FOUND");
         town.client("partner-system").get(&path).refused(404, "NOT_FOUND");
         town.client("mayor").get(&town.path(&format!("/payment-orders/{}/document", uuid::Uuid::nil()))).refused(404, "NOT_FOUND");
+    }
+
+    Stage::Open, fn a_held_order_says_so_and_is_itself_again_afterwards(town) {
+        let order = transmit_order(town, &certified(town), "850000");
+        let accountant = town.client("accountant");
+        let body = json!({ "reason": "opposition", "text": "Saisie-arrêt" });
+        accountant.act(&order, "/hold", &body).expect(200);
+        let read = text(&paper(&accountant, &order));
+        says(&read, &["SUSPENDU", "suspendu par le comptable", "opposition d'un tiers : Saisie-arrêt", "Non pris en charge"]);
+        accountant.act(&order, "/resumption", &json!({})).expect(200);
+        assert!(!text(&paper(&accountant, &order)).contains("SUSPENDU"));
+    }
+
+    Stage::Open, fn a_payment_that_came_back_and_a_cancelled_order_are_told(town) {
+        let order = transmit_order(town, &certified(town), "850000");
+        let (mayor, accountant) = (town.client("mayor"), town.client("accountant"));
+        accountant.act(&order, "/acceptance", &json!({})).expect(200);
+        let body = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
+        let payment = town.path(&format!("/payments/{}", accountant.act(&order, "/payments", &body).expect(201).id()));
+        says(&text(&paper(&accountant, &order)), &["État : payé", "Payé le 3 février 2025"]);
+        accountant.act(&payment, "/return", &json!({ "reason": "Compte clos" })).expect(200);
+        let read = text(&paper(&accountant, &order));
+        says(&read, &["paiement revenu de la banque", "Revenu de la banque le 3 février 2025", "Pris en charge le 3 février 2025"]);
+        assert!(!read.contains("Payé le"), "{read}");
+        let body = json!({ "kind": "cancellation", "amount": "850000", "currency": "XOF", "reason": "Double emploi" });
+        let correction = mayor.act(&order, "/corrections", &body).expect(201).id();
+        accountant.act(&town.path(&format!("/payment-order-corrections/{correction}")), "/acceptance", &json!({})).expect(200);
+        let read = text(&paper(&accountant, &order));
+        says(&read, &["ANNULÉ", "annulé après prise en charge", "Annulation 850 000 F CFA", "Net à payer 0 F CFA"]);
+        assert!(!read.contains("Signature et cachet"), "{read}");
+    }
+
+    Stage::Open, fn a_receipt_on_paper_is_for_the_payer_and_a_cancelled_one_for_nobody(town) {
+        let accountant = town.client("accountant");
+        authorise(town, "722").expect(201);
+        let trader = debtor(town, "RED-0042").expect(201).id();
+        let rent = order(town, "F-R-72-722-01", "200000", &json!({ "kind": "individual", "debtor_id": trader }));
+        let receipt = town.path(&format!("/receipts/{}", receive(town, Some(&rent), "175000").expect(201).id()));
+        let made = paper(&accountant, &receipt);
+        assert_eq!(made.header("content-disposition"), Some("attachment; filename=\"quittance-Q-2025-000001.pdf\""));
+        let read = text(&made);
+        says(&read, &[
+            "QUITTANCE", "N° Q-2025-000001 · Exercice 2025", "T-2025-000001", "Aïssata Traoré, commerçante (fictive)", "virement",
+            "Cent soixante-quinze mille francs CFA (175 000 F CFA).", "Encaissé le 3 février 2025", "Signature et cachet",
+        ]);
+        assert!(!read.contains("ANNULÉE"), "{read}");
+        assert_eq!(paper(&accountant, &receipt).bytes, made.bytes);
+        accountant.act(&receipt, "/cancellation", &json!({ "reason": "Saisie en double" })).expect(200);
+        let cancelled = paper(&accountant, &receipt);
+        says(&text(&cancelled), &["QUITTANCE ANNULÉE", "annulée le 3 février 2025 : ne vaut plus acquit"]);
+        assert_ne!(cancelled.etag(), made.etag());
+        town.stranger().get(&format!("{receipt}/document")).refused(401, "TOKEN_MISSING");
+        town.client("mayor").get(&town.path(&format!("/receipts/{}/document", uuid::Uuid::nil()))).refused(404, "NOT_FOUND");
     }
 }

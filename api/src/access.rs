@@ -271,6 +271,7 @@ pub const OPERATIONS: &[Operation] = &[
     create("record_carried_receivables", Roles(&[Accountant])),
     read("list_receipts", Members),
     read("read_receipt", Members),
+    read("read_receipt_document", Members),
     create("record_receipt", Roles(&[Accountant])),
     act("collect_into_cash_office", Roles(&[CashOfficer])),
     act("sell_tickets", Roles(&[CashOfficer])),

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, IF_NONE_MATCH, LINK, LOCATION};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use db::audit::{Answer, Claim};
 use db::fault::Fault;
 use db::store::{Outcome, Tx};
@@ -16,6 +16,7 @@ use crate::auth::Call;
 use crate::body::Asked;
 use crate::export::{Form, tabled};
 use crate::page::Page;
+use crate::paper::PaperFault;
 use crate::problem::{Problem, SERVICE_BROKEN};
 
 /// What a handler gives.
@@ -61,8 +62,16 @@ pub fn versioned(request: &HttpRequest, version: i64, view: &impl Serialize) -> 
 #[schema(value_type = String, format = Binary)]
 pub struct PdfFile(pub Vec<u8>);
 
-/// 200 with a paper, or 304 if the caller has these very bytes.
-pub fn paper(request: &HttpRequest, name: &str, bytes: Vec<u8>) -> Answered {
+/// 200 with a paper that is drawn apart from other requests, or 304 if the caller has these very bytes.
+pub async fn paper(request: &HttpRequest, name: &str, draw: impl FnOnce() -> Result<Vec<u8>, PaperFault> + Send + 'static) -> Answered {
+    let bytes = match web::block(draw).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(fault)) => {
+            log::error!("a paper could not be made: {fault}");
+            return Err(Problem::from(&SERVICE_BROKEN));
+        }
+        Err(_) => return Err(Problem::from(&SERVICE_BROKEN)),
+    };
     let digest = domain::audit::hex(&Sha256::digest(&bytes));
     let tag = format!("\"{}-pdf\"", digest.get(..32).unwrap_or(&digest));
     if holds(request, &tag) {

@@ -39,7 +39,6 @@ use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::expenditure::own_currency;
-use crate::organisation::currency_in;
 use crate::page::{Page, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
@@ -356,11 +355,4 @@ pub fn open_year(call: &Call, tx: &mut Tx<'_>) -> Result<i32, Fault> {
         Err(fault) => return Err(fault),
     }
     Ok(year.year())
-}
-
-/// An amount by which a list is bounded.
-fn bound(conn: &mut Conn, scope: &Scope, name: &str, text: Option<&str>) -> Result<Option<i64>, Fault> {
-    let Some(text) = text else { return Ok(None) };
-    let currency = currency_in(conn, scope)?;
-    Ok(Some(Amount::parse(text, currency).map_err(|refusal| refusal.at(&format!("?{name}")))?.minor()))
 }

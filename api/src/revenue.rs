@@ -8,6 +8,7 @@ pub mod debtor;
 pub mod decision;
 pub mod office;
 pub mod order;
+pub mod paper;
 pub mod receipt;
 pub mod recovery;
 pub mod refund;
@@ -24,7 +25,6 @@ use domain::budget::nomenclature::Article;
 use domain::budget::{Direction, Section};
 use domain::calendar::not_future;
 use domain::id::{LevyAuthorisationId, OrganisationId, PrincipalId};
-use domain::money::{Amount, Currency};
 use domain::organisation::OrganisationKind;
 use domain::parameter::Confidence;
 use domain::revenue::LEVY_AUTHORISATION_INVALID;
@@ -37,12 +37,6 @@ use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
 use crate::wire::Sha256Hex;
-
-/// A bound on amounts in a query.
-fn bound(name: &str, text: Option<&str>, currency: Currency) -> Result<Option<i64>, Fault> {
-    let parsed = text.map(|text| Amount::parse(text, currency).map_err(|refusal| refusal.at(&format!("?{name}"))));
-    Ok(parsed.transpose()?.map(Amount::minor))
-}
 
 /// An article of revenue of the year's nomenclature, in either section.
 fn revenue_article(conn: &mut db::connection::Conn, nomenclature: uuid::Uuid, code: &str) -> Result<Option<Article>, Fault> {

@@ -139,6 +139,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
         .service(revenue::office::sell_tickets)
         .service(revenue::arrears::read_arrears);
     routes.service(revenue::receipt::list_receipts).service(revenue::receipt::read_receipt);
+    routes.service(revenue::paper::read_receipt_document);
     routes.service(revenue::receipt::record_receipt).service(revenue::receipt::cancel_receipt);
     routes.service(revenue::refund::list_refunds).service(revenue::refund::read_refund).service(revenue::refund::refund_overpayment);
     routes.service(revenue::adjustment::list_revenue_adjustments).service(revenue::adjustment::read_revenue_adjustment);

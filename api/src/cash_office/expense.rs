@@ -14,14 +14,13 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::bound;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::expenditure::own_currency;
 use crate::expenditure::regularisation::chargeable;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
 
 /// An expense paid out of an imprest.
@@ -85,6 +84,9 @@ pub struct ImprestExpenseQuery {
     fiscal_year: Option<i32>,
     /// Only expenses of this office.
     cash_office_id: Option<CashOfficeId>,
+    /// Only expenses on this article of the nomenclature.
+    #[param(max_length = 10)]
+    article: Option<String>,
     /// Only expenses on this line.
     budget_line_id: Option<BudgetLineId>,
     /// Only expenses in one of these states, separated by commas.
@@ -96,12 +98,16 @@ pub struct ImprestExpenseQuery {
     /// Last day of the expense.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
-    /// Least amount, as a decimal string in the organisation's currency.
-    #[param(max_length = 21)]
-    amount_min: Option<String>,
-    /// Most amount.
-    #[param(max_length = 21)]
-    amount_max: Option<String>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// A part of the label, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -118,9 +124,10 @@ pub async fn list_imprest_expenses(call: Call, _path: web::Path<OrganisationId>,
     let keys = keyset::<ImprestExpenseId>(&call, query.after.as_deref(), query.limit)?;
     let state = words("state", query.state.as_deref())?;
     let (scope, asked) = (call.scope()?, keys.clone());
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
+            let currency = currency_in(conn, &scope)?;
             let filter = ImprestExpenseFilter {
                 fiscal_year: query.fiscal_year,
                 cash_office_id: query.cash_office_id,
@@ -128,14 +135,15 @@ pub async fn list_imprest_expenses(call: Call, _path: web::Path<OrganisationId>,
                 state,
                 from: query.from,
                 to: query.to,
-                amount_min: bound(conn, &scope, "amount_min", query.amount_min.as_deref())?,
-                amount_max: bound(conn, &scope, "amount_max", query.amount_max.as_deref())?,
+                amount: bounds(query.amount_min, query.amount_max, currency)?,
+                article: query.article,
+                query: query.q,
             };
-            let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::cash_office::justification::list_expenses(conn, &scope, &filter, &asked)?))
+            let total = query.totals.then(|| db::cash_office::justification::total_expenses(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::cash_office::justification::list_expenses(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One expense paid out of an imprest.

@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{bound, load, open_year};
+use super::{load, open_year};
 use crate::answer::{Answered, created, listed, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
 
 /// A movement of a cash office's money. It never changes.
@@ -262,12 +262,13 @@ pub struct CashMovementQuery {
     /// Last day.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
-    /// Least amount, as a decimal string in the organisation's currency.
-    #[param(max_length = 21)]
-    amount_min: Option<String>,
-    /// Most amount.
-    #[param(max_length = 21)]
-    amount_max: Option<String>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages and whichever way the money went.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -284,23 +285,23 @@ pub async fn list_cash_movements(call: Call, _path: web::Path<OrganisationId>, q
     let keys = keyset::<CashMovementId>(&call, query.after.as_deref(), query.limit)?;
     let kind = words("kind", query.kind.as_deref())?;
     let (scope, asked) = (call.scope()?, keys.clone());
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
+            let currency = currency_in(conn, &scope)?;
             let filter = CashMovementFilter {
                 fiscal_year: query.fiscal_year,
                 cash_office_id: query.cash_office_id,
                 kind,
                 from: query.from,
                 to: query.to,
-                amount_min: bound(conn, &scope, "amount_min", query.amount_min.as_deref())?,
-                amount_max: bound(conn, &scope, "amount_max", query.amount_max.as_deref())?,
+                amount: bounds(query.amount_min, query.amount_max, currency)?,
             };
-            let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::cash_office::movement::list_cash_movements(conn, &scope, &filter, &asked)?))
+            let total = query.totals.then(|| db::cash_office::movement::total_cash_movements(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::cash_office::movement::list_cash_movements(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One movement of a cash office's money.

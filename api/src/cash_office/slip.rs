@@ -31,7 +31,7 @@ use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::expenditure::own_currency;
 use crate::expenditure::regularisation::{Regularised, chargeable, regularise};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// A justification slip (bordereau de justification).
@@ -102,6 +102,19 @@ pub struct JustificationSlipQuery {
     /// Only slips in one of these states, separated by commas.
     #[param(max_length = 100)]
     state: Option<String>,
+    /// First day of the submission.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the submission.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -120,19 +133,25 @@ pub async fn list_justification_slips(call: Call, _path: web::Path<OrganisationI
         fiscal_year: query.fiscal_year,
         cash_office_id: query.cash_office_id,
         state: words("state", query.state.as_deref())?,
+        from: query.from,
+        to: query.to,
+        ..JustificationSlipFilter::default()
     };
     let (scope, asked) = (call.scope()?, keys.clone());
-    let (currency, rows, on_slips) = call
+    let (currency, rows, on_slips, total) = call
         .store()
         .read(move |conn| {
+            let currency = currency_in(conn, &scope)?;
+            let filter = JustificationSlipFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::cash_office::justification::total_slips(conn, &scope, &filter)).transpose()?;
             let rows = db::cash_office::justification::list_slips(conn, &scope, &filter, &asked)?;
             let ids: Vec<JustificationSlipId> = rows.rows.iter().map(|row| row.id.0).collect();
             let on_slips = db::cash_office::justification::list_expense_ids(conn, &scope, &ids)?;
-            Ok((currency_in(conn, &scope)?, rows, on_slips))
+            Ok((currency, rows, on_slips, total))
         })
         .await?;
     let of = |slip: JustificationSlipId| on_slips.iter().filter(|(of, _)| *of == slip).map(|(_, expense)| *expense).collect();
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row.clone(), of(row.id.0), currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row.clone(), of(row.id.0), currency)).with_total(total, currency))
 }
 
 fn ids(expenses: &[ImprestExpenseRow]) -> Vec<ImprestExpenseId> {

@@ -35,7 +35,7 @@ use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// A correction of an accepted order (ordre de réduction ou d'annulation).
@@ -307,6 +307,22 @@ pub struct CorrectionQuery {
     state: Option<String>,
     /// Only corrections of this order.
     payment_order_id: Option<PaymentOrderId>,
+    /// Only corrections of one of these kinds, separated by commas.
+    #[param(max_length = 100)]
+    kind: Option<String>,
+    /// First day of the issue.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the issue.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -325,17 +341,23 @@ pub async fn list_payment_order_corrections(call: Call, _path: web::Path<Organis
         fiscal_year: query.fiscal_year,
         state: words("state", query.state.as_deref())?,
         payment_order_id: query.payment_order_id,
+        kind: words("kind", query.kind.as_deref())?,
+        from: query.from,
+        to: query.to,
+        ..CorrectionFilter::default()
     };
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::expenditure::correction::list_corrections(conn, &scope, &filter, &asked)?))
+            let filter = CorrectionFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::expenditure::correction::total_corrections(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::expenditure::correction::list_corrections(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One correction.

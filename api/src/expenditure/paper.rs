@@ -22,7 +22,6 @@ use crate::auth::Call;
 use crate::organisation::{currency_in, letterhead_in};
 use crate::paper::day;
 use crate::paper::payment_order::{Decision, Hand, Imputation, Paid, PaymentOrderPaper, deduction_words, payment_order};
-use crate::problem::{Problem, SERVICE_BROKEN};
 
 /// The most payments that are looked at for one paper.
 const PAYMENTS_MAX: i64 = 200;
@@ -137,6 +136,7 @@ fn gather(conn: &mut Conn, scope: &Scope, id: PaymentOrderId, today: NaiveDate) 
         decision: decision(conn, &row)?,
         requisition,
         hold: hold.map(|hold| (hold.reason.0, hold.text.clone(), hold.held_on)),
+        reversed: db::budget::amount(row.reversed)?,
         payments: payments(conn, scope, id)?,
         entry_digest: entry_digest(conn, scope, &row)?,
     })
@@ -152,13 +152,5 @@ pub async fn read_payment_order_document(call: Call, request: HttpRequest, path:
     let (scope, today) = (call.scope()?, call.today);
     let facts = call.store().read(move |conn| gather(conn, &scope, id, today)).await?;
     let name = facts.number.clone().unwrap_or_else(|| format!("projet-{id}"));
-    let made = web::block(move || payment_order(&facts)).await;
-    match made {
-        Ok(Ok(bytes)) => paper(&request, &format!("mandat-{name}.pdf"), bytes),
-        Ok(Err(fault)) => {
-            log::error!("a paper could not be made: {fault}");
-            Err(Problem::from(&SERVICE_BROKEN))
-        }
-        Err(_) => Err(Problem::from(&SERVICE_BROKEN)),
-    }
+    paper(&request, &format!("mandat-{name}.pdf"), move || payment_order(&facts)).await
 }

@@ -392,6 +392,8 @@ pub struct PaymentQuery {
     budget_line_id: Option<BudgetLineId>,
     /// Only payments to this creditor.
     supplier_id: Option<SupplierId>,
+    /// True for payments that came back only, false for those that stand only.
+    returned: Option<bool>,
     /// First day of the payment.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     from: Option<NaiveDate>,
@@ -427,6 +429,7 @@ pub async fn list_payments(call: Call, _path: web::Path<OrganisationId>, query: 
         article: query.article,
         budget_line_id: query.budget_line_id,
         supplier_id: query.supplier_id,
+        returned: query.returned,
         from: query.from,
         to: query.to,
         ..PaymentFilter::default()

@@ -88,6 +88,8 @@ pub struct PaymentOrderPaper {
     /// Why the accountant holds it, and since when.
     pub hold: Option<(HoldReason, String, NaiveDate)>,
     pub payments: Vec<Paid>,
+    /// What was paid without being due and is claimed back.
+    pub reversed: Amount,
     pub entry_digest: Option<String>,
 }
 
@@ -166,10 +168,13 @@ fn amounts(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
         rows.push(("Avance récupérée".to_owned(), paper.advance_recovered));
     }
     rows.push(("Montant brut".to_owned(), paper.gross));
-    if paper.deductions.is_empty() {
+    let cancelled = paper.state == PaymentOrderState::Cancelled;
+    // What was kept back on an order lapses with it.
+    let deductions = if cancelled { &[] } else { paper.deductions.as_slice() };
+    if deductions.is_empty() {
         rows.push(("Retenues".to_owned(), Amount::ZERO));
     }
-    let (named, others) = paper.deductions.split_at(paper.deductions.len().min(DEDUCTIONS_MAX));
+    let (named, others) = deductions.split_at(deductions.len().min(DEDUCTIONS_MAX));
     rows.extend(named.iter().map(|(name, amount)| (format!("Retenue : {name}"), *amount)));
     if !others.is_empty() {
         rows.push((
@@ -178,7 +183,7 @@ fn amounts(sheet: &mut Sheet, y: i32, paper: &PaymentOrderPaper) -> i32 {
         ));
     }
     if !paper.reduced.is_zero() {
-        let name = if paper.state == PaymentOrderState::Cancelled { "Annulation" } else { "Réduction après prise en charge" };
+        let name = if cancelled { "Annulation" } else { "Réduction après prise en charge" };
         rows.push((name.to_owned(), paper.reduced));
     }
     let (top, right) = (y, WIDTH - MARGIN);
@@ -246,6 +251,9 @@ fn paid(paper: &PaymentOrderPaper) -> Vec<Known> {
     }
     if let Some(more) = paper.payments.len().checked_sub(4).filter(|more| *more > 0) {
         known.push((format!("et {more} autre(s) paiement(s)"), false));
+    }
+    if !paper.reversed.is_zero() {
+        known.push((format!("Ordre de reversement : {}", figures(paper.reversed, paper.currency)), true));
     }
     if known.is_empty() {
         known.push((if paper.net.is_zero() { "Rien à payer" } else { "Non payé" }.to_owned(), false));

@@ -20,13 +20,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::order::{OrderPath, apart, load};
-use super::{bound, revenue_article};
+use super::revenue_article;
 use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::expenditure::regularisation::{Chargeable, chargeable};
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
 
@@ -125,15 +125,16 @@ pub struct RevenueAdjustmentQuery {
     /// Last day of proposal.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
-    /// Least amount, in major units.
-    #[param(max_length = 21)]
-    amount_min: Option<String>,
-    /// Greatest amount, in major units.
-    #[param(max_length = 21)]
-    amount_max: Option<String>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
     /// A part of the reason, without regard to accents and case.
     #[param(max_length = 100)]
     q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -155,26 +156,21 @@ pub async fn list_revenue_adjustments(call: Call, _path: web::Path<OrganisationI
         revenue_order_id: query.revenue_order_id,
         from: query.from,
         to: query.to,
-        amount_min: None,
-        amount_max: None,
         text: query.q,
+        ..AdjustmentFilter::default()
     };
-    let (least, most) = (query.amount_min, query.amount_max);
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            let filter = AdjustmentFilter {
-                amount_min: bound("amount_min", least.as_deref(), currency)?,
-                amount_max: bound("amount_max", most.as_deref(), currency)?,
-                ..filter
-            };
-            Ok((currency, db::revenue::adjustment::list_adjustments(conn, &scope, &filter, &asked)?))
+            let filter = AdjustmentFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::revenue::adjustment::total_adjustments(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::revenue::adjustment::list_adjustments(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One adjustment.

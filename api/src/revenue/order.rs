@@ -23,13 +23,13 @@ use domain::word::Word as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{bound, revenue_article};
+use super::revenue_article;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query, words};
 use crate::expenditure::own_currency;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// A revenue order or tax roll (titre de recette, rôle), with what became of the debt.
@@ -178,15 +178,16 @@ pub struct RevenueOrderQuery {
     /// Last date of issue.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
-    /// Least amount, in major units.
-    #[param(max_length = 21)]
-    amount_min: Option<String>,
-    /// Greatest amount, in major units.
-    #[param(max_length = 21)]
-    amount_max: Option<String>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
     /// A part of the label, without regard to accents and case.
     #[param(max_length = 100)]
     q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -210,26 +211,21 @@ pub async fn list_revenue_orders(call: Call, _path: web::Path<OrganisationId>, q
         debtor_id: query.debtor_id,
         from: query.from,
         to: query.to,
-        amount_min: None,
-        amount_max: None,
         text: query.q,
+        ..RevenueOrderFilter::default()
     };
-    let (least, most) = (query.amount_min, query.amount_max);
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            let filter = RevenueOrderFilter {
-                amount_min: bound("amount_min", least.as_deref(), currency)?,
-                amount_max: bound("amount_max", most.as_deref(), currency)?,
-                ..filter
-            };
-            Ok((currency, db::revenue::order::list_revenue_orders(conn, &scope, &filter, &asked)?))
+            let filter = RevenueOrderFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::revenue::order::total_revenue_orders(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::revenue::order::list_revenue_orders(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |order| order.row.id.0, |order| view(order, currency)))
+    listed(&call, page(&call, &keys, rows, |order| order.row.id.0, |order| view(order, currency)).with_total(total, currency))
 }
 
 /// One revenue order.

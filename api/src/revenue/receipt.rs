@@ -28,7 +28,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::bound;
 use super::office::give_up;
 use super::order::apart;
 use crate::answer::{Answered, created, done, listed, versioned};
@@ -36,7 +35,7 @@ use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
 use crate::expenditure::own_currency;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// What the caller should know of something that was nevertheless done.
@@ -157,15 +156,18 @@ pub struct ReceiptQuery {
     /// Last day of receipt.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     to: Option<NaiveDate>,
-    /// Least amount, in major units.
-    #[param(max_length = 21)]
-    amount_min: Option<String>,
-    /// Greatest amount, in major units.
-    #[param(max_length = 21)]
-    amount_max: Option<String>,
+    /// True for cancelled receipts only, false for those that stand only.
+    cancelled: Option<bool>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
     /// A part of payer or label, without regard to accents and case.
     #[param(max_length = 100)]
     q: Option<String>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -187,26 +189,22 @@ pub async fn list_receipts(call: Call, _path: web::Path<OrganisationId>, query: 
         mode: words("mode", query.mode.as_deref())?,
         from: query.from,
         to: query.to,
-        amount_min: None,
-        amount_max: None,
+        cancelled: query.cancelled,
         text: query.q,
+        ..ReceiptFilter::default()
     };
-    let (least, most) = (query.amount_min, query.amount_max);
     let scope = call.scope()?;
     let asked = keys.clone();
-    let (currency, rows) = call
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            let filter = ReceiptFilter {
-                amount_min: bound("amount_min", least.as_deref(), currency)?,
-                amount_max: bound("amount_max", most.as_deref(), currency)?,
-                ..filter
-            };
-            Ok((currency, db::revenue::receipt::list_receipts(conn, &scope, &filter, &asked)?))
+            let filter = ReceiptFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::revenue::receipt::total_receipts(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::revenue::receipt::list_receipts(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |receipt| receipt.row.id.0, |receipt| view(receipt, currency)))
+    listed(&call, page(&call, &keys, rows, |receipt| receipt.row.id.0, |receipt| view(receipt, currency)).with_total(total, currency))
 }
 
 /// One receipt.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use db::budget::fiscal_year::find_fiscal_year;
 use db::fault::Fault;
 use db::number;
-use db::revenue::refund::{NewRefund as NewRow, RefundRow};
+use db::revenue::refund::{NewRefund as NewRow, RefundFilter, RefundRow};
 use domain::audit::{Event, Events};
 use domain::calendar::FiscalYear;
 use domain::expenditure::payment::PaymentMode;
@@ -22,9 +22,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::order::{OrderPath, apart};
 use crate::answer::{Answered, created, listed, ok};
 use crate::auth::Call;
-use crate::body::{Asked, Json, Query};
+use crate::body::{Asked, Json, Query, words};
 use crate::organisation::{currency_in, currency_of};
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
 
@@ -77,6 +77,22 @@ pub struct RefundQuery {
     fiscal_year: Option<i32>,
     /// Only refunds on this order.
     revenue_order_id: Option<RevenueOrderId>,
+    /// Only refunds in one of these modes, separated by commas.
+    #[param(max_length = 100)]
+    mode: Option<String>,
+    /// First day of the refund.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the refund.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -92,15 +108,25 @@ pub async fn list_refunds(call: Call, _path: web::Path<OrganisationId>, query: Q
     let query = query.0;
     let keys = keyset::<RefundId>(&call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
-    let (asked, filter) = (keys.clone(), (query.fiscal_year, query.revenue_order_id));
-    let (currency, rows) = call
+    let filter = RefundFilter {
+        fiscal_year: query.fiscal_year,
+        revenue_order_id: query.revenue_order_id,
+        mode: words("mode", query.mode.as_deref())?,
+        from: query.from,
+        to: query.to,
+        ..RefundFilter::default()
+    };
+    let asked = keys.clone();
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::revenue::refund::list_refunds(conn, &scope, filter, &asked)?))
+            let filter = RefundFilter { amount: bounds(query.amount_min, query.amount_max, currency)?, ..filter };
+            let total = query.totals.then(|| db::revenue::refund::total_refunds(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::revenue::refund::list_refunds(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One refund.

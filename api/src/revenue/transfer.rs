@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::fiscal_year::find_fiscal_year;
 use db::connection::Conn;
 use db::fault::Fault;
-use db::revenue::transfer::{NewNotification, TransferNotificationRow};
+use db::revenue::transfer::{NewNotification, TransferNotificationFilter, TransferNotificationRow};
 use domain::audit::Event;
 use domain::budget::nomenclature::Nomenclature;
 use domain::budget::{BUDGET_NOT_EXECUTABLE, Direction, Line};
@@ -26,7 +26,7 @@ use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::expenditure::own_currency;
 use crate::organisation::currency_in;
-use crate::page::{Page, keyset, page};
+use crate::page::{Page, bounds, keyset, page};
 use crate::wire::{AmountText, CurrencyText, Sha256Hex, shown};
 
 /// A notification of a transfer to come: an endowment of the State, a grant of an agency or a partner. It never changes.
@@ -76,6 +76,19 @@ pub struct TransferNotificationQuery {
     fiscal_year: Option<i32>,
     /// Only notifications on this line.
     budget_line_id: Option<BudgetLineId>,
+    /// First day of the notification.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the notification.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// Least amount, in the currency of the accounts.
+    amount_min: Option<AmountText>,
+    /// Largest amount, in the currency of the accounts.
+    amount_max: Option<AmountText>,
+    /// True to be told what the whole list adds up to, over all its pages.
+    #[serde(default)]
+    totals: bool,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -95,15 +108,23 @@ pub async fn list_transfer_notifications(
     let query = query.0;
     let keys = keyset::<TransferNotificationId>(&call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
-    let (asked, filter) = (keys.clone(), (query.fiscal_year, query.budget_line_id));
-    let (currency, rows) = call
+    let asked = keys.clone();
+    let (currency, rows, total) = call
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::revenue::transfer::list_transfer_notifications(conn, &scope, filter, &asked)?))
+            let filter = TransferNotificationFilter {
+                fiscal_year: query.fiscal_year,
+                budget_line_id: query.budget_line_id,
+                from: query.from,
+                to: query.to,
+                amount: bounds(query.amount_min, query.amount_max, currency)?,
+            };
+            let total = query.totals.then(|| db::revenue::transfer::total_transfer_notifications(conn, &scope, &filter)).transpose()?;
+            Ok((currency, db::revenue::transfer::list_transfer_notifications(conn, &scope, &filter, &asked)?, total))
         })
         .await?;
-    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))
+    listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)).with_total(total, currency))
 }
 
 /// One notification of a transfer.

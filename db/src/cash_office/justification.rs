@@ -8,12 +8,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 
 use crate::budget::credit::Charge;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::{imprest_expenses, justification_slip_expenses, justification_slips};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = imprest_expenses)]
@@ -97,24 +97,14 @@ pub struct ImprestExpenseFilter {
     pub state: Vec<ImprestExpenseState>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
-    pub amount_min: Option<i64>,
-    pub amount_max: Option<i64>,
+    pub amount: Bounds,
+    pub article: Option<String>,
+    /// A part of the label, without regard to accents and case.
+    pub query: Option<String>,
 }
 
-pub fn list_expenses(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &ImprestExpenseFilter,
-    page: &Keyset<ImprestExpenseId>,
-) -> Result<Rows<ImprestExpenseRow>, Fault> {
-    let mut query = visible!(imprest_expenses, scope)
-        .order(imprest_expenses::id)
-        .limit(page.probe())
-        .select(ImprestExpenseRow::as_select())
-        .into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(imprest_expenses::id.gt(Col(after)));
-    }
+fn selected_expenses(scope: &Scope, filter: &ImprestExpenseFilter) -> imprest_expenses::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(imprest_expenses, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(imprest_expenses::fiscal_year.eq(year));
     }
@@ -127,19 +117,33 @@ pub fn list_expenses(
     if !filter.state.is_empty() {
         query = query.filter(imprest_expenses::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(imprest_expenses::spent_on.ge(from));
+    if let Some(article) = &filter.article {
+        query = query.filter(imprest_expenses::article.eq(article.clone()));
     }
-    if let Some(to) = filter.to {
-        query = query.filter(imprest_expenses::spent_on.le(to));
+    if let Some(text) = &filter.query {
+        query = query.filter(folded("imprest_expenses.label").like(containing(text)));
     }
-    if let Some(least) = filter.amount_min {
-        query = query.filter(imprest_expenses::amount.ge(least));
-    }
-    if let Some(most) = filter.amount_max {
-        query = query.filter(imprest_expenses::amount.le(most));
+    between!(query, imprest_expenses::spent_on, filter.from, filter.to);
+    within!(query, imprest_expenses::amount, filter.amount);
+    query
+}
+
+pub fn list_expenses(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &ImprestExpenseFilter,
+    page: &Keyset<ImprestExpenseId>,
+) -> Result<Rows<ImprestExpenseRow>, Fault> {
+    let mut query = selected_expenses(scope, filter).order(imprest_expenses::id).limit(page.probe()).select(ImprestExpenseRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(imprest_expenses::id.gt(Col(after)));
     }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_expenses(conn: &mut Conn, scope: &Scope, filter: &ImprestExpenseFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_expenses(scope, filter), "imprest_expenses.amount"))
 }
 
 /// Moves an expense to a state.
@@ -257,22 +261,13 @@ pub struct JustificationSlipFilter {
     pub fiscal_year: Option<i32>,
     pub cash_office_id: Option<CashOfficeId>,
     pub state: Vec<JustificationSlipState>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
 }
 
-pub fn list_slips(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &JustificationSlipFilter,
-    page: &Keyset<JustificationSlipId>,
-) -> Result<Rows<JustificationSlipRow>, Fault> {
-    let mut query = visible!(justification_slips, scope)
-        .order(justification_slips::id)
-        .limit(page.probe())
-        .select(JustificationSlipRow::as_select())
-        .into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(justification_slips::id.gt(Col(after)));
-    }
+fn selected_slips(scope: &Scope, filter: &JustificationSlipFilter) -> justification_slips::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(justification_slips, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(justification_slips::fiscal_year.eq(year));
     }
@@ -282,7 +277,28 @@ pub fn list_slips(
     if !filter.state.is_empty() {
         query = query.filter(justification_slips::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
     }
+    between!(query, justification_slips::submitted_on, filter.from, filter.to);
+    within!(query, justification_slips::total, filter.amount);
+    query
+}
+
+pub fn list_slips(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &JustificationSlipFilter,
+    page: &Keyset<JustificationSlipId>,
+) -> Result<Rows<JustificationSlipRow>, Fault> {
+    let mut query =
+        selected_slips(scope, filter).order(justification_slips::id).limit(page.probe()).select(JustificationSlipRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(justification_slips::id.gt(Col(after)));
+    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_slips(conn: &mut Conn, scope: &Scope, filter: &JustificationSlipFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_slips(scope, filter), "justification_slips.total"))
 }
 
 /// What an action changes of a slip; what is `None` stays as it is.

@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::{CashOfficeChange, CashOfficeRow, update_cash_office};
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::cash_movements;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = cash_movements)]
@@ -99,21 +99,11 @@ pub struct CashMovementFilter {
     pub kind: Vec<CashMovementKind>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
-    pub amount_min: Option<i64>,
-    pub amount_max: Option<i64>,
+    pub amount: Bounds,
 }
 
-pub fn list_cash_movements(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &CashMovementFilter,
-    page: &Keyset<CashMovementId>,
-) -> Result<Rows<CashMovementRow>, Fault> {
-    let mut query =
-        visible!(cash_movements, scope).order(cash_movements::id).limit(page.probe()).select(CashMovementRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(cash_movements::id.gt(Col(after)));
-    }
+fn selected(scope: &Scope, filter: &CashMovementFilter) -> cash_movements::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(cash_movements, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(cash_movements::fiscal_year.eq(year));
     }
@@ -123,17 +113,25 @@ pub fn list_cash_movements(
     if !filter.kind.is_empty() {
         query = query.filter(cash_movements::kind.eq_any(filter.kind.iter().copied().map(Col).collect::<Vec<_>>()));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(cash_movements::moved_on.ge(from));
-    }
-    if let Some(to) = filter.to {
-        query = query.filter(cash_movements::moved_on.le(to));
-    }
-    if let Some(least) = filter.amount_min {
-        query = query.filter(cash_movements::amount.ge(least));
-    }
-    if let Some(most) = filter.amount_max {
-        query = query.filter(cash_movements::amount.le(most));
+    between!(query, cash_movements::moved_on, filter.from, filter.to);
+    within!(query, cash_movements::amount, filter.amount);
+    query
+}
+
+pub fn list_cash_movements(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &CashMovementFilter,
+    page: &Keyset<CashMovementId>,
+) -> Result<Rows<CashMovementRow>, Fault> {
+    let mut query = selected(scope, filter).order(cash_movements::id).limit(page.probe()).select(CashMovementRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(cash_movements::id.gt(Col(after)));
     }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_cash_movements(conn: &mut Conn, scope: &Scope, filter: &CashMovementFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "cash_movements.amount"))
 }

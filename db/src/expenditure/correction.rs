@@ -8,12 +8,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 
 use super::order::PaymentOrderRow;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::payment_order_corrections;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = payment_order_corrections)]
@@ -83,22 +83,14 @@ pub struct CorrectionFilter {
     pub fiscal_year: Option<i32>,
     pub state: Vec<CorrectionState>,
     pub payment_order_id: Option<PaymentOrderId>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+    pub kind: Vec<CorrectionKind>,
 }
 
-pub fn list_corrections(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &CorrectionFilter,
-    page: &Keyset<CorrectionId>,
-) -> Result<Rows<CorrectionRow>, Fault> {
-    let mut query = visible!(payment_order_corrections, scope)
-        .order(payment_order_corrections::id)
-        .limit(page.probe())
-        .select(CorrectionRow::as_select())
-        .into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(payment_order_corrections::id.gt(Col(after)));
-    }
+fn selected(scope: &Scope, filter: &CorrectionFilter) -> payment_order_corrections::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(payment_order_corrections, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(payment_order_corrections::fiscal_year.eq(year));
     }
@@ -108,7 +100,30 @@ pub fn list_corrections(
     if let Some(order) = filter.payment_order_id {
         query = query.filter(payment_order_corrections::payment_order_id.eq(Col(order)));
     }
+    if !filter.kind.is_empty() {
+        query = query.filter(payment_order_corrections::kind.eq_any(filter.kind.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    between!(query, payment_order_corrections::issued_on, filter.from, filter.to);
+    within!(query, payment_order_corrections::amount, filter.amount);
+    query
+}
+
+pub fn list_corrections(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &CorrectionFilter,
+    page: &Keyset<CorrectionId>,
+) -> Result<Rows<CorrectionRow>, Fault> {
+    let mut query = selected(scope, filter).order(payment_order_corrections::id).limit(page.probe()).select(CorrectionRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(payment_order_corrections::id.gt(Col(after)));
+    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_corrections(conn: &mut Conn, scope: &Scope, filter: &CorrectionFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "payment_order_corrections.amount"))
 }
 
 /// Records the acceptance and its entry; gives the row as it now stands.

@@ -113,6 +113,8 @@ pub struct PaymentFilter {
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
     pub amount: Bounds,
+    /// Only those that came back, or only those that stand.
+    pub returned: Option<bool>,
 }
 
 fn selected_payments(scope: &Scope, filter: &PaymentFilter) -> payments::BoxedQuery<'static, MultiBackend> {
@@ -146,6 +148,11 @@ fn selected_payments(scope: &Scope, filter: &PaymentFilter) -> payments::BoxedQu
     }
     if let Some(payee) = filter.supplier_id {
         query = query.filter(payments::payee_id.eq(Col(payee)));
+    }
+    if let Some(returned) = filter.returned {
+        let those =
+            payment_returns::table.filter(payment_returns::organisation_id.eq(Col(scope.organisation))).select(payment_returns::payment_id);
+        query = if returned { query.filter(payments::id.eq_any(those)) } else { query.filter(payments::id.ne_all(those)) };
     }
     between!(query, payments::paid_on, filter.from, filter.to);
     within!(query, payments::amount, filter.amount);

@@ -9,12 +9,12 @@ use domain::text::fold;
 
 use super::own;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows, containing};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing};
 use crate::schema::revenue_adjustments;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = revenue_adjustments)]
@@ -102,25 +102,12 @@ pub struct AdjustmentFilter {
     pub revenue_order_id: Option<RevenueOrderId>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
-    pub amount_min: Option<i64>,
-    pub amount_max: Option<i64>,
+    pub amount: Bounds,
     pub text: Option<String>,
 }
 
-pub fn list_adjustments(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &AdjustmentFilter,
-    page: &Keyset<RevenueAdjustmentId>,
-) -> Result<Rows<RevenueAdjustmentRow>, Fault> {
-    let mut query = visible!(revenue_adjustments, scope)
-        .order(revenue_adjustments::id)
-        .limit(page.probe())
-        .select(RevenueAdjustmentRow::as_select())
-        .into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(revenue_adjustments::id.gt(Col(after)));
-    }
+fn selected(scope: &Scope, filter: &AdjustmentFilter) -> revenue_adjustments::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(revenue_adjustments, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(revenue_adjustments::fiscal_year.eq(year));
     }
@@ -133,22 +120,30 @@ pub fn list_adjustments(
     if let Some(order) = filter.revenue_order_id {
         query = query.filter(revenue_adjustments::revenue_order_id.eq(Col(order)));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(revenue_adjustments::proposed_on.ge(from));
-    }
-    if let Some(to) = filter.to {
-        query = query.filter(revenue_adjustments::proposed_on.le(to));
-    }
-    if let Some(least) = filter.amount_min {
-        query = query.filter(revenue_adjustments::amount.ge(least));
-    }
-    if let Some(most) = filter.amount_max {
-        query = query.filter(revenue_adjustments::amount.le(most));
-    }
     if let Some(text) = &filter.text {
         query = query.filter(revenue_adjustments::folded_reason.like(containing(text)));
     }
+    between!(query, revenue_adjustments::proposed_on, filter.from, filter.to);
+    within!(query, revenue_adjustments::amount, filter.amount);
+    query
+}
+
+pub fn list_adjustments(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &AdjustmentFilter,
+    page: &Keyset<RevenueAdjustmentId>,
+) -> Result<Rows<RevenueAdjustmentRow>, Fault> {
+    let mut query = selected(scope, filter).order(revenue_adjustments::id).limit(page.probe()).select(RevenueAdjustmentRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(revenue_adjustments::id.gt(Col(after)));
+    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_adjustments(conn: &mut Conn, scope: &Scope, filter: &AdjustmentFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "revenue_adjustments.amount"))
 }
 
 /// How an adjustment was decided; what is `None` stays empty.

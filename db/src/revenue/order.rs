@@ -13,12 +13,12 @@ use uuid::Uuid;
 use super::own;
 use crate::budget::amount;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows, containing};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing};
 use crate::schema::{receivables, revenue_order_receipts, revenue_orders};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = revenue_orders)]
@@ -231,22 +231,12 @@ pub struct RevenueOrderFilter {
     pub debtor_id: Option<DebtorId>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
-    pub amount_min: Option<i64>,
-    pub amount_max: Option<i64>,
+    pub amount: Bounds,
     pub text: Option<String>,
 }
 
-pub fn list_revenue_orders(
-    conn: &mut Conn,
-    scope: &Scope,
-    filter: &RevenueOrderFilter,
-    page: &Keyset<RevenueOrderId>,
-) -> Result<Rows<RevenueOrder>, Fault> {
-    let mut query =
-        visible!(revenue_orders, scope).order(revenue_orders::id).limit(page.probe()).select(RevenueOrderRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(revenue_orders::id.gt(Col(after)));
-    }
+fn selected(scope: &Scope, filter: &RevenueOrderFilter) -> revenue_orders::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(revenue_orders, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(revenue_orders::fiscal_year.eq(year));
     }
@@ -265,26 +255,34 @@ pub fn list_revenue_orders(
     if let Some(debtor) = filter.debtor_id {
         query = query.filter(revenue_orders::debtor_id.eq(Some(Col(debtor))));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(revenue_orders::issued_on.ge(Some(from)));
-    }
-    if let Some(to) = filter.to {
-        query = query.filter(revenue_orders::issued_on.le(Some(to)));
-    }
-    if let Some(least) = filter.amount_min {
-        query = query.filter(revenue_orders::amount.ge(least));
-    }
-    if let Some(most) = filter.amount_max {
-        query = query.filter(revenue_orders::amount.le(most));
-    }
     if let Some(text) = &filter.text {
         query = query.filter(revenue_orders::folded_label.like(containing(text)));
+    }
+    between!(query, revenue_orders::issued_on, filter.from, filter.to);
+    within!(query, revenue_orders::amount, filter.amount);
+    query
+}
+
+pub fn list_revenue_orders(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &RevenueOrderFilter,
+    page: &Keyset<RevenueOrderId>,
+) -> Result<Rows<RevenueOrder>, Fault> {
+    let mut query = selected(scope, filter).order(revenue_orders::id).limit(page.probe()).select(RevenueOrderRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(revenue_orders::id.gt(Col(after)));
     }
     let rows: Rows<RevenueOrderRow> = page.cut(query.load(conn)?);
     let ids: Vec<RevenueOrderId> = rows.rows.iter().map(|row| row.id.0).collect();
     let mut owed = list_owed(conn, scope, &ids)?;
     let with_owed = |row: RevenueOrderRow| RevenueOrder { owed: owed.remove(&row.id.0).unwrap_or_default(), row };
     Ok(Rows { rows: rows.rows.into_iter().map(with_owed).collect(), more: rows.more })
+}
+
+/// What the list adds up to.
+pub fn total_revenue_orders(conn: &mut Conn, scope: &Scope, filter: &RevenueOrderFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "revenue_orders.amount"))
 }
 
 /// What an action changes of an order; what is `None` stays as it is.

@@ -14,12 +14,12 @@ use uuid::Uuid;
 use super::own;
 use crate::budget::amount;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows, containing};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing};
 use crate::schema::{receipt_cancellations, receipt_regularisations, receipts};
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = receipts)]
@@ -167,16 +167,14 @@ pub struct ReceiptFilter {
     pub mode: Vec<PaymentMode>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
-    pub amount_min: Option<i64>,
-    pub amount_max: Option<i64>,
+    pub amount: Bounds,
     pub text: Option<String>,
+    /// Only those that were cancelled, or only those that stand.
+    pub cancelled: Option<bool>,
 }
 
-pub fn list_receipts(conn: &mut Conn, scope: &Scope, filter: &ReceiptFilter, page: &Keyset<ReceiptId>) -> Result<Rows<Receipt>, Fault> {
-    let mut query = visible!(receipts, scope).order(receipts::id).limit(page.probe()).select(ReceiptRow::as_select()).into_boxed();
-    if let Some(after) = page.after {
-        query = query.filter(receipts::id.gt(Col(after)));
-    }
+fn selected(scope: &Scope, filter: &ReceiptFilter) -> receipts::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(receipts, scope).into_boxed();
     if let Some(year) = filter.fiscal_year {
         query = query.filter(receipts::fiscal_year.eq(year));
     }
@@ -189,23 +187,32 @@ pub fn list_receipts(conn: &mut Conn, scope: &Scope, filter: &ReceiptFilter, pag
     if !filter.mode.is_empty() {
         query = query.filter(receipts::mode.eq_any(filter.mode.iter().copied().map(Col).collect::<Vec<_>>()));
     }
-    if let Some(from) = filter.from {
-        query = query.filter(receipts::received_on.ge(from));
-    }
-    if let Some(to) = filter.to {
-        query = query.filter(receipts::received_on.le(to));
-    }
-    if let Some(least) = filter.amount_min {
-        query = query.filter(receipts::amount.ge(least));
-    }
-    if let Some(most) = filter.amount_max {
-        query = query.filter(receipts::amount.le(most));
-    }
     if let Some(text) = &filter.text {
         query = query.filter(receipts::folded_text.like(containing(text)));
     }
+    if let Some(cancelled) = filter.cancelled {
+        let those = receipt_cancellations::table
+            .filter(receipt_cancellations::organisation_id.eq(Col(scope.organisation)))
+            .select(receipt_cancellations::receipt_id);
+        query = if cancelled { query.filter(receipts::id.eq_any(those)) } else { query.filter(receipts::id.ne_all(those)) };
+    }
+    between!(query, receipts::received_on, filter.from, filter.to);
+    within!(query, receipts::amount, filter.amount);
+    query
+}
+
+pub fn list_receipts(conn: &mut Conn, scope: &Scope, filter: &ReceiptFilter, page: &Keyset<ReceiptId>) -> Result<Rows<Receipt>, Fault> {
+    let mut query = selected(scope, filter).order(receipts::id).limit(page.probe()).select(ReceiptRow::as_select());
+    if let Some(after) = page.after {
+        query = query.filter(receipts::id.gt(Col(after)));
+    }
     let rows: Rows<ReceiptRow> = page.cut(query.load(conn)?);
     Ok(Rows { rows: with_fate(conn, scope, rows.rows)?, more: rows.more })
+}
+
+/// What the list adds up to.
+pub fn total_receipts(conn: &mut Conn, scope: &Scope, filter: &ReceiptFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "receipts.amount"))
 }
 
 /// Finds receipts that an order may regularise: unclassified, standing, each once.

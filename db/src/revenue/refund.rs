@@ -8,12 +8,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 
 use super::own;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::refunds;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = refunds)]
@@ -68,21 +68,42 @@ pub fn find_refund(conn: &mut Conn, scope: &Scope, id: RefundId) -> Result<Refun
     Ok(visible!(refunds, scope).filter(refunds::id.eq(Col(id))).select(RefundRow::as_select()).first(conn)?)
 }
 
-pub fn list_refunds(
-    conn: &mut Conn,
-    scope: &Scope,
-    (fiscal_year, order): (Option<i32>, Option<RevenueOrderId>),
-    page: &Keyset<RefundId>,
-) -> Result<Rows<RefundRow>, Fault> {
-    let mut query = visible!(refunds, scope).order(refunds::id).limit(page.probe()).select(RefundRow::as_select()).into_boxed();
+/// Which refunds to list.
+#[derive(Clone, Debug, Default)]
+pub struct RefundFilter {
+    pub fiscal_year: Option<i32>,
+    pub revenue_order_id: Option<RevenueOrderId>,
+    pub mode: Vec<PaymentMode>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+}
+
+fn selected(scope: &Scope, filter: &RefundFilter) -> refunds::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(refunds, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(refunds::fiscal_year.eq(year));
+    }
+    if let Some(order) = filter.revenue_order_id {
+        query = query.filter(refunds::revenue_order_id.eq(Col(order)));
+    }
+    if !filter.mode.is_empty() {
+        query = query.filter(refunds::mode.eq_any(filter.mode.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    between!(query, refunds::paid_on, filter.from, filter.to);
+    within!(query, refunds::amount, filter.amount);
+    query
+}
+
+pub fn list_refunds(conn: &mut Conn, scope: &Scope, filter: &RefundFilter, page: &Keyset<RefundId>) -> Result<Rows<RefundRow>, Fault> {
+    let mut query = selected(scope, filter).order(refunds::id).limit(page.probe()).select(RefundRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(refunds::id.gt(Col(after)));
     }
-    if let Some(year) = fiscal_year {
-        query = query.filter(refunds::fiscal_year.eq(year));
-    }
-    if let Some(order) = order {
-        query = query.filter(refunds::revenue_order_id.eq(Col(order)));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_refunds(conn: &mut Conn, scope: &Scope, filter: &RefundFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "refunds.amount"))
 }

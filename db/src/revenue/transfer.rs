@@ -8,12 +8,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 
 use super::own;
 use crate::column::Col;
-use crate::connection::Conn;
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::transfer_notifications;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, totalled, visible, within};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = transfer_notifications)]
@@ -70,27 +70,46 @@ pub fn find_transfer_notification(conn: &mut Conn, scope: &Scope, id: TransferNo
         .first(conn)?)
 }
 
+/// Which notifications of transfers to list.
+#[derive(Clone, Debug, Default)]
+pub struct TransferNotificationFilter {
+    pub fiscal_year: Option<i32>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    pub amount: Bounds,
+}
+
+fn selected(scope: &Scope, filter: &TransferNotificationFilter) -> transfer_notifications::BoxedQuery<'static, MultiBackend> {
+    let mut query = visible!(transfer_notifications, scope).into_boxed();
+    if let Some(year) = filter.fiscal_year {
+        query = query.filter(transfer_notifications::fiscal_year.eq(year));
+    }
+    if let Some(line) = filter.budget_line_id {
+        query = query.filter(transfer_notifications::budget_line_id.eq(Col(line)));
+    }
+    between!(query, transfer_notifications::notified_on, filter.from, filter.to);
+    within!(query, transfer_notifications::amount, filter.amount);
+    query
+}
+
 pub fn list_transfer_notifications(
     conn: &mut Conn,
     scope: &Scope,
-    (fiscal_year, line): (Option<i32>, Option<BudgetLineId>),
+    filter: &TransferNotificationFilter,
     page: &Keyset<TransferNotificationId>,
 ) -> Result<Rows<TransferNotificationRow>, Fault> {
-    let mut query = visible!(transfer_notifications, scope)
-        .order(transfer_notifications::id)
-        .limit(page.probe())
-        .select(TransferNotificationRow::as_select())
-        .into_boxed();
+    let mut query =
+        selected(scope, filter).order(transfer_notifications::id).limit(page.probe()).select(TransferNotificationRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(transfer_notifications::id.gt(Col(after)));
     }
-    if let Some(year) = fiscal_year {
-        query = query.filter(transfer_notifications::fiscal_year.eq(year));
-    }
-    if let Some(line) = line {
-        query = query.filter(transfer_notifications::budget_line_id.eq(Col(line)));
-    }
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What the list adds up to.
+pub fn total_transfer_notifications(conn: &mut Conn, scope: &Scope, filter: &TransferNotificationFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected(scope, filter), "transfer_notifications.amount"))
 }
 
 /// Line and amount of every notification of a year.

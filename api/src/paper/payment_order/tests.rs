@@ -63,6 +63,7 @@ fn paper(state: PaymentOrderState) -> PaymentOrderPaper {
         requisition: (state == PaymentOrderState::Requisitioned).then(|| ("Réquisition n° 3".to_owned(), requisition)),
         hold: (state == PaymentOrderState::Held).then(|| (HoldReason::Opposition, "Saisie-arrêt du 15 mars".to_owned(), on("2025-03-16"))),
         payments: if matches!(state, PaymentOrderState::Paid | PaymentOrderState::Returned) { vec![paid] } else { Vec::new() },
+        reversed: Amount::ZERO,
         entry_digest: matches!(decision, Decision::Accepted(_)).then(|| "0123456789abcdef".repeat(4)),
         decision,
     }
