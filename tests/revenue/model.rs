@@ -110,7 +110,7 @@ impl Revenue {
                 let answer = self.order(town, amount, &[]);
                 (format!("order {amount}"), true, answer)
             }
-            2 | 3 | 4 => {
+            2..=4 => {
                 let one = &mut self.debts[chosen];
                 let amount = if chance.below(2) == 0 { one.outstanding().max(1) } else { chance.amount(one.outstanding() + 1_000) };
                 let settled = amount.min(one.outstanding());
