@@ -4,7 +4,7 @@ mod answer;
 mod commitment;
 mod correction;
 mod document;
-mod model;
+pub mod model;
 mod order;
 mod payment;
 mod verification;

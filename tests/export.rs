@@ -107,7 +107,7 @@ on_both_engines! {
         auditor.get(&town.path("?format=csv")).refused(400, "REQUEST_PARAMETER_INVALID");
         let empty = auditor.get(&town.path("/commitments?format=csv&fiscal_year=2024")).expect(200);
         assert_eq!(lines(&empty).len(), 1, "the head is there without rows");
-        assert!(lines(&empty)[0].starts_with("id;organisation_id;number;fiscal_year;budget_line_id;section;article;"));
+        assert!(lines(&empty)[0].starts_with("id;organisation_id;number;fiscal_year;budget_line_id;section;article;kind;supplier_id;label;"));
     }
 
     Stage::Open, fn a_table_says_what_json_says_and_computes_nothing(town) {

@@ -463,6 +463,6 @@ on_both_engines! {
         town.stranger().get("/v1/meta?x=1").refused(400, "REQUEST_PARAMETER_INVALID");
         auditor.get("/v1/me?x=1").refused(400, "REQUEST_PARAMETER_INVALID");
         auditor.get(&town.path("/fiscal-years/2025/trial-balance?x=1")).refused(400, "REQUEST_PARAMETER_INVALID");
-        auditor.get(&town.path("/fiscal-years/2025/budget-execution?as_of=2025-01-01")).refused(400, "REQUEST_PARAMETER_INVALID");
+        auditor.get(&town.path("/fiscal-years/2025/budget-execution?x=1")).refused(400, "REQUEST_PARAMETER_INVALID");
     }
 }

@@ -106,10 +106,10 @@ on_both_engines! {
 
     Stage::Played, fn balances_of_the_past_are_those_of_the_postings(town) {
         let now = read(town, "/trial-balance");
-        let then = read(town, "/trial-balance?as_of=2025-12-31");
+        let then = read(town, "/trial-balance?as_of=2025-11-28");
         assert_eq!(now["accounts"], then["accounts"]);
-        assert_eq!(read(town, "/budget-execution")["sections"], read(town, "/budget-execution?as_of=2025-12-31")["sections"]);
-        for month in 1..=12 {
+        assert_eq!(read(town, "/budget-execution")["sections"], read(town, "/budget-execution?as_of=2025-11-28")["sections"]);
+        for month in 1..=11 {
             let past = read(town, &format!("/trial-balance?as_of=2025-{month:02}-28"));
             assert_eq!(past["balanced"], true, "month {month}");
         }

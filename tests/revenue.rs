@@ -1,5 +1,6 @@
 //! Revenue, from the vote of a levy to the money: orders, rolls, receipts, reductions, write-offs, transfers.
 
+pub mod model;
 mod races;
 mod recovery;
 mod refusals;

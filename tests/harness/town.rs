@@ -31,7 +31,7 @@ pub enum Stage {
     Gathered,
     /// The budget of 2025 is approved, the year opened with balances and a carried debt of 400,000. Business date 3 February 2025.
     Open,
-    /// The year 2025 as the demonstration plays it. Business date 31 December 2025.
+    /// The year 2025 as the demonstration plays it. Business date 28 November 2025.
     Played,
 }
 

@@ -52,6 +52,9 @@ on_both_engines! {
         assert_eq!(stages, ["850000", "800000", "800000", "800000", "800000"], "the commitment stands until it is released");
         assert_eq!(town.client("auditor").get(&order).expect(200).text("/reversed"), "50000");
         propose_reduction(town, &made, "1", None).refused(422, "REVENUE_ADJUSTMENT_KIND_INVALID");
+        let payment = town.path(&format!("/payments/{}", town.client("auditor").get(&town.path("/payments")).text("/data/0/id")));
+        let back = town.client("accountant").act(&payment, "/return", &json!({ "reason": "Compte clos" }));
+        back.refused(409, "PAYMENT_CLAIMED_BACK");
         receive(town, Some(&made), "50000").expect(201);
         assert_eq!(sums(town, &made), ["collected", "0", "50000", "0", "0", "0"]);
         let execution = town.client("auditor").get(&town.path("/fiscal-years/2025/budget-execution")).expect(200);

@@ -58,11 +58,11 @@ pub fn levy_tax(staff: &Staff<'_>, office: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Market fees come in by tickets, before any order; at the end of the year one order regularises them.
+/// Market fees come in by tickets, before any order; in November one order regularises them.
 pub fn collect_market_fees(staff: &Staff<'_>, office: &str) -> Result<(), String> {
     let receipts = sell_tickets(staff, office)?;
     let regularised = json!({ "kind": "individual", "receipt_ids": receipts });
-    order(staff, day(2025, 12, 10), "F-R-71-714-01", "Droits de place 2025", "8742500", regularised)?;
+    order(staff, day(2025, 11, 24), "F-R-71-714-01", "Droits de place 2025", "8742500", regularised)?;
     Ok(())
 }
 
@@ -116,7 +116,7 @@ pub fn settle_arrears(staff: &Staff<'_>) -> Result<(), String> {
         "outcome": "granted", "deliberation_number": "2025-05", "held_on": "2025-09-23", "deliberation_sha256": digest("write-off"),
     });
     staff.registrar.act(&format!("/revenue-adjustments/{write_off}"), "/decision", &decision)?;
-    receive(staff, day(2025, 12, 16), Some(&carried), "Redevables de la TDRL 2024", "240000")
+    receive(staff, day(2025, 11, 25), Some(&carried), "Redevables de la TDRL 2024", "240000")
 }
 
 /// Fuel was invoiced twice for one week: what was paid without being due is claimed back and comes in.

@@ -41,7 +41,7 @@ pub fn sell_tickets(staff: &Staff<'_>, office: &str) -> Result<Vec<String>, Stri
     let range = json!({ "ticket_kind_id": kind, "first_number": 1, "last_number": 20_000, "document_sha256": digest("tickets") });
     let mut stock = format!("/ticket-ranges/{}", staff.accountant.create("/ticket-ranges", &range)?.id()?);
     let mut receipts = Vec::new();
-    for (first, last, amount, on) in [(1, 10_000, "5000000", day(2025, 6, 30)), (10_001, 17_485, "3742500", day(2025, 12, 8))] {
+    for (first, last, amount, on) in [(1, 10_000, "5000000", day(2025, 6, 30)), (10_001, 17_485, "3742500", day(2025, 11, 20))] {
         staff.accountant.player.on(on);
         let officer = office.rsplit('/').next().unwrap_or_default();
         let issue = json!({

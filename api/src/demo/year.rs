@@ -1,5 +1,5 @@
 //! The commune's year 2025: the budget from its draft to its approval, the opening of the year, and what comes in and goes
-//! out until December ([`super::income`], [`super::spending`], [`super::offices`]).
+//! out until November ([`super::income`], [`super::spending`], [`super::offices`]).
 
 use chrono::NaiveDate;
 use db::page::Keyset;
@@ -18,9 +18,9 @@ pub const FISCAL_YEAR: i32 = 2025;
 /// The day on which the cast takes office.
 pub const FIRST_DAY: NaiveDate = day(2024, 9, 2);
 /// The day on which the demonstration stands when it has been played.
-pub const LAST_DAY: NaiveDate = day(2025, 12, 31);
+pub const LAST_DAY: NaiveDate = day(2025, 11, 28);
 /// The day of the last act.
-const LAST_ACT: NaiveDate = day(2025, 12, 16);
+const LAST_ACT: NaiveDate = day(2025, 11, 25);
 
 const BUDGET: &[u8] = include_bytes!("../../../data/sample/budget-ml-c01-2025.csv");
 
@@ -98,7 +98,7 @@ pub fn open(player: &Player, town: &Town) -> Result<(), String> {
     open_year(&staff)
 }
 
-/// Whether the year was played to its last act: arrears that came in on a date of December.
+/// Whether the year was played to its last act: arrears that came in on a day of November.
 pub async fn is_played(store: &Store, commune: OrganisationId) -> Result<bool, String> {
     let scope = Scope { organisation: commune, clearance: Sensitivity::Restricted };
     let filter = ReceiptFilter { from: Some(LAST_ACT), to: Some(LAST_ACT), ..ReceiptFilter::default() };
@@ -106,7 +106,7 @@ pub async fn is_played(store: &Store, commune: OrganisationId) -> Result<bool, S
     Ok(!found.await.map_err(|fault| fault.to_string())?.rows.is_empty())
 }
 
-/// Plays the year: what comes in and goes out from January to December, in no special order of the year's dates.
+/// Plays the year: what comes in and goes out from January to November, in no special order of the year's dates.
 pub fn play(player: &Player, town: &Town) -> Result<(), String> {
     open(player, town)?;
     let staff = staff(player, town)?;

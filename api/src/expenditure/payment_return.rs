@@ -12,7 +12,7 @@ use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
 use domain::expenditure::order::PaymentOrderState;
-use domain::expenditure::payment::PAYMENT_ALREADY_RETURNED;
+use domain::expenditure::payment::{PAYMENT_ALREADY_RETURNED, PAYMENT_CLAIMED_BACK};
 use domain::expenditure::require_open;
 use domain::expenditure::verification::Nature;
 use domain::id::{CommitmentId, OrganisationId, PaymentId, PaymentOrderId};
@@ -31,6 +31,10 @@ use crate::wire::shown;
 fn reopen_order(tx: &mut Tx<'_>, payment: &PaymentRow, id: PaymentOrderId, currency: Currency) -> Result<Event, Fault> {
     let scope = tx.all();
     let order = db::expenditure::order::find_payment_order(tx.conn, &scope, id)?;
+    if order.paid - payment.amount < order.reversed {
+        let refusal = PAYMENT_CLAIMED_BACK.refuse().with("reversed", shown(order.reversed, currency));
+        return Err(refusal.with("currency", currency.code()).into());
+    }
     let commitment = db::expenditure::find_commitment(tx.conn, &scope, order.commitment_id.0)?;
     let verification = db::expenditure::verification::find_verification(tx.conn, &scope, order.verification_id.0)?;
     let cause = Cause { kind: "payment_return", id: payment.id.0.0, on: tx.today() };

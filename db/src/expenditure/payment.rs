@@ -167,11 +167,6 @@ pub fn list_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter, pag
     Ok(page.cut(query.load(conn)?))
 }
 
-/// What the list adds up to.
-pub fn total_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter) -> Result<Totalled, Fault> {
-    Ok(totalled!(conn, selected_payments(scope, filter), "payments.amount"))
-}
-
 /// What accepted orders and carried debts still claim on an account of third parties: it is paid to them, not remitted.
 pub fn find_claims(tx: &mut Tx<'_>, fiscal_year: i32, part: Part, account: &str) -> Result<i64, Fault> {
     let owner = Col(tx.organisation);
@@ -198,6 +193,11 @@ pub fn find_claims(tx: &mut Tx<'_>, fiscal_year: i32, part: Part, account: &str)
         .load(tx.conn)?;
     let ordered: i64 = orders.into_iter().map(|(amount, withheld, reduced, paid)| amount - withheld - reduced - paid).sum();
     Ok(ordered + debts.into_iter().map(|(amount, paid)| amount - paid).sum::<i64>())
+}
+
+/// What the list adds up to.
+pub fn total_payments(conn: &mut Conn, scope: &Scope, filter: &PaymentFilter) -> Result<Totalled, Fault> {
+    Ok(totalled!(conn, selected_payments(scope, filter), "payments.amount"))
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

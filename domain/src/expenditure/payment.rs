@@ -24,6 +24,10 @@ codes! {
     PAYMENT_PAYEE_MISMATCH: Rule,
         "Bénéficiaire différent du créancier" / "Payee differs from the creditor",
         "Le paiement libératoire se fait au créancier du mandat." / "A payment discharges only when made to the creditor of the order.";
+    PAYMENT_CLAIMED_BACK: Conflict,
+        "Paiement réclamé" / "Payment claimed back",
+        "Une partie de ce mandat fait l'objet d'un reversement ({reversed} {currency}) : ce paiement ne peut plus revenir." /
+        "A part of this order is claimed back ({reversed} {currency}): this payment can no longer come back.";
     PAYMENT_ALREADY_RETURNED: Conflict,
         "Paiement déjà revenu" / "Payment already returned",
         "Ce paiement est déjà revenu de la banque." / "This payment already came back from the bank.";
