@@ -36,6 +36,9 @@ const STANDING_LIFETIME: Duration = Duration::from_secs(2);
 /// How many standings are remembered.
 const STANDINGS_MAX: usize = 10_000;
 
+/// Whose standing is remembered: a principal, within a session or without.
+type Known = (PrincipalId, Option<SessionId>);
+
 /// What every request needs.
 pub struct Desk {
     pub store: Store,
@@ -48,7 +51,7 @@ pub struct Desk {
     parameters: HashMap<&'static str, Vec<String>>,
     /// The columns of each operation that lists, from the contract as well.
     tables: HashMap<&'static str, Arc<Vec<Column>>>,
-    standings: Mutex<HashMap<(PrincipalId, Option<SessionId>), (Instant, Arc<Standing>)>>,
+    standings: Mutex<HashMap<Known, (Instant, Arc<Standing>)>>,
 }
 
 impl Desk {

@@ -412,7 +412,7 @@ fn walk(town: &Town, seed: u64, steps: usize) {
     }
     assert!(done > steps / 3, "{done} of {steps} acts were done");
     let came = (model.orders.len(), model.payments.len(), model.corrections.iter().filter(|one| one.accepted).count());
-    assert!(steps < 200 || (came.1 > 3 && came.2 > 1), "orders, payments and corrections: {came:?}");
+    assert!(steps < 200 || (came.1 > 2 && came.2 > 0), "orders, payments and corrections: {came:?}");
     let standing = || model.orders.iter().filter(|one| one.posted && one.state != "cancelled");
     assert_eq!(closing(town, "602"), standing().map(|one| one.amount - one.reduced).sum::<i64>());
     assert_eq!(closing(town, "401"), -400_000 - standing().map(|one| one.net() - one.paid).sum::<i64>());

@@ -206,10 +206,10 @@ fn sections(
 fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: History) -> Result<Executed, Fault> {
     let mut lines = HashMap::new();
     let mut articles: HashMap<(Section, String), [i64; 5]> = HashMap::new();
-    for (line, section, article, stages) in list_stages_at(conn, scope, budget.fiscal_year, history)? {
-        let sums = articles.entry((section, article)).or_default();
-        sums.iter_mut().zip(stages).for_each(|(sum, stage)| *sum += stage);
-        lines.insert(line, stages);
+    for staged in list_stages_at(conn, scope, budget.fiscal_year, history)? {
+        let sums = articles.entry((staged.section, staged.article)).or_default();
+        sums.iter_mut().zip(staged.stages).for_each(|(sum, stage)| *sum += stage);
+        lines.insert(staged.line, staged.stages);
     }
     let mut credits = Vec::new();
     for row in list_appropriations(conn, scope, budget)? {

@@ -205,14 +205,21 @@ pub fn list_appropriations(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -
         .load(conn)?)
 }
 
-/// What movements had done to the credits of a year by a date, as it was known at an instant: by line, its article first.
-pub fn list_stages_at(
-    conn: &mut Conn,
-    scope: &Scope,
-    fiscal_year: i32,
-    history: History,
-) -> Result<Vec<(BudgetLineId, Section, String, [i64; 5])>, Fault> {
-    let rows: Vec<(Col<BudgetLineId>, Col<Section>, String, Col<Step>, i64)> = visible!(credit_movements, scope)
+/// What was done with a line by then: its section and article, and its stages.
+#[derive(Clone, Debug)]
+pub struct StagedLine {
+    pub line: BudgetLineId,
+    pub section: Section,
+    pub article: String,
+    pub stages: [i64; 5],
+}
+
+/// Line, section, article, step, amount.
+type Movement = (Col<BudgetLineId>, Col<Section>, String, Col<Step>, i64);
+
+/// What movements had done to the credits of a year by a date, as it was known at an instant, line by line.
+pub fn list_stages_at(conn: &mut Conn, scope: &Scope, fiscal_year: i32, history: History) -> Result<Vec<StagedLine>, Fault> {
+    let rows: Vec<Movement> = visible!(credit_movements, scope)
         .filter(credit_movements::fiscal_year.eq(fiscal_year))
         .filter(credit_movements::effective_on.le(history.as_of))
         .filter(credit_movements::recorded_at.le(Col(history.known_at)))
@@ -225,13 +232,13 @@ pub fn list_stages_at(
             credit_movements::amount,
         ))
         .load(conn)?;
-    let mut lines: Vec<(BudgetLineId, Section, String, [i64; 5])> = Vec::new();
+    let mut lines: Vec<StagedLine> = Vec::new();
     for (line, section, article, step, moved) in rows {
-        if lines.last().is_none_or(|(last, ..)| *last != line.0) {
-            lines.push((line.0, section.0, article, [0; 5]));
+        if lines.last().is_none_or(|last| last.line != line.0) {
+            lines.push(StagedLine { line: line.0, section: section.0, article, stages: [0; 5] });
         }
-        if let Some((.., stages)) = lines.last_mut() {
-            for (stage, delta) in stages.iter_mut().zip(step.deltas()) {
+        if let Some(last) = lines.last_mut() {
+            for (stage, delta) in last.stages.iter_mut().zip(step.deltas()) {
                 *stage += delta * moved;
             }
         }
