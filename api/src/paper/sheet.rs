@@ -259,7 +259,12 @@ impl Sheet {
 
     /// Writes a word across the sheet, light enough to read what is above it. Draw it first.
     pub fn watermark(&mut self, word: &str) {
-        let style = Style { weight: Weight::Bold, size: 1300, gray: 89 };
+        const LONGEST: i32 = 2150;
+        let mut style = Style { weight: Weight::Bold, size: 1300, gray: 89 };
+        let width = self.width(word, style);
+        if width > LONGEST {
+            style = style.sized(style.size * LONGEST / width);
+        }
         let (sine, cosine) = (0.573_576_f32, 0.819_152_f32);
         let half = points(self.width(word, style)) / 2.0;
         let (x, y) = (points(WIDTH) / 2.0, points(HEIGHT) / 2.0 - 40.0);
