@@ -4,6 +4,7 @@ pub mod acceptance;
 pub mod adjustment;
 pub mod arrears;
 pub mod carried;
+pub mod debt_reduction;
 pub mod debtor;
 pub mod decision;
 pub mod office;

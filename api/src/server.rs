@@ -94,6 +94,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(expenditure::desk::reject_payment_order).service(expenditure::order::requisition_payment_order);
     routes.service(expenditure::desk::hold_payment_order).service(expenditure::desk::resume_payment_order);
     routes.service(expenditure::correction::correct_payment_order).service(expenditure::correction::accept_payment_order_correction);
+    routes.service(expenditure::correction::reject_payment_order_correction);
     routes.service(expenditure::correction::list_payment_order_corrections);
     routes.service(expenditure::correction::read_payment_order_correction);
     routes.service(expenditure::paper::read_payment_order_document);
@@ -134,6 +135,7 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(revenue::order::draft_revenue_order).service(revenue::order::issue_revenue_order);
     routes.service(revenue::acceptance::accept_revenue_order).service(revenue::acceptance::reject_revenue_order);
     routes.service(revenue::carried::record_carried_receivables).service(revenue::recovery::issue_recovery);
+    routes.service(revenue::debt_reduction::reduce_carried_debt);
     routes
         .service(revenue::office::collect_into_cash_office)
         .service(revenue::office::sell_tickets)

@@ -12,8 +12,10 @@ pub mod verification;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::budget::Section;
+use domain::expenditure::verification::Advance;
 use domain::expenditure::{CommitmentState, Committed};
 use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId};
+use domain::money::Amount;
 use domain::sensitivity::{Scope, Sensitivity};
 
 use crate::budget::amount;
@@ -84,6 +86,16 @@ impl CommitmentRow {
     /// What is reserved, and what is verified of it.
     pub fn sums(&self) -> Result<Committed, Fault> {
         Ok(Committed { amount: amount(self.amount)?, verified: amount(self.verified)? })
+    }
+
+    /// Its advances, without the ceiling, which the parameters give.
+    pub fn advance(&self) -> Result<Advance, Fault> {
+        Ok(Advance {
+            granted: amount(self.advance_granted)?,
+            paid: amount(self.advance_paid)?,
+            recovered: amount(self.advance_recovered)?,
+            ceiling: Amount::ZERO,
+        })
     }
 }
 
@@ -211,7 +223,8 @@ pub struct CommitmentChange {
     pub retention_withheld: Option<i64>,
     pub retention_released: Option<i64>,
     pub state: Option<Col<CommitmentState>>,
-    pub end_reason: Option<String>,
+    /// A reason, or none again.
+    pub end_reason: Option<Option<String>>,
 }
 
 /// Changes a commitment; gives the row as it now stands.
@@ -223,8 +236,8 @@ pub fn update_commitment(tx: &mut Tx<'_>, row: &CommitmentRow, change: Commitmen
     find_commitment(tx.conn, &scope, row.id.0)
 }
 
-/// Sets what is verified of a commitment, and the state that follows.
+/// Sets what is verified of a commitment, and the state that follows: one that was released lives again.
 pub fn update_verified(tx: &mut Tx<'_>, row: &CommitmentRow, verified: i64, change: CommitmentChange) -> Result<CommitmentRow, Fault> {
     let state = Committed { amount: amount(row.amount)?, verified: amount(verified)? }.state();
-    update_commitment(tx, row, CommitmentChange { verified: Some(verified), state: Some(Col(state)), ..change })
+    update_commitment(tx, row, CommitmentChange { verified: Some(verified), state: Some(Col(state)), end_reason: Some(None), ..change })
 }

@@ -69,6 +69,7 @@ pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
         checked.events += events;
         checked.entries += money::verify_ledger(conn, organisation.0, &code, &facts)?;
         checked.credits += money::verify_credits(conn, organisation.0, &code)?;
+        counter::verify_carried_debts(conn, organisation.0, &code)?;
         cash_office::verify_cash_offices(conn, organisation.0, &code)?;
         checked.credits += revenue::verify_revenue(conn, organisation.0, &code)?;
         checked.numbers += money::verify_numbers(conn, organisation.0, &code)?;

@@ -19,6 +19,7 @@ use crate::money::{Amount, Currency};
 use crate::organisation::supplier::Supplier;
 use crate::refusal::{Refusal, codes};
 use crate::words;
+use verification::Advance;
 
 codes! {
     COMMITMENT_IMPUTATION_INVALID: Rule,
@@ -45,6 +46,10 @@ codes! {
     COMMITMENT_NOTHING_LEFT: Conflict,
         "Rien à dégager" / "Nothing to release",
         "L'engagement est entièrement liquidé." / "The commitment is wholly verified.";
+    COMMITMENT_ADVANCE_OUTSTANDING: Conflict,
+        "Avance non récupérée" / "Advance not recovered",
+        "Avance accordée : {granted}. Récupérée : {recovered} ({currency}). Récupérez le reste par un décompte ou un reversement." /
+        "Advance granted: {granted}. Recovered: {recovered} ({currency}). Recover the rest by a statement or claim it back.";
 }
 
 words! {
@@ -135,9 +140,16 @@ impl Committed {
 /// The states in which a commitment takes verifications, increases and releases.
 pub const LIVE: [CommitmentState; 3] = [CommitmentState::Active, CommitmentState::PartlyVerified, CommitmentState::Settled];
 
-/// Releases what is not verified: gives the amount that goes back to the available credit.
-pub fn release(state: CommitmentState, sums: Committed) -> Result<Amount, Refusal> {
+/// Releases what is not verified, once its advance is recovered: gives the amount that goes back to the available credit.
+pub fn release(state: CommitmentState, sums: Committed, advance: &Advance, currency: Currency) -> Result<Amount, Refusal> {
     require_state(state, &LIVE)?;
+    if advance.recovered < advance.granted {
+        return Err(COMMITMENT_ADVANCE_OUTSTANDING
+            .refuse()
+            .with("granted", advance.granted.display(currency))
+            .with("recovered", advance.recovered.display(currency))
+            .with("currency", currency.code()));
+    }
     let remaining = sums.remaining();
     if remaining.is_zero() { Err(COMMITMENT_NOTHING_LEFT.refuse()) } else { Ok(remaining) }
 }

@@ -141,6 +141,9 @@ words! {
         Transfer = "transfer",
         /// Expenditure paid without being due, to be paid back (ordre de reversement).
         Recovery = "recovery",
+        /// A debt of the organisation from an earlier year that is no longer due (réduction d'un mandat antérieur): income
+        /// without money.
+        DebtReduction = "debt_reduction",
         /// A debt of an earlier year that the opening balances carry (reste à recouvrer).
         Carried = "carried",
     }
@@ -264,7 +267,7 @@ pub fn draft(facts: &OrderFacts) -> Result<Part, Refusal> {
         RevenueOrderKind::Individual => !is_grant(part) && !many && (facts.debtor || facts.regularises),
         RevenueOrderKind::Roll => facts.levy.is_some() && !facts.debtor && facts.taxpayers.is_some_and(|count| count > 0),
         RevenueOrderKind::Transfer => is_grant(part) && !many,
-        RevenueOrderKind::Recovery | RevenueOrderKind::Carried => false,
+        RevenueOrderKind::Recovery | RevenueOrderKind::DebtReduction | RevenueOrderKind::Carried => false,
     };
     if fits { Ok(part) } else { Err(REVENUE_ORDER_KIND_INVALID.refuse().with("kind", facts.kind).at("/kind")) }
 }

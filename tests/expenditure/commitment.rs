@@ -81,4 +81,36 @@ on_both_engines! {
         let behind = town.client("auditor").get(&town.path(&format!("/supporting-documents?subject_id={id}"))).expect(200).json();
         assert_eq!(behind["data"].as_array().map(Vec::len), Some(3));
     }
+
+    Stage::Open, fn a_commitment_closes_only_when_its_advance_is_recovered(town) {
+        let works = verification::works(town);
+        town.receive("443", 16_800_000);
+        let [_, order] = verification::advance(town, &works);
+        let refusal = change(town, &works, "/release", &reason()).refused(409, "COMMITMENT_ADVANCE_OUTSTANDING");
+        told(&refusal, &[("granted", "4900000"), ("recovered", "0"), ("currency", "XOF")], &[]);
+        paid(town, &order, "4900000");
+        certified(town, &works, "D-1", "12000000", verification::statement("instalment", "2400000"));
+        let settling = |recovered: &str, amount: &str| verify_with(town, &works, "D-2", amount, verification::statement("instalment", recovered));
+        settling("0", "10000000").refused(422, "VERIFICATION_ADVANCE_RECOVERY");
+        settling("2499999", "12499999").refused(422, "VERIFICATION_ADVANCE_RECOVERY");
+        change(town, &works, "/release", &reason()).refused(409, "COMMITMENT_ADVANCE_OUTSTANDING");
+        // What no statement will recover is claimed back.
+        let claim = |amount: &str| town.client("mayor").act(&order, "/recoveries", &with(money(amount), reason()));
+        let refusal = claim("2500001").refused(409, "PAYMENT_ORDER_CORRECTION_BARRED");
+        told(&refusal, &[("recovered", "2400000")], &[]);
+        let claimed = town.path(&format!("/revenue-orders/{}", claim("2500000").expect(201).id()));
+        town.client("accountant").act(&claimed, "/acceptance", &json!({})).expect(200);
+        let released = change(town, &works, "/release", &reason()).expect(200);
+        assert_eq!((released.text("/amount"), released.text("/advance_paid")), ("12000000".to_owned(), "2400000".to_owned()));
+        assert_eq!(closing(town, "251"), 4_900_000 - 2_500_000, "the statement is not ordered yet");
+    }
+
+    Stage::Open, fn a_released_commitment_that_lives_again_has_no_reason_to_have_ended(town) {
+        let commitment = committed(town, FUEL, "850000", &[]);
+        let verification = verified(town, &commitment, "F-1", "300000", papers(&["fuel_log"]));
+        change(town, &commitment, "/release", &reason()).expect(200);
+        town.client("mayor").act(&verification, "/cancellation", &reason()).expect(200);
+        let again = town.client("mayor").get(&commitment);
+        assert_eq!((again.text("/state"), again.text("/end_reason")), ("active".to_owned(), "null".to_owned()));
+    }
 }

@@ -100,7 +100,10 @@ on_both_engines! {
         let refusal = agree(town, &two).refused(422, "PAYMENT_ORDER_CORRECTION_TOO_HIGH");
         told(&refusal, &[("unpaid", "350000"), ("requested", "400000")], &["/amount"]);
         agree(town, &whole).refused(422, "PAYMENT_ORDER_CORRECTION_TOO_HIGH");
-        assert_eq!(town.client("auditor").get(&two).text("/state"), "issued");
+        let wrong = json!({ "text": "Ne tient plus dans le reste à payer" });
+        town.client("mayor").act(&two, "/rejection", &wrong).refused(403, "ROLE_MISSING");
+        let rejected = town.client("accountant").act(&two, "/rejection", &wrong).expect(200);
+        assert_eq!((rejected.text("/state"), rejected.text("/rejection_text")), ("rejected".into(), "Ne tient plus dans le reste à payer".into()));
         paid(town, &order, "300000");
         issue(town, &order, "cancellation", "50000").refused(422, "PAYMENT_ORDER_CORRECTION_TOO_HIGH");
         // What is left of a partly paid order is taken back: it is paid.
@@ -110,7 +113,7 @@ on_both_engines! {
         assert_eq!(stages(town, "602"), ["850000", "300000", "300000", "300000", "300000", "2550000"]);
         let id = order.rsplit('/').next().expect("an id");
         let list = |query: &str| town.client("auditor").get(&town.path(&format!("/payment-order-corrections?{query}"))).expect(200).json();
-        assert_eq!(list(&format!("payment_order_id={id}&state=issued"))["data"].as_array().map(Vec::len), Some(2));
+        assert_eq!(list(&format!("payment_order_id={id}&state=issued"))["data"].as_array().map(Vec::len), Some(1));
         assert_eq!(list("fiscal_year=2025&state=accepted")["data"].as_array().map(Vec::len), Some(2));
         assert_eq!(list("fiscal_year=2024")["data"], json!([]));
     }

@@ -165,6 +165,19 @@ on_both_engines! {
         back(town, &payment).refused(409, "PAYMENT_ALREADY_RETURNED");
     }
 
+    Stage::Open, fn cash_does_not_come_back_from_the_bank(town) {
+        let [_, _, order] = fuel(town, "F-1", "20000");
+        accept(town, &order);
+        let accountant = town.client("accountant");
+        let transfer = json!({ "journal": "treasury", "accounting_date": "2025-01-20", "label": "Approvisionnement de la caisse", "currency": "XOF", "document_sha256": "c".repeat(64), "lines": [
+            { "account": "531", "side": "debit", "amount": "20000" },
+            { "account": "515", "side": "credit", "amount": "20000" },
+        ]});
+        accountant.create(&town.path("/fiscal-years/2025/entries"), &transfer).expect(201);
+        let cash = pay(&accountant, &order, &town.supplier("SUP-0012"), "20000", "cash").expect(201);
+        back(town, &town.path(&format!("/payments/{}", cash.id()))).refused(409, "PAYMENT_NOT_RETURNABLE");
+    }
+
     Stage::Open, fn a_debt_of_the_year_before_comes_back_and_is_due_again(town) {
         let accountant = town.client("accountant");
         let debts = town.path("/fiscal-years/2025/carried-debts");

@@ -89,6 +89,45 @@ on_both_engines! {
         assert_eq!(execution.text("/sections/0/revenue_issued"), "10000");
     }
 
+    Stage::Open, fn a_debt_of_an_earlier_year_that_is_no_longer_due_is_revenue(town) {
+        let (mayor, accountant, auditor) = (town.client("mayor"), town.client("accountant"), town.client("auditor"));
+        let debts = town.path("/fiscal-years/2025/carried-debts");
+        let debt = town.path(&format!("/carried-debts/{}", auditor.get(&debts).text("/data/0/id")));
+        let line = town.line("F-R-75-751-01");
+        let reduce = |amount: &str, line: &str| {
+            let body = json!({ "amount": amount, "currency": "XOF", "reason": "Livraison jamais faite", "budget_line_id": line });
+            mayor.act(&debt, "/reductions", &body)
+        };
+        reduce("400001", &line).refused(422, "DEBT_REDUCTION_EXCEEDS_DUE");
+        reduce("150000", &town.line("F-R-71-711-01")).refused(422, "RECOVERY_LINE_INVALID");
+        let made = reduce("150000", &line).expect(201);
+        assert_eq!((made.text("/number"), made.text("/kind"), made.text("/state")), ("T-2025-000001".into(), "debt_reduction".into(), "issued".into()));
+        let refusal = reduce("250001", &line).refused(422, "DEBT_REDUCTION_EXCEEDS_DUE");
+        assert_eq!((refusal.text("/facts/due"), refusal.text("/facts/claimed")), ("400000".into(), "150000".into()));
+        let second = recovery(town, &reduce("250000", &line).expect(201));
+        mayor.act(&recovery(town, &made), "/acceptance", &json!({})).refused(403, "ROLE_MISSING");
+        accept(town, &recovery(town, &made)).expect(200);
+        assert_eq!(postings(town, "revenue"), vec![vec![posting("401", "debit", "150000"), posting("751", "credit", "150000")]]);
+        assert_eq!(sums(town, &recovery(town, &made)), ["collected", "0", "150000", "0", "0", "0"]);
+        let shown = auditor.get(&debt).expect(200);
+        assert_eq!((shown.text("/reduced"), shown.text("/due")), ("150000".into(), "250000".into()));
+        let creditor = town.supplier("SUP-0003");
+        let pay = |amount: &str| {
+            let body = json!({ "payee_id": creditor, "amount": amount, "currency": "XOF", "mode": "transfer" });
+            accountant.act(&debt, "/payments", &body)
+        };
+        pay("250001").refused(422, "PAYMENT_EXCEEDS_NET");
+        pay("250000").expect(201);
+        accept(town, &second).refused(422, "DEBT_REDUCTION_EXCEEDS_DUE");
+        let why = json!({ "reason": "amount", "text": "Payé entre-temps" });
+        accountant.act(&second, "/rejection", &why).expect(200);
+        assert_eq!(auditor.get(&format!("{debts}?outstanding=true")).json()["data"], json!([]));
+        assert_eq!(town.balance("401")["closing_credit"], "0");
+        let execution = auditor.get(&town.path("/fiscal-years/2025/budget-execution")).expect(200);
+        assert_eq!(execution.text("/sections/0/revenue_issued"), "150000");
+        assert_eq!(execution.text("/sections/0/expenditure_accepted"), "0", "no credit moves");
+    }
+
     Stage::Open, fn an_office_collects_a_roll_within_its_ceiling_and_deposits(town) {
         authorise(town, "711").expect(201);
         let roll = issue(town, "F-R-71-711-01", "12900000", &json!({ "kind": "roll", "taxpayers": 8600 }));

@@ -112,7 +112,7 @@ fn give_back(
     let change = CommitmentChange {
         amount: Some(row.amount - amount.minor()),
         state: Some(Col(to)),
-        end_reason: Some(reason.to_owned()),
+        end_reason: Some(Some(reason.to_owned())),
         ..CommitmentChange::default()
     };
     let after = db::expenditure::update_commitment(tx, row, change)?;
@@ -129,7 +129,8 @@ fn give_back(
     Ok((after, event))
 }
 
-/// Releases what is not verified (dégagement): it goes back to the available credit of the article.
+/// Releases what is not verified (dégagement): it goes back to the available credit of the article. A start-up advance is
+/// recovered first, by statements or by claiming it back.
 #[utoipa::path(tag = "expenditure", request_body = Ending, responses((status = 200, body = CommitmentView)))]
 #[post("/v1/organisations/{organisation_id}/commitments/{commitment_id}/release")]
 pub async fn release_commitment(asked: Asked<Ending>, path: CommitmentPath) -> Answered {
@@ -137,7 +138,7 @@ pub async fn release_commitment(asked: Asked<Ending>, path: CommitmentPath) -> A
     asked
         .write(move |call, body, tx| {
             let (row, currency) = load(call, tx, id)?;
-            let amount = release(row.state.0, row.sums()?)?;
+            let amount = release(row.state.0, row.sums()?, &row.advance()?, currency)?;
             let (after, event) = give_back(tx, &row, amount, CommitmentState::Released, body.reason.as_str(), currency)?;
             Ok((done(after.version, &view(after, currency))?, event.into()))
         })

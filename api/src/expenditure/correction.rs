@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::{Cause, update_credit};
 use db::budget::fiscal_year::find_fiscal_year;
-use db::expenditure::correction::{CorrectionFilter, CorrectionRow, NewCorrection as NewRow};
+use db::expenditure::correction::{CorrectionDecision, CorrectionFilter, CorrectionRow, NewCorrection as NewRow};
 use db::expenditure::detail::find_details;
 use db::expenditure::order::{PaymentOrderChange, PaymentOrderRow};
 use db::expenditure::verification::VerificationRow;
@@ -24,6 +24,7 @@ use domain::expenditure::{DUTIES_SAME_PERSON, require_open, require_state};
 use domain::id::{CorrectionId, EntryId, OrganisationId, PaymentOrderId, PrincipalId};
 use domain::ledger::{Entry, Journal, Posting};
 use domain::money::{Amount, Currency};
+use domain::refusal::Refusal;
 use domain::text::{Text, document_number};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -62,6 +63,9 @@ pub struct CorrectionView {
     issued_on: NaiveDate,
     decided_by: Option<PrincipalId>,
     decided_on: Option<NaiveDate>,
+    /// Why the accountant refused it.
+    #[schema(max_length = 2000)]
+    rejection_text: Option<String>,
     /// The entry by which it was posted.
     entry_id: Option<EntryId>,
     recorded_at: DateTime<Utc>,
@@ -85,6 +89,7 @@ fn view(row: CorrectionRow, currency: Currency) -> CorrectionView {
         issued_on: row.issued_on,
         decided_by: row.decided_by.map(|id| id.0),
         decided_on: row.decided_on,
+        rejection_text: row.rejection_text,
         entry_id: row.entry_id.map(|id| id.0),
         recorded_at: row.recorded_at.0,
         version: row.version,
@@ -170,6 +175,15 @@ fn taken_back(tx: &mut Tx<'_>, order: &PaymentOrderRow, kind: CorrectionKind, am
     Ok(TakenBack { charged, withheld: order.withheld, retained, recovered: order.advance_recovered })
 }
 
+/// The refusal to take back what later documents rest on.
+pub fn barred(commitment: &CommitmentRow, currency: Currency) -> Refusal {
+    PAYMENT_ORDER_CORRECTION_BARRED
+        .refuse()
+        .with("recovered", shown(commitment.advance_recovered, currency))
+        .with("released", shown(commitment.retention_released, currency))
+        .with("currency", currency.code())
+}
+
 /// What is left of the advances and retentions of the commitment. An advance that is recovered and a retention that is
 /// released stay.
 fn commitment_left(
@@ -183,12 +197,7 @@ fn commitment_left(
     let recovered = commitment.advance_recovered - taken.recovered;
     let withheld = commitment.retention_withheld - taken.retained;
     if granted < recovered || withheld < commitment.retention_released {
-        return Err(PAYMENT_ORDER_CORRECTION_BARRED
-            .refuse()
-            .with("recovered", shown(commitment.advance_recovered, currency))
-            .with("released", shown(commitment.retention_released, currency))
-            .with("currency", currency.code())
-            .into());
+        return Err(barred(commitment, currency).into());
     }
     Ok(CommitmentChange {
         advance_granted: Some(granted),
@@ -281,7 +290,7 @@ pub async fn accept_payment_order_correction(asked: Asked<Nothing>, path: web::P
             };
             let change = PaymentOrderChange { reduced: Some(order.reduced + taken.charged), ..PaymentOrderChange::to(state) };
             let order_after = db::expenditure::order::update_payment_order(tx, &order, change)?;
-            let after = db::expenditure::correction::accept_correction(tx, &row, accountant, posted.id)?;
+            let after = db::expenditure::correction::decide_correction(tx, &row, accountant, CorrectionDecision::Accepted(posted.id))?;
             let event = Event::of("payment_order_correction.accepted", "payment_order_correction", id.0, after.version)
                 .moved(row.state.0, after.state.0)
                 .with("amount", amount.display(currency))
@@ -291,6 +300,44 @@ pub async fn accept_payment_order_correction(asked: Asked<Nothing>, path: web::P
                 .moved(order.state.0, order_after.state.0)
                 .with("correction_id", id.to_string());
             Ok((done(after.version, &view(after, currency))?, Events::from(event).and(moved)))
+        })
+        .await
+}
+
+/// Why a correction is refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectionRejection {
+    /// What is wrong with it.
+    text: Text<2000>,
+}
+
+impl Json for CorrectionRejection {}
+
+/// Refuses an issued correction, one that no longer fits among others. Nothing moves; its number stays.
+#[utoipa::path(tag = "expenditure", request_body = CorrectionRejection, responses((status = 200, body = CorrectionView)))]
+#[post("/v1/organisations/{organisation_id}/payment-order-corrections/{correction_id}/rejection")]
+pub async fn reject_payment_order_correction(
+    asked: Asked<CorrectionRejection>,
+    path: web::Path<(OrganisationId, CorrectionId)>,
+) -> Answered {
+    let (organisation, id) = path.into_inner();
+    asked
+        .write(move |call, body, tx| {
+            let accountant = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let row = db::expenditure::correction::find_correction(tx.conn, &call.scope_in(organisation), id)?;
+            call.check_version(row.version)?;
+            require_state(row.state.0, &[CorrectionState::Issued])?;
+            if row.issued_by.0 == accountant {
+                return Err(DUTIES_SAME_PERSON.refuse().into());
+            }
+            let decision = CorrectionDecision::Rejected(body.text.as_str());
+            let after = db::expenditure::correction::decide_correction(tx, &row, accountant, decision)?;
+            let event = Event::of("payment_order_correction.rejected", "payment_order_correction", id.0, after.version)
+                .moved(row.state.0, after.state.0)
+                .with("text", body.text.as_str());
+            let currency = own_currency(tx)?;
+            Ok((done(after.version, &view(after, currency))?, event.into()))
         })
         .await
 }

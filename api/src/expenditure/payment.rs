@@ -257,13 +257,13 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
                 fiscal_year: carried.fiscal_year,
                 debited_account: carried.account_code.clone(),
                 creditor: carried.supplier_id.0,
-                due: db::budget::amount(carried.amount)?,
+                due: db::budget::amount(carried.amount - carried.reduced)?,
                 paid: db::budget::amount(carried.paid)?,
                 label: carried.reference.clone(),
                 cause: Due::CarriedDebt(debt_id),
             };
             let (row, amount, posted) = pay(call, body, tx, id, &debt, currency)?;
-            let version = db::ledger::carried_debt::update_carried_debt(tx, &carried, carried.paid + amount.minor())?;
+            let version = db::ledger::carried_debt::update_carried_debt(tx, &carried, carried.paid + amount.minor(), carried.reduced)?;
             let events = Events::from(paid_event(&row, amount, posted, currency))
                 .and(Event::of("carried_debt.paid", "carried_debt", debt_id.0, version).with("payment_id", id.to_string()));
             let location = format!("/v1/organisations/{organisation}/payments/{id}");

@@ -12,7 +12,7 @@ use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
 use domain::expenditure::order::PaymentOrderState;
-use domain::expenditure::payment::{PAYMENT_ALREADY_RETURNED, PAYMENT_CLAIMED_BACK};
+use domain::expenditure::payment::{PAYMENT_ALREADY_RETURNED, PAYMENT_CLAIMED_BACK, PAYMENT_NOT_RETURNABLE, PaymentMode};
 use domain::expenditure::require_open;
 use domain::expenditure::verification::Nature;
 use domain::id::{CommitmentId, OrganisationId, PaymentId, PaymentOrderId};
@@ -64,7 +64,7 @@ fn retain_again(tx: &mut Tx<'_>, payment: &PaymentRow, id: CommitmentId) -> Resu
 }
 
 /// Records that a payment came back from the bank (rejet bancaire): its entry is reversed by a linked opposite entry, and
-/// what it paid is due again. A payment comes back whole, and once.
+/// what it paid is due again. A payment comes back whole, and once; one in cash does not.
 #[utoipa::path(tag = "expenditure", request_body = Ending, responses((status = 200, body = PaymentView)))]
 #[post("/v1/organisations/{organisation_id}/payments/{payment_id}/return")]
 pub async fn return_payment(asked: Asked<Ending>, path: web::Path<(OrganisationId, PaymentId)>) -> Answered {
@@ -78,6 +78,9 @@ pub async fn return_payment(asked: Asked<Ending>, path: web::Path<(OrganisationI
                 return Err(PAYMENT_ALREADY_RETURNED.refuse().into());
             }
             call.check_version(1)?;
+            if row.mode.0 == PaymentMode::Cash {
+                return Err(PAYMENT_NOT_RETURNABLE.refuse().into());
+            }
             let year = FiscalYear::new(row.fiscal_year)?;
             require_open(year, find_fiscal_year(tx.conn, &scope, row.fiscal_year)?.state.0)?;
             year.accept(call.today, call.today)?;
@@ -100,7 +103,7 @@ pub async fn return_payment(asked: Asked<Ending>, path: web::Path<(OrganisationI
             }
             if let Some(debt) = row.carried_debt_id {
                 let debt = db::ledger::carried_debt::find_carried_debt(tx.conn, &scope, debt.0)?;
-                let version = db::ledger::carried_debt::update_carried_debt(tx, &debt, debt.paid - row.amount)?;
+                let version = db::ledger::carried_debt::update_carried_debt(tx, &debt, debt.paid - row.amount, debt.reduced)?;
                 let event = Event::of("carried_debt.payment_returned", "carried_debt", debt.id.0.0, version);
                 events = events.and(event.with("payment_id", id.to_string()));
             }

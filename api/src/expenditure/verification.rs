@@ -363,12 +363,7 @@ fn facts(tx: &mut Tx<'_>, commitment: &CommitmentRow, currency: Currency) -> Res
     let (kind, _) = db::expenditure::document::find_kind(tx.conn, &commitment.kind_code)?;
     let bps = kind.advance_parameter.and_then(|key| parameters.number(&key)).unwrap_or(0);
     let sums = commitment.sums()?;
-    let advance = Advance {
-        granted: db::budget::amount(commitment.advance_granted)?,
-        paid: db::budget::amount(commitment.advance_paid)?,
-        recovered: db::budget::amount(commitment.advance_recovered)?,
-        ceiling: sums.amount.share(bps),
-    };
+    let advance = Advance { ceiling: sums.amount.share(bps), ..commitment.advance()? };
     Ok(VerificationFacts { state: commitment.state.0, sums, advance, currency })
 }
 

@@ -35,11 +35,18 @@ pub struct CarriedDebtView {
     amount: String,
     #[schema(max_length = 21, example = "0")]
     paid: String,
+    /// What is no longer due of it, by reductions of this year.
+    #[schema(max_length = 21, example = "0")]
+    reduced: String,
+    /// What is still due: the amount less what is paid and reduced.
+    #[schema(max_length = 21, example = "400000")]
+    due: String,
     #[schema(minimum = 1)]
     version: i64,
 }
 
 fn debt_view(row: CarriedDebtRow, currency: Currency) -> CarriedDebtView {
+    let due = shown(row.due(), currency);
     CarriedDebtView {
         id: row.id.0,
         organisation_id: row.organisation_id.0,
@@ -50,6 +57,8 @@ fn debt_view(row: CarriedDebtRow, currency: Currency) -> CarriedDebtView {
         currency: currency.code().to_owned(),
         amount: shown(row.amount, currency),
         paid: shown(row.paid, currency),
+        reduced: shown(row.reduced, currency),
+        due,
         version: row.version,
     }
 }
@@ -63,7 +72,7 @@ pub struct CarriedDebtQuery {
     account: Option<String>,
     /// Only debts to this creditor.
     supplier_id: Option<SupplierId>,
-    /// True for debts on which something is still due, false for those wholly paid.
+    /// True for debts on which something is still due, false for those wholly paid or reduced.
     outstanding: Option<bool>,
     /// Least amount, in the currency of the accounts.
     amount_min: Option<AmountText>,

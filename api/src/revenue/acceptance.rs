@@ -18,6 +18,7 @@ use domain::text::Text;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::debt_reduction::reduce;
 use super::order::{OrderPath, RevenueOrderView, apart, load, name, require_sum, require_year, view};
 use super::recovery::reverse;
 use super::revenue_article;
@@ -83,7 +84,8 @@ fn accept(tx: &mut Tx<'_>, row: &RevenueOrderRow, accountant: PrincipalId) -> Re
 
 /// Accepts an issued order (prise en charge): who owes is debited, the revenue of the article credited; of a shared tax only the
 /// own share, the others are owed to the other levels. An order that regularises receipts is collected by it. A recovery of the same
-/// year lowers the expenditure instead: its charge is credited, and it is neither ordered, accepted nor paid any more.
+/// year lowers the expenditure instead: its charge is credited, and it is neither ordered, accepted nor paid any more. The reduction
+/// of a debt of an earlier year debits the creditor and leaves nothing to collect.
 #[utoipa::path(tag = "revenue", responses((status = 200, body = RevenueOrderView)))]
 #[post("/v1/organisations/{organisation_id}/revenue-orders/{revenue_order_id}/acceptance")]
 pub async fn accept_revenue_order(asked: Asked<Nothing>, path: OrderPath) -> Answered {
@@ -94,8 +96,11 @@ pub async fn accept_revenue_order(asked: Asked<Nothing>, path: OrderPath) -> Ans
             let (order, currency) = load(call, tx, id, &[RevenueOrderState::Issued])?;
             apart(&order.row, accountant)?;
             require_year(call, tx, order.row.fiscal_year)?;
-            let of_this_year = order.row.kind.0 == RevenueOrderKind::Recovery && order.row.budget_line_id.is_none();
-            let (after, events) = if of_this_year { reverse(tx, &order.row, accountant)? } else { accept(tx, &order.row, accountant)? };
+            let (after, events) = match order.row.kind.0 {
+                RevenueOrderKind::Recovery if order.row.budget_line_id.is_none() => reverse(tx, &order.row, accountant)?,
+                RevenueOrderKind::DebtReduction => reduce(tx, &order.row, accountant)?,
+                _ => accept(tx, &order.row, accountant)?,
+            };
             Ok((done(after.row.version, &view(after, currency))?, events))
         })
         .await

@@ -9,7 +9,7 @@ use db::expenditure::CommitmentChange;
 use db::expenditure::order::{PaymentOrderChange, PaymentOrderRow};
 use db::fault::Fault;
 use db::revenue::order::{RevenueOrder, RevenueOrderChange, RevenueOrderRow};
-use db::revenue::recovery::{NewRecovery as NewRow, find_claimed, find_revenue_line, insert_recovery};
+use db::revenue::recovery::{NewCaused, PAYMENT_ORDER, find_claimed, find_revenue_line, insert_caused};
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
@@ -19,9 +19,9 @@ use domain::expenditure::require_open;
 use domain::expenditure::verification::Nature;
 use domain::id::{BudgetLineId, DebtorId, OrganisationId, PaymentOrderId, PrincipalId, RevenueOrderId};
 use domain::ledger::{Entry, Journal, Part, Posting};
-use domain::money::Amount;
-use domain::revenue::RevenueOrderState;
+use domain::money::{Amount, Currency};
 use domain::revenue::recovery::{RECOVERY_LINE_INVALID, recover};
+use domain::revenue::{RevenueOrderKind, RevenueOrderState};
 use domain::text::{Text, document_number};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -30,6 +30,7 @@ use super::order::{RevenueOrderView, name, view};
 use super::revenue_article;
 use crate::answer::{Answered, created};
 use crate::body::{Asked, Json};
+use crate::expenditure::correction::barred;
 use crate::expenditure::desk::{numbered, order_accounts};
 use crate::expenditure::own_currency;
 use crate::wire::{AmountText, CurrencyText};
@@ -55,20 +56,41 @@ impl Json for NewRecovery {}
 
 /// The line that a recovery counts on: none in the year of the order, later one of exceptional revenue.
 fn line_of(tx: &mut Tx<'_>, order: &PaymentOrderRow, body: &NewRecovery, year: i32) -> Result<Option<(BudgetLineId, String)>, Fault> {
-    let scope = tx.all();
-    let accounts = db::ledger::find_posting_accounts(tx, year)?;
-    let expected = accounts.of(Part::ExceptionalIncome).to_owned();
-    let invalid = || RECOVERY_LINE_INVALID.refuse().with("expected", &expected).at("/budget_line_id");
     match body.budget_line_id {
         None if order.fiscal_year == year => Ok(None),
-        Some(line) if order.fiscal_year < year => {
-            let (budgeted, article) = find_revenue_line(tx, line)?.ok_or_else(invalid)?;
-            let nomenclature = find_fiscal_year(tx.conn, &scope, budgeted)?.nomenclature_id.0;
-            let account = revenue_article(tx.conn, nomenclature, &article)?.and_then(|article| article.account);
-            if budgeted == year && account.as_deref() == Some(&expected) { Ok(Some((line, article))) } else { Err(invalid().into()) }
-        }
-        _ => Err(invalid().into()),
+        Some(line) if order.fiscal_year < year => exceptional_line(tx, line, year).map(Some),
+        _ => Err(line_invalid(tx, year)?),
     }
+}
+
+fn line_invalid(tx: &mut Tx<'_>, year: i32) -> Result<Fault, Fault> {
+    let accounts = db::ledger::find_posting_accounts(tx, year)?;
+    Ok(RECOVERY_LINE_INVALID.refuse().with("expected", accounts.of(Part::ExceptionalIncome)).at("/budget_line_id").into())
+}
+
+/// A line of exceptional revenue of the year's budget, with its article.
+pub fn exceptional_line(tx: &mut Tx<'_>, line: BudgetLineId, year: i32) -> Result<(BudgetLineId, String), Fault> {
+    let scope = tx.all();
+    let expected = db::ledger::find_posting_accounts(tx, year)?.of(Part::ExceptionalIncome).to_owned();
+    if let Some((budgeted, article)) = find_revenue_line(tx, line)? {
+        let nomenclature = find_fiscal_year(tx.conn, &scope, budgeted)?.nomenclature_id.0;
+        let account = revenue_article(tx.conn, nomenclature, &article)?.and_then(|article| article.account);
+        if budgeted == year && account.as_deref() == Some(&expected) {
+            return Ok((line, article));
+        }
+    }
+    Err(line_invalid(tx, year)?)
+}
+
+/// Refuses to claim back an advance that statements have recovered.
+fn keep_recovered(tx: &mut Tx<'_>, order: &PaymentOrderRow, amount: Amount, currency: Currency) -> Result<(), Fault> {
+    let scope = tx.all();
+    let verification = db::expenditure::verification::find_verification(tx.conn, &scope, order.verification_id.0)?;
+    let commitment = db::expenditure::find_commitment(tx.conn, &scope, order.commitment_id.0)?;
+    if verification.nature.0 != Nature::Advance || commitment.advance_recovered <= commitment.advance_paid - amount.minor() {
+        return Ok(());
+    }
+    Err(barred(&commitment, currency).into())
 }
 
 /// Issues a recovery of what was paid on an order without being due. It is numbered among the revenue orders and takes effect
@@ -93,17 +115,19 @@ pub async fn issue_recovery(asked: Asked<NewRecovery>, path: web::Path<(Organisa
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             let year = FiscalYear::new(call.today.year())?;
             require_open(year, find_fiscal_year(tx.conn, &scope, year.year())?.state.0)?;
-            let claimed = db::budget::amount(find_claimed(tx, order_id)?)?;
+            keep_recovered(tx, &order, amount, currency)?;
+            let claimed = db::budget::amount(find_claimed(tx, order_id.0)?)?;
             recover(db::budget::amount(order.paid)?, claimed, amount, currency)?;
             let line = line_of(tx, &order, body, year.year())?;
             if let Some(debtor) = body.debtor_id {
                 db::revenue::debtor::find_debtor(tx.conn, &scope, debtor)?;
             }
             let accounts = db::ledger::find_posting_accounts(tx, year.year())?;
-            let new = NewRow {
+            let new = NewCaused {
                 id,
                 fiscal_year: year.year(),
-                order: order_id,
+                kind: RevenueOrderKind::Recovery,
+                cause: (PAYMENT_ORDER, order_id.0),
                 line,
                 debtor: body.debtor_id,
                 label: format!("{} : {}", numbered(&order), body.reason.as_str()).chars().take(300).collect(),
@@ -111,7 +135,7 @@ pub async fn issue_recovery(asked: Asked<NewRecovery>, path: web::Path<(Organisa
                 receivable_account: accounts.of(Part::Debtors).to_owned(),
                 by,
             };
-            let recovery = insert_recovery(tx, &new)?;
+            let recovery = insert_caused(tx, &new)?;
             let event = Event::of("revenue_order.issued", "revenue_order", id.0, 1)
                 .begun(recovery.row.state.0)
                 .with("number", recovery.row.number.unwrap_or_default())
@@ -134,6 +158,7 @@ pub fn reverse(tx: &mut Tx<'_>, row: &RevenueOrderRow, accountant: PrincipalId) 
     let order = db::expenditure::order::find_payment_order(tx.conn, &scope, PaymentOrderId(order_id))?;
     // A payment may have come back since the recovery was issued.
     recover(db::budget::amount(order.paid)?, db::budget::amount(order.reversed)?, amount, currency)?;
+    keep_recovered(tx, &order, amount, currency)?;
     let commitment = db::expenditure::find_commitment(tx.conn, &scope, order.commitment_id.0)?;
     let verification = db::expenditure::verification::find_verification(tx.conn, &scope, order.verification_id.0)?;
     let accounts = order_accounts(tx, &commitment, verification.nature.0)?;

@@ -92,11 +92,13 @@ CREATE TABLE carried_debts (
     supplier_id uuid NOT NULL,
     reference text NOT NULL,
     amount bigint NOT NULL CHECK (amount > 0),
-    paid bigint NOT NULL CHECK (paid >= 0 AND paid <= amount),
+    paid bigint NOT NULL CHECK (paid >= 0),
+    reduced bigint NOT NULL CHECK (reduced >= 0),
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
     version bigint NOT NULL CHECK (version > 0),
     PRIMARY KEY (organisation_id, id),
     UNIQUE (organisation_id, fiscal_year, supplier_id, reference),
+    CONSTRAINT carried_debts_due CHECK (paid + reduced <= amount),
     FOREIGN KEY (organisation_id, fiscal_year, account_code) REFERENCES balances (organisation_id, fiscal_year, account_code),
     FOREIGN KEY (organisation_id, supplier_id) REFERENCES suppliers (organisation_id, id)
 );

@@ -48,6 +48,7 @@ CREATE TABLE commitments (
     PRIMARY KEY (organisation_id, id),
     UNIQUE (organisation_id, fiscal_year, number),
     CONSTRAINT commitments_retention CHECK (retention_released <= retention_withheld),
+    CONSTRAINT commitments_advance CHECK (state NOT IN ('settled', 'released') OR advance_recovered = advance_granted),
     FOREIGN KEY (organisation_id, budget_line_id) REFERENCES budget_lines (organisation_id, id),
     FOREIGN KEY (kind_code) REFERENCES expenditure_kinds (code),
     FOREIGN KEY (organisation_id, fiscal_year, section, article) REFERENCES appropriations (organisation_id, fiscal_year, section, article),
@@ -199,6 +200,7 @@ CREATE TABLE payment_order_corrections (
     issued_on date NOT NULL,
     decided_by uuid REFERENCES principals (id),
     decided_on date,
+    rejection_text text,
     entry_id uuid,
     recorded_at timestamptz NOT NULL,
     sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
@@ -206,6 +208,7 @@ CREATE TABLE payment_order_corrections (
     PRIMARY KEY (organisation_id, id),
     UNIQUE (organisation_id, fiscal_year, number),
     CONSTRAINT payment_order_corrections_two_people CHECK (decided_by IS NULL OR decided_by <> issued_by),
+    CONSTRAINT payment_order_corrections_posted CHECK ((state = 'accepted') = (entry_id IS NOT NULL)),
     FOREIGN KEY (organisation_id, payment_order_id) REFERENCES payment_orders (organisation_id, id),
     FOREIGN KEY (organisation_id, entry_id) REFERENCES entries (organisation_id, id)
 );

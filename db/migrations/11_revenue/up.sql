@@ -49,7 +49,7 @@ CREATE TABLE revenue_orders (
     id uuid NOT NULL,
     fiscal_year integer NOT NULL,
     number bigint CHECK (number > 0),
-    kind text NOT NULL CHECK (kind IN ('individual', 'roll', 'transfer', 'recovery', 'carried')),
+    kind text NOT NULL CHECK (kind IN ('individual', 'roll', 'transfer', 'recovery', 'debt_reduction', 'carried')),
     budget_line_id uuid,
     article text,
     debtor_id uuid,

@@ -31,6 +31,7 @@ pub struct CorrectionRow {
     pub issued_on: NaiveDate,
     pub decided_by: Option<Col<PrincipalId>>,
     pub decided_on: Option<NaiveDate>,
+    pub rejection_text: Option<String>,
     pub entry_id: Option<Col<EntryId>>,
     pub recorded_at: Col<DateTime<Utc>>,
     pub version: i64,
@@ -126,18 +127,37 @@ pub fn total_corrections(conn: &mut Conn, scope: &Scope, filter: &CorrectionFilt
     Ok(totalled!(conn, selected(scope, filter), "payment_order_corrections.amount"))
 }
 
-/// Records the acceptance and its entry; gives the row as it now stands.
-pub fn accept_correction(tx: &mut Tx<'_>, row: &CorrectionRow, by: PrincipalId, entry: EntryId) -> Result<CorrectionRow, Fault> {
+/// What the accountant decides.
+#[derive(Clone, Copy, Debug)]
+pub enum CorrectionDecision<'a> {
+    /// Accepted, by an entry.
+    Accepted(EntryId),
+    /// Refused, with a reason.
+    Rejected(&'a str),
+}
+
+/// Records a decision; gives the row as it now stands.
+pub fn decide_correction(
+    tx: &mut Tx<'_>,
+    row: &CorrectionRow,
+    by: PrincipalId,
+    decision: CorrectionDecision<'_>,
+) -> Result<CorrectionRow, Fault> {
+    let (state, entry, text) = match decision {
+        CorrectionDecision::Accepted(entry) => (CorrectionState::Accepted, Some(Col(entry)), None),
+        CorrectionDecision::Rejected(text) => (CorrectionState::Rejected, None, Some(text)),
+    };
     diesel::update(
         payment_order_corrections::table
             .filter(payment_order_corrections::organisation_id.eq(row.organisation_id))
             .filter(payment_order_corrections::id.eq(row.id)),
     )
     .set((
-        payment_order_corrections::state.eq(Col(CorrectionState::Accepted)),
+        payment_order_corrections::state.eq(Col(state)),
         payment_order_corrections::decided_by.eq(Some(Col(by))),
         payment_order_corrections::decided_on.eq(Some(tx.author.today)),
-        payment_order_corrections::entry_id.eq(Some(Col(entry))),
+        payment_order_corrections::rejection_text.eq(text),
+        payment_order_corrections::entry_id.eq(entry),
         payment_order_corrections::version.eq(row.version + 1),
     ))
     .execute(tx.conn)?;

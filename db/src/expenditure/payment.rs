@@ -12,6 +12,7 @@ use super::{on_article, on_line};
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
+use crate::ledger::carried_debt::CarriedDebtRow;
 use crate::page::{Bounds, Keyset, Rows, Totalled};
 use crate::schema::{carried_debts, commitments, expenditure_kinds, payment_orders, payment_returns, payments};
 use crate::store::Tx;
@@ -185,14 +186,14 @@ pub fn find_claims(tx: &mut Tx<'_>, fiscal_year: i32, part: Part, account: &str)
         .filter(payment_orders::state.ne(Col(PaymentOrderState::Cancelled)))
         .select((payment_orders::amount, payment_orders::withheld, payment_orders::reduced, payment_orders::paid))
         .load(tx.conn)?;
-    let debts: Vec<(i64, i64)> = carried_debts::table
+    let debts: Vec<CarriedDebtRow> = carried_debts::table
         .filter(carried_debts::organisation_id.eq(owner))
         .filter(carried_debts::fiscal_year.eq(fiscal_year))
         .filter(carried_debts::account_code.eq(account))
-        .select((carried_debts::amount, carried_debts::paid))
+        .select(CarriedDebtRow::as_select())
         .load(tx.conn)?;
     let ordered: i64 = orders.into_iter().map(|(amount, withheld, reduced, paid)| amount - withheld - reduced - paid).sum();
-    Ok(ordered + debts.into_iter().map(|(amount, paid)| amount - paid).sum::<i64>())
+    Ok(ordered + debts.iter().map(CarriedDebtRow::due).sum::<i64>())
 }
 
 /// What the list adds up to.

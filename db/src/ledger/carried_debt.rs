@@ -24,7 +24,15 @@ pub struct CarriedDebtRow {
     pub reference: String,
     pub amount: i64,
     pub paid: i64,
+    pub reduced: i64,
     pub version: i64,
+}
+
+impl CarriedDebtRow {
+    /// What is still due.
+    pub fn due(&self) -> i64 {
+        self.amount - self.paid - self.reduced
+    }
 }
 
 /// A debt of an earlier year, as the opening balances itemise it.
@@ -47,6 +55,7 @@ pub fn insert_carried_debt(tx: &mut Tx<'_>, fiscal_year: i32, new: &NewCarriedDe
             carried_debts::reference.eq(&new.reference),
             carried_debts::amount.eq(new.amount),
             carried_debts::paid.eq(0),
+            carried_debts::reduced.eq(0),
             carried_debts::sensitivity.eq(Sensitivity::Internal.rank()),
             carried_debts::version.eq(1),
         ))
@@ -83,8 +92,8 @@ fn selected(scope: &Scope, fiscal_year: i32, filter: &CarriedDebtFilter) -> carr
     }
     match filter.outstanding {
         None => {}
-        Some(true) => query = query.filter(carried_debts::paid.lt(carried_debts::amount)),
-        Some(false) => query = query.filter(carried_debts::paid.eq(carried_debts::amount)),
+        Some(true) => query = query.filter(carried_debts::amount.gt(carried_debts::paid + carried_debts::reduced)),
+        Some(false) => query = query.filter(carried_debts::amount.eq(carried_debts::paid + carried_debts::reduced)),
     }
     if let Some(text) = &filter.query {
         query = query.filter(folded("carried_debts.reference").like(containing(text)));
@@ -112,13 +121,13 @@ pub fn list_carried_debts(
     Ok(page.cut(query.load(conn)?))
 }
 
-/// Adds to what is paid of a carried debt.
-pub fn update_carried_debt(tx: &mut Tx<'_>, row: &CarriedDebtRow, paid: i64) -> Result<i64, Fault> {
+/// Sets what is paid of a carried debt and what it was reduced by; gives its version.
+pub fn update_carried_debt(tx: &mut Tx<'_>, row: &CarriedDebtRow, paid: i64, reduced: i64) -> Result<i64, Fault> {
     let version = row.version + 1;
     diesel::update(
         carried_debts::table.filter(carried_debts::organisation_id.eq(row.organisation_id)).filter(carried_debts::id.eq(row.id)),
     )
-    .set((carried_debts::paid.eq(paid), carried_debts::version.eq(version)))
+    .set((carried_debts::paid.eq(paid), carried_debts::reduced.eq(reduced), carried_debts::version.eq(version)))
     .execute(tx.conn)?;
     Ok(version)
 }

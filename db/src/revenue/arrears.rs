@@ -1,5 +1,7 @@
 //! Debts that are due and not settled, in both directions.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::calendar::FiscalYear;
@@ -42,7 +44,7 @@ pub fn list_payable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<
         .load(conn)?;
     let debts: Vec<CarriedDebtRow> = visible!(carried_debts, scope)
         .filter(carried_debts::fiscal_year.eq(fiscal_year))
-        .filter(carried_debts::paid.lt(carried_debts::amount))
+        .filter(carried_debts::amount.gt(carried_debts::paid + carried_debts::reduced))
         .select(CarriedDebtRow::as_select())
         .load(conn)?;
     let mut arrears = Vec::with_capacity(orders.len() + debts.len());
@@ -52,28 +54,28 @@ pub fn list_payable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<
     }
     let since = before(fiscal_year)?;
     for debt in debts {
-        arrears.push(Arrear { since, amount: amount(debt.amount - debt.paid)? });
+        arrears.push(Arrear { since, amount: amount(debt.due())? });
     }
     Ok(arrears)
 }
 
 /// Accepted revenue orders and carried receivables that are not collected.
 pub fn list_receivable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<Arrear>, Fault> {
-    let orders: Vec<(Col<RevenueOrderId>, Option<i32>, Option<NaiveDate>)> = visible!(revenue_orders, scope)
+    let orders: Vec<(Col<RevenueOrderId>, (Option<i32>, Option<NaiveDate>))> = visible!(revenue_orders, scope)
         .filter(revenue_orders::fiscal_year.eq(fiscal_year))
-        .select((revenue_orders::id, revenue_orders::since_year, revenue_orders::decided_on))
+        .select((revenue_orders::id, (revenue_orders::since_year, revenue_orders::decided_on)))
         .load(conn)?;
+    let since: BTreeMap<RevenueOrderId, _> = orders.into_iter().map(|(id, since)| (id.0, since)).collect();
     let owed: Vec<ReceivableRow> = visible!(receivables, scope)
         .filter(receivables::amount.gt(receivables::reduced + receivables::collected + receivables::written_off + receivables::waived))
         .select(ReceivableRow::as_select())
         .load(conn)?;
     let mut arrears = Vec::new();
     for row in owed {
-        let Some((_, since_year, decided_on)) = orders.iter().find(|order| order.0 == row.revenue_order_id) else { continue };
-        let since = match (since_year, decided_on) {
-            (Some(year), _) => before(year + 1)?,
-            (None, Some(day)) => *day,
-            (None, None) => continue,
+        let since = match since.get(&row.revenue_order_id.0) {
+            Some((Some(year), _)) => before(year + 1)?,
+            Some((None, Some(day))) => *day,
+            _ => continue,
         };
         arrears.push(Arrear { since, amount: row.receivable()?.outstanding() });
     }

@@ -1,9 +1,10 @@
-//! Recoveries of what was paid without being due: revenue orders that come from payment orders.
+//! Revenue orders that come from expenditure: recoveries of what was paid, reductions of debts of earlier years.
 
 use diesel::prelude::*;
 use domain::budget::Direction;
-use domain::id::{BudgetLineId, DebtorId, PaymentOrderId, PrincipalId, RevenueOrderId};
+use domain::id::{BudgetLineId, DebtorId, PrincipalId, RevenueOrderId};
 use domain::revenue::{RevenueOrderKind, RevenueOrderState};
+use uuid::Uuid;
 
 use super::order::{NewRevenueOrder, Origin, RevenueOrder, insert_revenue_order};
 use crate::column::Col;
@@ -13,14 +14,19 @@ use crate::schema::revenue_orders;
 use crate::store::Tx;
 
 /// The kind of the document that recoveries come from.
-pub const CAUSE: &str = "payment_order";
+pub const PAYMENT_ORDER: &str = "payment_order";
 
-/// A recovery, already judged.
+/// The kind of the document that reductions of debts come from.
+pub const CARRIED_DEBT: &str = "carried_debt";
+
+/// An order that comes from expenditure, already judged.
 #[derive(Clone, Debug)]
-pub struct NewRecovery {
+pub struct NewCaused {
     pub id: RevenueOrderId,
     pub fiscal_year: i32,
-    pub order: PaymentOrderId,
+    pub kind: RevenueOrderKind,
+    /// The document that it comes from.
+    pub cause: (&'static str, Uuid),
     /// The line of exceptional revenue with its article, in a later year.
     pub line: Option<(BudgetLineId, String)>,
     pub debtor: Option<DebtorId>,
@@ -30,19 +36,19 @@ pub struct NewRecovery {
     pub by: PrincipalId,
 }
 
-/// Issues a recovery, numbered among the revenue orders; it waits for the accountant.
-pub fn insert_recovery(tx: &mut Tx<'_>, new: &NewRecovery) -> Result<RevenueOrder, Fault> {
+/// Issues an order that comes from expenditure, numbered among the revenue orders; it waits for the accountant.
+pub fn insert_caused(tx: &mut Tx<'_>, new: &NewCaused) -> Result<RevenueOrder, Fault> {
     let (line, article) = new.line.clone().map_or((None, None), |(line, article)| (Some(line), Some(article)));
     let order = NewRevenueOrder {
         id: new.id,
         fiscal_year: new.fiscal_year,
         number: Some(number::next(tx, new.fiscal_year, number::REVENUE_ORDER)?),
-        kind: RevenueOrderKind::Recovery,
+        kind: new.kind,
         line,
         article,
         debtor: new.debtor,
         taxpayers: None,
-        origin: Origin { cause: Some((CAUSE, new.order.0)), ..Origin::default() },
+        origin: Origin { cause: Some(new.cause), ..Origin::default() },
         label: new.label.clone(),
         amount: new.amount,
         receivable_account: new.receivable_account.clone(),
@@ -52,12 +58,11 @@ pub fn insert_recovery(tx: &mut Tx<'_>, new: &NewRecovery) -> Result<RevenueOrde
     insert_revenue_order(tx, &order)
 }
 
-/// What is claimed back on a payment order, rejected recoveries left out.
-pub fn find_claimed(tx: &mut Tx<'_>, order: PaymentOrderId) -> Result<i64, Fault> {
+/// What orders claim on a document of expenditure, rejected ones left out.
+pub fn find_claimed(tx: &mut Tx<'_>, cause: Uuid) -> Result<i64, Fault> {
     let rows: Vec<(Col<RevenueOrderState>, i64)> = revenue_orders::table
         .filter(revenue_orders::organisation_id.eq(Col(tx.organisation)))
-        .filter(revenue_orders::kind.eq(Col(RevenueOrderKind::Recovery)))
-        .filter(revenue_orders::cause_id.eq(Some(Col(order.0))))
+        .filter(revenue_orders::cause_id.eq(Some(Col(cause))))
         .select((revenue_orders::state, revenue_orders::amount))
         .load(tx.conn)?;
     Ok(rows.into_iter().filter(|(state, _)| state.0 != RevenueOrderState::Rejected).map(|(_, amount)| amount).sum())

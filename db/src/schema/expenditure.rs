@@ -160,6 +160,7 @@ tables! {
         issued_on -> Date,
         decided_by -> Nullable<Identity>,
         decided_on -> Nullable<Date>,
+        rejection_text -> Nullable<Text>,
         entry_id -> Nullable<Identity>,
         recorded_at -> Instant,
         sensitivity -> Integer,

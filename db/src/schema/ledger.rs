@@ -76,6 +76,7 @@ tables! {
         reference -> Text,
         amount -> BigInt,
         paid -> BigInt,
+        reduced -> BigInt,
         sensitivity -> Integer,
         version -> BigInt,
     }

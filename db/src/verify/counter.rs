@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use domain::expenditure::order::{DeductionKind, PaymentOrderState};
 use domain::expenditure::verification::{Nature, VerificationState};
-use domain::id::{CommitmentId, OrganisationId, PaymentId, PaymentOrderId, VerificationId};
+use domain::id::{CarriedDebtId, CommitmentId, OrganisationId, PaymentId, PaymentOrderId, VerificationId};
+use domain::revenue::{RevenueOrderKind, RevenueOrderState};
+use uuid::Uuid;
 
 use super::money::{add, returned_payments};
 use super::{Failure, wrong};
@@ -15,7 +17,8 @@ use crate::expenditure::CommitmentRow;
 use crate::expenditure::detail::find_all_deductions;
 use crate::expenditure::order::PaymentOrderRow;
 use crate::expenditure::verification::VerificationRow;
-use crate::schema::{commitments, payments};
+use crate::ledger::carried_debt::CarriedDebtRow;
+use crate::schema::{carried_debts, commitments, payments, revenue_orders};
 
 /// What verifications keep of their orders, and commitments of their advances and retentions, equal the documents.
 pub fn verify_counters(
@@ -86,4 +89,45 @@ fn retention_payments(conn: &mut Conn, organisation: OrganisationId) -> Result<V
         .load(conn)?;
     let standing = rows.into_iter().filter(|(id, ..)| !returned.contains(&id.0));
     Ok(standing.filter_map(|(_, commitment, amount)| Some((commitment?.0, amount))).collect())
+}
+
+/// What is paid of debts of earlier years, and what they were reduced by, equal the documents.
+pub fn verify_carried_debts(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<(), Failure> {
+    let owner = Col(organisation);
+    let mut documents: BTreeMap<CarriedDebtId, [i64; 2]> = BTreeMap::new();
+    let returned = returned_payments(conn, organisation)?;
+    let paid: Vec<(Col<PaymentId>, Option<Col<CarriedDebtId>>, i64)> = payments::table
+        .filter(payments::organisation_id.eq(owner))
+        .filter(payments::carried_debt_id.is_not_null())
+        .select((payments::id, payments::carried_debt_id, payments::amount))
+        .load(conn)?;
+    for (_, debt, amount) in paid.into_iter().filter(|(id, ..)| !returned.contains(&id.0)) {
+        if let Some(debt) = debt {
+            documents.entry(debt.0).or_default()[0] += amount;
+        }
+    }
+    let reduced: Vec<(Option<Col<Uuid>>, i64)> = revenue_orders::table
+        .filter(revenue_orders::organisation_id.eq(owner))
+        .filter(revenue_orders::kind.eq(Col(RevenueOrderKind::DebtReduction)))
+        .filter(revenue_orders::state.eq(Col(RevenueOrderState::Collected)))
+        .select((revenue_orders::cause_id, revenue_orders::amount))
+        .load(conn)?;
+    for (debt, amount) in reduced {
+        if let Some(debt) = debt {
+            documents.entry(CarriedDebtId(debt.0)).or_default()[1] += amount;
+        }
+    }
+    let kept: Vec<CarriedDebtRow> =
+        carried_debts::table.filter(carried_debts::organisation_id.eq(owner)).select(CarriedDebtRow::as_select()).load(conn)?;
+    for row in kept {
+        let summed = documents.remove(&row.id.0).unwrap_or_default();
+        if [row.paid, row.reduced] != summed {
+            let kept = [row.paid, row.reduced];
+            return wrong(format!("{code}, carried debt {}: kept {kept:?}, documents sum to {summed:?}", row.id.0));
+        }
+    }
+    match documents.into_keys().next() {
+        None => Ok(()),
+        Some(debt) => wrong(format!("{code}: documents without their carried debt ({debt})")),
+    }
 }

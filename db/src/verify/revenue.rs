@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use domain::budget::revenue::RevenueStep;
 use domain::id::{BudgetLineId, OrganisationId, ReceiptId, RevenueOrderId};
-use domain::revenue::{RevenueAdjustmentKind, RevenueAdjustmentState, RevenueOrderState};
+use domain::revenue::{RevenueAdjustmentKind, RevenueAdjustmentState, RevenueOrderKind, RevenueOrderState};
 
 use super::{Failure, wrong};
 use crate::column::Col;
@@ -118,6 +118,10 @@ fn documents(conn: &mut Conn, organisation: OrganisationId, orders: &[RevenueOrd
         let accepted = !matches!(order.state.0, S::Draft | S::Issued | S::Rejected);
         if let Some(line) = order.budget_line_id.filter(|_| accepted) {
             documents.count(line.0, [own.get(&order.id.0).copied().unwrap_or(order.amount), 0]);
+            if order.kind.0 == RevenueOrderKind::DebtReduction {
+                documents.count(line.0, [0, order.amount]);
+                documents.sums.entry(order.id.0).or_default()[1] += order.amount;
+            }
         }
     }
     add_receipts(conn, organisation, &by_id, &own, &mut documents)?;

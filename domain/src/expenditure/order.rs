@@ -158,6 +158,8 @@ words! {
         Issued = "issued",
         /// Accepted by the accountant and posted.
         Accepted = "accepted",
+        /// Refused by the accountant, with a reason; nothing moved.
+        Rejected = "rejected",
     }
 }
 

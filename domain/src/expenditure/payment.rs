@@ -31,6 +31,10 @@ codes! {
     PAYMENT_ALREADY_RETURNED: Conflict,
         "Paiement déjà revenu" / "Payment already returned",
         "Ce paiement est déjà revenu de la banque." / "This payment already came back from the bank.";
+    PAYMENT_NOT_RETURNABLE: Conflict,
+        "Paiement sans retour possible" / "Payment cannot come back",
+        "Un paiement en espèces ne revient pas de la banque ; ce qui n'était pas dû se réclame par un reversement." /
+        "A payment in cash does not come back from the bank; what was not due is claimed back.";
 }
 
 words! {

@@ -33,8 +33,8 @@ codes! {
         "Ceiling of advances on this commitment: {ceiling}. Already granted: {granted}. Requested: {requested} ({currency}).";
     VERIFICATION_ADVANCE_RECOVERY: Rule,
         "Récupération d'avance invalide" / "Invalid recovery of the advance",
-        "Avance payée et non récupérée : {outstanding}. Récupéré ici : {recovered} ({currency}). Le solde récupère tout." /
-        "Advance paid and not recovered: {outstanding}. Recovered here: {recovered} ({currency}). The final statement recovers all.";
+        "Avance payée et non récupérée : {outstanding}. Récupéré ici : {recovered} ({currency}). Ce qui solde l'engagement récupère tout." /
+        "Advance paid and not recovered: {outstanding}. Recovered here: {recovered} ({currency}). What settles the commitment recovers all.";
 }
 
 words! {
@@ -134,14 +134,15 @@ pub fn verify(facts: &VerificationFacts, nature: Nature, invoice: Amount, recove
         Nature::Balance => recovered == outstanding,
         _ => recovered <= outstanding,
     };
-    let Some(charged) = invoice.checked_sub(recovered).filter(|charged| fits && !charged.is_zero()) else {
-        return Err(VERIFICATION_ADVANCE_RECOVERY
+    let recovery_invalid = || {
+        VERIFICATION_ADVANCE_RECOVERY
             .refuse()
             .with("outstanding", outstanding.display(currency))
             .with("recovered", recovered.display(currency))
             .with("currency", currency.code())
-            .at("/advance_recovered"));
+            .at("/advance_recovered")
     };
+    let charged = invoice.checked_sub(recovered).filter(|charged| fits && !charged.is_zero()).ok_or_else(recovery_invalid)?;
     let granted = advance.granted.checked_add(invoice);
     if nature == Nature::Advance && granted.is_none_or(|granted| granted > advance.ceiling) {
         return Err(VERIFICATION_ADVANCE_TOO_HIGH
@@ -153,6 +154,12 @@ pub fn verify(facts: &VerificationFacts, nature: Nature, invoice: Amount, recove
             .at("/amount"));
     }
     let remaining = facts.sums.remaining();
+    let settles = charged == remaining;
+    let recovered_after = advance.recovered.checked_add(recovered);
+    let granted_after = if nature == Nature::Advance { granted } else { Some(advance.granted) };
+    if settles && recovered_after != granted_after {
+        return Err(recovery_invalid());
+    }
     if charged > remaining {
         return Err(VERIFICATION_EXCEEDS_COMMITMENT
             .refuse()
@@ -213,6 +220,18 @@ mod tests {
         assert_eq!(judged(&first, Nature::Advance, 1_000, 1), Err("VERIFICATION_ADVANCE_RECOVERY"), "an advance recovers none");
         assert_eq!(judged(&first, Nature::Balance, 24_500_000, 4_900_000), Ok(19_600_000));
         assert_eq!(judged(&first, Nature::Instalment, 19_600_001, 0), Err("VERIFICATION_EXCEEDS_COMMITMENT"));
+    }
+
+    #[test]
+    fn what_settles_a_commitment_leaves_no_advance_behind() {
+        let part = amount(2_400_000);
+        let paid = facts(Advance { granted: part, paid: part, recovered: Amount::ZERO, ceiling: amount(24_500_000) }, 2_400_000);
+        assert_eq!(judged(&paid, Nature::Instalment, 22_100_000, 0), Err("VERIFICATION_ADVANCE_RECOVERY"));
+        assert_eq!(judged(&paid, Nature::Instalment, 24_500_000, 2_400_000), Ok(22_100_000));
+        assert_eq!(judged(&paid, Nature::Advance, 22_100_000, 0), Err("VERIFICATION_ADVANCE_RECOVERY"));
+        assert_eq!(judged(&paid, Nature::Advance, 22_099_999, 0), Ok(22_099_999));
+        let unpaid = facts(Advance { paid: Amount::ZERO, ..paid.advance }, 2_400_000);
+        assert_eq!(judged(&unpaid, Nature::Balance, 22_100_000, 0), Err("VERIFICATION_ADVANCE_RECOVERY"), "it will be paid yet");
     }
 
     #[test]

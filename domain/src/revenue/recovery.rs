@@ -11,8 +11,14 @@ codes! {
         "Paid: {paid}. Already claimed: {claimed}. Requested: {requested} ({currency}).";
     RECOVERY_LINE_INVALID: Rule,
         "Ligne inattendue" / "Unexpected budget line",
-        "Un reversement de l'exercice du mandat ne porte sur aucune ligne ; plus tard, il porte sur une ligne de recette du compte {expected}." /
-        "A recovery in the year of the order is on no line; later it is on a line of revenue of account {expected}.";
+        "Un reversement de l'exercice du mandat ne porte sur aucune ligne ; plus tard, comme la réduction d'une dette antérieure, il porte \
+         sur une ligne de recette du compte {expected}." /
+        "A recovery in the year of the order is on no line; later, like the reduction of an earlier debt, it is on a line of revenue of \
+         account {expected}.";
+    DEBT_REDUCTION_EXCEEDS_DUE: Rule,
+        "Réduction supérieure au dû" / "Reduction exceeds what is due",
+        "Reste dû : {due}. Réductions en cours : {claimed}. Demandé : {requested} ({currency})." /
+        "Still due: {due}. Reductions in flight: {claimed}. Requested: {requested} ({currency}).";
 }
 
 /// Claims back a part of what was paid on an order and not claimed yet.
@@ -23,6 +29,20 @@ pub fn recover(paid: Amount, claimed: Amount, requested: Amount, currency: Curre
     Err(RECOVERY_EXCEEDS_PAID
         .refuse()
         .with("paid", paid.display(currency))
+        .with("claimed", claimed.display(currency))
+        .with("requested", requested.display(currency))
+        .with("currency", currency.code())
+        .at("/amount"))
+}
+
+/// Reduces a debt of an earlier year by a part of what is due and no other reduction claims.
+pub fn reduce_debt(due: Amount, claimed: Amount, requested: Amount, currency: Currency) -> Result<(), Refusal> {
+    if claimed.checked_add(requested).is_some_and(|total| total <= due) {
+        return Ok(());
+    }
+    Err(DEBT_REDUCTION_EXCEEDS_DUE
+        .refuse()
+        .with("due", due.display(currency))
         .with("claimed", claimed.display(currency))
         .with("requested", requested.display(currency))
         .with("currency", currency.code())
