@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
+pub mod walk;
+
 pub const SAMPLE: &str = include_str!("../data/sample/budget-ml-c01-2025.csv");
 
 /// Prepares the year 2025 and opens a draft; gives the budget's path.

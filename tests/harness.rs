@@ -1,9 +1,11 @@
 //! What every test needs: a town with a running server and a fresh database, and people who call it.
 
+pub mod chance;
 pub mod client;
 pub mod postgres;
 pub mod town;
 
+pub use chance::Chance;
 pub use client::{Answer, Client};
 pub use town::{Stage, Town};
 

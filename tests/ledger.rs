@@ -161,7 +161,10 @@ on_both_engines! {
         }
         record(town, "2025-02-03", json!([line("531", "debit", "100"), line("515", "credit", "99")])).refused(422, "LEDGER_UNBALANCED");
         record(town, "2025-02-03", json!([line("999", "debit", "100"), line("515", "credit", "100")])).refused(422, "LEDGER_ACCOUNT_UNKNOWN");
-        record(town, "2025-02-03", json!([])).refused(422, "LEDGER_ENTRY_INVALID");
+        record(town, "2025-02-03", json!([])).refused(400, "REQUEST_BODY_INVALID");
+        let most = "1000000000000000";
+        let beyond = json!([line("531", "debit", most), line("531", "debit", most), line("515", "credit", most), line("515", "credit", most)]);
+        record(town, "2025-02-03", beyond).refused(422, "LEDGER_ENTRY_INVALID");
         record(town, "2024-12-31", to_cash("100")).refused(422, "DATE_OUT_OF_YEAR");
         record(town, "2025-02-04", to_cash("100")).refused(422, "DATE_IN_FUTURE");
         town.client("accountant").create(&town.path("/fiscal-years"), &json!({ "fiscal_year": 2026 })).expect(201);

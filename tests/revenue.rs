@@ -4,6 +4,7 @@ pub mod model;
 mod races;
 mod recovery;
 mod refusals;
+mod waiver;
 
 use serde_json::{Value, json};
 
@@ -225,6 +226,8 @@ on_both_engines! {
         let notify = |body: &Value| town.client("finance-officer").create(&town.path("/transfer-notifications"), body);
         notify(&body).expect(201);
         notify(&body).refused(409, "TRANSFER_DUPLICATE");
+        let named = |q: &str| town.client("auditor").get(&town.path(&format!("/transfer-notifications?q={q}"))).expect(200).json()["data"].as_array().map(Vec::len);
+        assert_eq!([named("anict"), named("dgct")], [Some(1), Some(0)]);
         let mut wrong = body.clone();
         wrong["budget_line_id"] = json!(town.line("F-R-71-711-01"));
         notify(&wrong).refused(422, "TRANSFER_LINE_INVALID");

@@ -333,6 +333,31 @@ fn every_declared_code_is_listed_by_the_service() {
 }
 
 #[test]
+fn lists_are_read_up_to_the_length_that_the_contract_tells() {
+    let strict = Regex::new(r"(?s)#\[serde\(deny_unknown_fields\)\]\npub struct \w+ \{\n(.*?)\n\}").expect("a pattern");
+    let told = Regex::new(r"max_items = (\d+)").expect("a pattern");
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for file in rust().iter().filter(|file| file.path.starts_with("api/src/")) {
+        for body in strict.captures_iter(&file.text) {
+            let lines: Vec<&str> = body[1].lines().collect();
+            for (index, line) in lines.iter().enumerate() {
+                let Some(most) = told.captures(line) else { continue };
+                seen += 1;
+                let read = index
+                    .checked_sub(1)
+                    .and_then(|before| lines.get(before))
+                    .is_some_and(|before| before.contains(&format!(", {}>", &most[1])));
+                if !read {
+                    wrong.push(format!("{}: {}", file.path, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(seen > 10, "the contract bounds more lists");
+    none("Lists read without their bound", &wrong);
+}
+
+#[test]
 fn every_code_is_used() {
     let word = Regex::new(r"\b[A-Z][A-Z0-9_]+\b").expect("a pattern");
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();

@@ -170,6 +170,9 @@ pub struct CashOfficeQuery {
     state: Option<String>,
     /// Only offices that this person keeps, as cash officer or as deputy.
     cash_officer_id: Option<PrincipalId>,
+    /// A part of the name, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -188,6 +191,7 @@ pub async fn list_cash_offices(call: Call, _path: web::Path<OrganisationId>, que
         kind: words("kind", query.kind.as_deref())?,
         state: words("state", query.state.as_deref())?,
         cash_officer: query.cash_officer_id,
+        text: query.q,
     };
     let (scope, today, asked) = (call.scope()?, call.today, keys.clone());
     let (rows, more) = call
@@ -238,7 +242,7 @@ pub struct NewCashOffice {
     /// The most that it may pay at once, at most the ceiling; required for an imprest, absent otherwise.
     max_unit_expense: Option<AmountText>,
     /// The articles of operating expenditure that it may pay; required for an imprest, absent otherwise.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 100>")]
     #[schema(max_items = 100)]
     allowed_articles: Vec<Text<10>>,
     /// The cash officer (régisseur), who holds the role `cash_officer` today.

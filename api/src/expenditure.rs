@@ -233,7 +233,7 @@ pub struct NewCommitment {
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     committed_on: Option<NaiveDate>,
     /// The supporting documents of the commitment, such as the contract of works.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     documents: Vec<NewDocument>,
 }

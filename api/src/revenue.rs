@@ -20,7 +20,7 @@ use actix_web::{get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::fiscal_year::find_fiscal_year;
 use db::fault::Fault;
-use db::revenue::{LevyAuthorisationRow, NewAuthorisation};
+use db::revenue::{LevyAuthorisationFilter, LevyAuthorisationRow, NewAuthorisation};
 use domain::audit::Event;
 use domain::budget::nomenclature::Article;
 use domain::budget::{Direction, Section};
@@ -93,6 +93,12 @@ pub struct LevyAuthorisationQuery {
     /// Only authorisations of this article.
     #[param(max_length = 20)]
     article: Option<String>,
+    /// First day of the session.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the session.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -108,8 +114,9 @@ pub async fn list_levy_authorisations(call: Call, _path: web::Path<OrganisationI
     let query = query.0;
     let keys = keyset::<LevyAuthorisationId>(&call, query.after.as_deref(), query.limit)?;
     let scope = call.scope()?;
-    let (asked, filter) = (keys.clone(), (query.fiscal_year, query.article));
-    let rows = call.store().read(move |conn| db::revenue::list_levy_authorisations(conn, &scope, filter, &asked)).await?;
+    let (asked, filter) =
+        (keys.clone(), LevyAuthorisationFilter { fiscal_year: query.fiscal_year, article: query.article, from: query.from, to: query.to });
+    let rows = call.store().read(move |conn| db::revenue::list_levy_authorisations(conn, &scope, &filter, &asked)).await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, view))
 }
 

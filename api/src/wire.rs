@@ -1,7 +1,11 @@
 //! Words of the wire that every room uses: amounts, digests, versions.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use domain::money::{Amount, Currency};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 
@@ -44,6 +48,36 @@ pub fn maybe_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Na
     struct Day(#[serde(deserialize_with = "day")] NaiveDate);
 
     Ok(Option::<Day>::deserialize(deserializer)?.map(|day| day.0))
+}
+
+/// A list of `MIN` to `MAX` items. Reading stops at the first item too many.
+pub fn few<'de, T, D, const MIN: usize, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Few<T, const MIN: usize, const MAX: usize>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Visitor<'de> for Few<T, MIN, MAX> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of {MIN} to {MAX} items")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if list.len() == MAX {
+                    return Err(A::Error::invalid_length(MAX + 1, &self));
+                }
+                list.push(item);
+            }
+            if list.len() < MIN { Err(A::Error::invalid_length(list.len(), &self)) } else { Ok(list) }
+        }
+    }
+
+    deserializer.deserialize_seq(Few::<T, MIN, MAX>(PhantomData))
 }
 
 /// An amount read back from the database, for the wire.

@@ -16,7 +16,7 @@ use crate::budget::amount;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing, folded};
 use crate::schema::cash_offices;
 use crate::store::Tx;
 use crate::visible;
@@ -146,6 +146,8 @@ pub struct CashOfficeFilter {
     pub state: Vec<CashOfficeState>,
     /// Those that this person keeps, as cash officer or deputy.
     pub cash_officer: Option<PrincipalId>,
+    /// A part of the name, without regard to accents and case.
+    pub text: Option<String>,
 }
 
 pub fn list_cash_offices(
@@ -164,6 +166,9 @@ pub fn list_cash_offices(
     }
     if !filter.state.is_empty() {
         query = query.filter(cash_offices::state.eq_any(filter.state.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(text) = &filter.text {
+        query = query.filter(folded("cash_offices.name").like(containing(text)));
     }
     if let Some(officer) = filter.cash_officer {
         query = query.filter(cash_offices::cash_officer_id.eq(Col(officer)).or(cash_offices::deputy_id.assume_not_null().eq(Col(officer))));

@@ -22,7 +22,7 @@ use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
 use crate::schema::levy_authorisations;
 use crate::store::Tx;
-use crate::visible;
+use crate::{between, visible};
 
 /// Everything of the organisation that is written to, for the rows that a write reads back.
 pub(crate) fn own(tx: &Tx<'_>) -> Scope {
@@ -93,10 +93,19 @@ pub fn find_levy_authorisation(conn: &mut Conn, scope: &Scope, id: LevyAuthorisa
         .first(conn)?)
 }
 
+/// Which authorisations of levies to list.
+#[derive(Clone, Debug, Default)]
+pub struct LevyAuthorisationFilter {
+    pub fiscal_year: Option<i32>,
+    pub article: Option<String>,
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+}
+
 pub fn list_levy_authorisations(
     conn: &mut Conn,
     scope: &Scope,
-    (fiscal_year, article): (Option<i32>, Option<String>),
+    filter: &LevyAuthorisationFilter,
     page: &Keyset<LevyAuthorisationId>,
 ) -> Result<Rows<LevyAuthorisationRow>, Fault> {
     let mut query = visible!(levy_authorisations, scope)
@@ -107,12 +116,13 @@ pub fn list_levy_authorisations(
     if let Some(after) = page.after {
         query = query.filter(levy_authorisations::id.gt(Col(after)));
     }
-    if let Some(year) = fiscal_year {
+    if let Some(year) = filter.fiscal_year {
         query = query.filter(levy_authorisations::fiscal_year.eq(year));
     }
-    if let Some(article) = article {
-        query = query.filter(levy_authorisations::article.eq(article));
+    if let Some(article) = &filter.article {
+        query = query.filter(levy_authorisations::article.eq(article.clone()));
     }
+    between!(query, levy_authorisations::held_on, filter.from, filter.to);
     Ok(page.cut(query.load(conn)?))
 }
 

@@ -79,6 +79,7 @@ on_both_engines! {
         }
         inspect(town, &office, "0").refused(409, "CASH_OFFICE_CLOSED");
         let count = |query: &str| rows(town, &format!("/cash-offices?{query}")).len();
+        assert_eq!((count("q=REGIE"), count("q=marche")), (1, 0));
         let officer = town.person("cash-officer");
         assert_eq!((count("state=closed"), count("state=active"), count("kind=imprest"), count("kind=collection")), (1, 0, 1, 0));
         assert_eq!((count(&format!("cash_officer_id={officer}")), count(&format!("cash_officer_id={}", town.person("mayor")))), (1, 0));

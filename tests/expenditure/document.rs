@@ -54,6 +54,10 @@ on_both_engines! {
         fuel(town, "F-1", "1000");
         let listed = town.client("auditor").get(&town.path("/supporting-documents?limit=1")).expect(200);
         assert_eq!((listed.text("/data/0/kind"), listed.text("/data/0/subject_kind")), ("fuel_log".to_owned(), "verification".to_owned()));
+        let count = |query: &str| town.client("auditor").get(&town.path(&format!("/supporting-documents?{query}"))).expect(200).json()["data"].as_array().map(Vec::len);
+        let today = count("kind=fuel_log");
+        assert_eq!([count("kind=fuel_log&q=zzz"), count("kind=fuel_log&to=2000-01-01"), count("kind=fuel_log&from=2100-01-01")], [Some(0); 3]);
+        assert_eq!([today, count("kind=fuel_log&from=2000-01-01&to=2100-01-01")], [Some(1); 2]);
         town.stranger().get(&town.path("/supporting-documents")).refused(401, "TOKEN_MISSING");
         town.client("auditor").get(&town.path("/supporting-documents?kind=poem")).refused(400, "REQUEST_PARAMETER_INVALID");
         let wrong = json!({ "documents": [{ "kind": "fuel_log", "reference": "x", "sha256": "short" }] });

@@ -2,39 +2,19 @@
 //! and account, and kept balances are the sums of postings.
 
 use super::*;
+use crate::harness::Chance;
 use crate::revenue::model::Revenue;
 
-const OPEN: i64 = 3_400_000;
 const CASH: i64 = 3_200_000;
 
 /// The acts of [`step`], the frequent ones more often.
-const ACTS: [usize; 47] = [
+const ACTS: [usize; 52] = [
     0, 0, 0, 1, 2, 3, 4, 4, 4, 4, 8, 8, 8, 8, 10, 11, 11, 11, 11, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15, 15, 17, 18, 19, 19, 20, 20,
-    20, 22, 22, 23, 23, 23, 24, 24, 24, 24,
+    20, 22, 22, 23, 23, 23, 24, 24, 24, 24, 25, 25, 26, 26, 26,
 ];
 
-/// A repeatable source of chance (xorshift).
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end.max(1)).expect("small")).expect("small")
-    }
-
-    /// Mostly one that suits the act, the latest rather than the first; now and then any.
-    pub fn pick<T>(&mut self, rows: &[T], suits: impl Fn(&T) -> bool) -> usize {
-        let suited: Vec<usize> = (0..rows.len()).rev().filter(|index| rows.get(*index).is_some_and(&suits)).take(4).collect();
-        let any = self.below(rows.len());
-        if self.below(5) == 0 { any } else { suited.get(self.below(suited.len())).copied().unwrap_or(any) }
-    }
-
-    pub fn amount(&mut self, most: i64) -> i64 {
-        1 + i64::try_from(self.below(usize::try_from(most.max(1)).expect("positive"))).expect("small")
-    }
-}
+/// The states of an order on which something is due.
+const PAYABLE: [&str; 3] = ["accepted", "partly_paid", "returned"];
 
 struct Commitment {
     path: String,
@@ -60,6 +40,7 @@ struct Order {
     withheld: i64,
     reduced: i64,
     paid: i64,
+    reversed: i64,
     state: &'static str,
     before: &'static str,
     posted: bool,
@@ -74,7 +55,7 @@ impl Order {
     fn correctable(&self, cancels: bool, amount: i64) -> bool {
         let unpaid = self.net() - self.paid;
         let fits = if cancels { self.paid == 0 && amount == self.net() } else { amount < unpaid || (amount == unpaid && self.paid > 0) };
-        ["accepted", "partly_paid", "returned"].contains(&self.state) && fits
+        PAYABLE.contains(&self.state) && fits
     }
 }
 
@@ -93,13 +74,25 @@ struct Correction {
     accepted: bool,
 }
 
+/// Money claimed back; decided when the accountant accepted or rejected it.
+struct Claim {
+    path: String,
+    on: usize,
+    amount: i64,
+    accepted: bool,
+    decided: bool,
+}
+
 #[derive(Default)]
 struct Model {
+    /// The credit that was voted.
+    open: i64,
     commitments: Vec<Commitment>,
     verifications: Vec<Verification>,
     orders: Vec<Order>,
     payments: Vec<Payment>,
     corrections: Vec<Correction>,
+    claims: Vec<Claim>,
 }
 
 impl Model {
@@ -111,23 +104,43 @@ impl Model {
             sums[1] += one.verified;
         }
         for one in self.orders.iter().filter(|one| !["draft", "rejected", "cancelled"].contains(&one.state)) {
-            sums[2] += one.amount - one.reduced;
+            sums[2] += one.amount - one.reduced - one.reversed;
             if one.posted {
-                sums[3] += one.amount - one.reduced;
-                sums[4] += one.withheld + one.paid;
+                sums[3] += one.amount - one.reduced - one.reversed;
+                sums[4] += one.withheld + one.paid - one.reversed;
             }
         }
-        sums[5] = OPEN - sums[0];
-        assert!(sums[0] <= OPEN && sums.windows(2).take(4).all(|pair| pair[1] <= pair[0]), "the model holds the chain: {sums:?}");
+        sums[5] = self.open - sums[0];
+        assert!(sums[0] <= self.open && sums.windows(2).take(4).all(|pair| pair[1] <= pair[0]), "the model holds the chain: {sums:?}");
         sums.iter().map(ToString::to_string).collect()
     }
 
     fn available(&self) -> i64 {
-        OPEN - self.commitments.iter().map(|one| one.amount).sum::<i64>()
+        self.open - self.commitments.iter().map(|one| one.amount).sum::<i64>()
     }
 
     fn cash(&self) -> i64 {
         CASH - self.payments.iter().filter(|one| !one.returned).map(|one| one.amount).sum::<i64>()
+    }
+
+    /// Whether there is something that an act is meant for.
+    fn suits(&self, act: usize) -> bool {
+        let order = |states: &[&str]| self.orders.iter().any(|one| states.contains(&one.state));
+        match act {
+            8 => self.verifications.iter().any(|one| !one.certified && !one.cancelled),
+            11 => self.verifications.iter().any(|one| one.certified && !one.cancelled && one.ordered < one.amount - one.reduced),
+            13 => order(&["draft"]),
+            14 => order(&["signed"]),
+            15 | 17 => order(&["transmitted"]),
+            18 => order(&["rejected"]),
+            20 => order(&PAYABLE),
+            22 => self.payments.iter().any(|one| !one.returned),
+            23 => self.corrections.iter().any(|one| !one.accepted),
+            24 => order(&PAYABLE),
+            25 => self.orders.iter().any(|one| one.paid > one.reversed),
+            26 => self.claims.iter().any(|one| !one.decided),
+            _ => true,
+        }
     }
 
     /// Whether a verification still has room for an order.
@@ -154,7 +167,9 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
     let path = |kind: &str, answer: &Answer| {
         town.path(&format!("/{kind}/{}", if answer.status < 300 { answer.text("/id") } else { String::new() }))
     };
-    let act = ACTS.get(chance.below(ACTS.len())).copied().expect("an act");
+    let mut draw = || ACTS.get(chance.below(ACTS.len())).copied().expect("an act");
+    let first = draw();
+    let act = std::iter::repeat_with(draw).take(6).find(|act| model.suits(*act)).unwrap_or(first);
     if model.commitments.is_empty() || act == 0 {
         let amount = chance.amount(400_000);
         let answer = commit_fuel(town, &amount.to_string());
@@ -246,6 +261,7 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
                 withheld,
                 reduced: 0,
                 paid: 0,
+                reversed: 0,
                 state,
                 before,
                 posted: false,
@@ -254,7 +270,6 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
         }
         return (format!("draft {amount} on verification {chosen}"), allowed, answer);
     }
-    let payable = ["accepted", "partly_paid", "returned"];
     let wanted: &[&str] = match act {
         13 => &["draft"],
         14 => &["signed"],
@@ -262,7 +277,8 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
         17 => &["transmitted"],
         18 => &["rejected"],
         19 => &["transmitted", "accepted", "partly_paid", "held"],
-        _ => &payable,
+        25 => &["paid", "partly_paid"],
+        _ => &PAYABLE,
     };
     let chosen = chance.pick(&model.orders, |one| wanted.contains(&one.state));
     let room = model.has_room(model.orders[chosen].on, model.orders[chosen].amount);
@@ -333,7 +349,7 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
             let left = one.net() - one.paid;
             let amount = if chance.below(2) == 0 { left.max(1) } else { chance.amount(left + 2) };
             let answer = pay(&accountant, &one.path, &town.supplier("SUP-0012"), &amount.to_string(), "transfer");
-            let allowed = payable.contains(&from) && amount <= left && amount <= cash;
+            let allowed = PAYABLE.contains(&from) && amount <= left && amount <= cash;
             if allowed {
                 one.paid += amount;
                 one.state = if one.paid == one.net() { "paid" } else { "partly_paid" };
@@ -344,11 +360,11 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
         22 if !model.payments.is_empty() => {
             let chosen = chance.pick(&model.payments, |one| !one.returned);
             let payment = &mut model.payments[chosen];
-            let allowed = !payment.returned;
+            let order = &mut model.orders[payment.on];
+            let allowed = !payment.returned && order.paid - payment.amount >= order.reversed;
             let answer = accountant.act(&payment.path, "/return", &reason());
             if allowed {
                 payment.returned = true;
-                let order = &mut model.orders[payment.on];
                 order.paid -= payment.amount;
                 order.state = if order.state == "held" { "held" } else { "returned" };
             }
@@ -374,6 +390,43 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
             }
             (format!("accept correction {chosen}"), allowed, answer)
         }
+        25 => {
+            let amount = chance.amount(one.paid + 2);
+            let claimed: i64 = model
+                .claims
+                .iter()
+                .filter(|claim| claim.on == chosen && (claim.accepted || !claim.decided))
+                .map(|claim| claim.amount)
+                .sum();
+            let allowed = ["paid", "partly_paid", "returned"].contains(&from) && claimed + amount <= one.paid;
+            let answer = mayor.act(&one.path, "/recoveries", &with(money(&amount.to_string()), reason()));
+            if allowed {
+                let path = path("revenue-orders", &answer);
+                model.claims.push(Claim { path, on: chosen, amount, accepted: false, decided: false });
+            }
+            (format!("claim {amount} on order {chosen}"), allowed, answer)
+        }
+        26 if !model.claims.is_empty() => {
+            let chosen = chance.pick(&model.claims, |one| !one.decided);
+            let rejects = chance.below(4) == 0;
+            let claim = &mut model.claims[chosen];
+            let order = &mut model.orders[claim.on];
+            let allowed = !claim.decided && (rejects || order.reversed + claim.amount <= order.paid);
+            let answer = if rejects {
+                accountant.act(&claim.path, "/rejection", &json!({ "reason": "amount", "text": "x" }))
+            } else {
+                accountant.act(&claim.path, "/acceptance", &json!({}))
+            };
+            if allowed {
+                (claim.decided, claim.accepted) = (true, !rejects);
+            }
+            if allowed && !rejects {
+                order.reversed += claim.amount;
+                let (on, amount) = (order.on, claim.amount);
+                model.take_back(on, amount);
+            }
+            (format!("decide claim {chosen}"), allowed, answer)
+        }
         _ => {
             let cancels = chance.below(3) == 0;
             let amount = if cancels { one.net().max(1) } else { chance.amount((one.net() - one.paid).max(1)) };
@@ -390,7 +443,7 @@ fn step(town: &Town, chance: &mut Chance, model: &mut Model, came: i64, count: u
 
 fn walk(town: &Town, seed: u64, steps: usize) {
     let mut chance = Chance(seed);
-    let mut model = Model::default();
+    let mut model = Model { open: crate::budget::walk::open(town, &mut chance), ..Model::default() };
     let mut revenue = Revenue::open(town);
     let mut done = 0;
     for count in 0..steps {
@@ -412,9 +465,12 @@ fn walk(town: &Town, seed: u64, steps: usize) {
     }
     assert!(done > steps / 3, "{done} of {steps} acts were done");
     let came = (model.orders.len(), model.payments.len(), model.corrections.iter().filter(|one| one.accepted).count());
-    assert!(steps < 200 || (came.1 > 2 && came.2 > 0), "orders, payments and corrections: {came:?}");
+    let claimed = model.claims.iter().filter(|one| one.accepted).count();
+    assert!(steps < 200 || (came.1 > 2 && came.2 + claimed > 0), "orders, payments, corrections: {came:?}; claims: {claimed}");
     let standing = || model.orders.iter().filter(|one| one.posted && one.state != "cancelled");
-    assert_eq!(closing(town, "602"), standing().map(|one| one.amount - one.reduced).sum::<i64>());
+    let reversed = || model.orders.iter().map(|one| one.reversed).sum::<i64>();
+    assert_eq!(closing(town, "602"), standing().map(|one| one.amount - one.reduced).sum::<i64>() - reversed());
+    assert_eq!(closing(town, "462"), reversed());
     assert_eq!(closing(town, "401"), -400_000 - standing().map(|one| one.net() - one.paid).sum::<i64>());
     assert_eq!(closing(town, "442"), -standing().map(|one| one.withheld).sum::<i64>());
     assert_eq!(closing(town, "515"), model.cash() + revenue.cash());
@@ -423,8 +479,8 @@ fn walk(town: &Town, seed: u64, steps: usize) {
 #[test]
 fn the_chain_of_stages_holds_after_every_act() {
     let chosen = std::env::var("SIGIDA_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    walk(&Town::on_sqlite(Stage::Open), chosen.unwrap_or(0x5eed_0001), 400);
-    if let Some(town) = Town::on_postgresql(Stage::Open) {
+    walk(&Town::on_sqlite(Stage::Gathered), chosen.unwrap_or(0x5eed_0001), 400);
+    if let Some(town) = Town::on_postgresql(Stage::Gathered) {
         walk(&town, chosen.unwrap_or(0x5eed_0002), 120);
     }
 }

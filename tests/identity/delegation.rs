@@ -108,6 +108,8 @@ on_both_engines! {
         client.act(&given, "/end", &json!({})).refused(403, "ROLE_MISSING");
         assert_eq!(town.client("mayor").act(&given, "/end", &json!({})).expect(200).text("/ended_on"), "2025-02-21");
         refused("ended_on", "2025-02-21");
+        let on = |day: &str| town.client("auditor").get(&town.path(&format!("/delegations?on={day}"))).expect(200).json()["data"].as_array().map_or(0, Vec::len);
+        assert!(on("2025-02-20") > on("2025-02-21"), "it ended on the day");
         town.client("mayor").act_on(&format!("{given}/end"), "\"1\"", &json!({})).refused(412, "VERSION_STALE");
         town.client("mayor").act(&given, "/end", &json!({})).refused(409, "DELEGATION_ENDED");
 

@@ -96,7 +96,8 @@ on_both_engines! {
         }
         assert_eq!(declare(&clerk, town, mayor, "spouse", mayor).refused(422, "KINSHIP_INVALID").pointers(), ["/relative_id"]);
         assert_eq!(clerk.get(&town.path("/kinships")).expect(200).json()["data"].as_array().map(Vec::len), Some(1));
-        town.client("auditor").get(&town.path("/kinships")).expect(200);
+        let count = |query: &str| town.client("auditor").get(&town.path(&format!("/kinships?{query}"))).expect(200).json()["data"].as_array().map(Vec::len);
+        assert_eq!([count("on=2025-02-03"), count(&format!("principal_id={certifier}")), count(&format!("principal_id={outsider}"))], [Some(1), Some(1), Some(0)]);
         let path = town.path(&format!("/kinships/{}", kinship.id()));
         for login in ["mayor", "accountant", "certifier", "partner-system", "finance-officer"] {
             town.client(login).get(&town.path("/kinships")).refused(403, "ROLE_MISSING");

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{authorise, carried, debtor, draft, id, propose_reduction, propose_write_off, receive};
-use crate::expenditure::model::Chance;
-use crate::harness::{Answer, Town};
+use crate::harness::{Answer, Chance, Town};
 
 /// What a debt comes to.
 #[derive(Default)]
@@ -92,10 +91,15 @@ impl Revenue {
         [issued + recovered, own().map(|one| one.collected).sum::<i64>() + recovered]
     }
 
-    fn order(&mut self, town: &Town, amount: i64, receipts: &[String]) -> Answer {
+    fn issue(&self, town: &Town, amount: i64, receipts: &[String]) -> String {
         let more = json!({ "kind": "individual", "debtor_id": self.debtor, "receipt_ids": receipts });
         let order = town.path(&format!("/revenue-orders/{}", draft(town, LINE, &amount.to_string(), &more).expect(201).id()));
         town.client("mayor").act(&order, "/issuance", &json!({})).expect(200);
+        order
+    }
+
+    fn order(&mut self, town: &Town, amount: i64, receipts: &[String]) -> Answer {
+        let order = self.issue(town, amount, receipts);
         self.debts.push(Debt { path: order.clone(), amount, ..Debt::default() });
         town.client("accountant").act(&order, "/acceptance", &json!({}))
     }
@@ -107,6 +111,11 @@ impl Revenue {
         match chance.below(10) {
             0 | 1 => {
                 let amount = chance.amount(300_000);
+                if chance.below(5) == 0 {
+                    let order = self.issue(town, amount, &[]);
+                    let answer = accountant.act(&order, "/rejection", &json!({ "reason": "amount", "text": "x" }));
+                    return (format!("reject an order of {amount}"), true, answer);
+                }
                 let answer = self.order(town, amount, &[]);
                 (format!("order {amount}"), true, answer)
             }

@@ -158,22 +158,27 @@ on_both_engines! {
 }
 
 /// The id of a line of a year's budget by its code.
-fn line_of(town: &Town, year: i32, code: &str) -> String {
+pub fn line_of(town: &Town, year: i32, code: &str) -> String {
     let execution = town.client("mayor").get(&town.path(&format!("/fiscal-years/{year}/budget-execution"))).expect(200).json();
     let lines = execution["lines"].as_array().expect("lines").clone();
     let line = lines.iter().find(|line| line["code"] == code).expect("the line");
     line["budget_line_id"].as_str().expect("an id").to_owned()
 }
 
-/// Votes the budget of 2026 and opens the year.
+/// Votes the sample budget again for 2026 and opens the year.
 fn next_year(town: &Town) {
+    next_year_with(town, crate::budget::SAMPLE);
+}
+
+/// Votes a budget of 2026 and opens the year.
+pub fn next_year_with(town: &Town, lines: &str) {
     let (mayor, finance, accountant) = (town.client("mayor"), town.client("finance-officer"), town.client("accountant"));
     let registrar = town.client("council-registrar");
     town.on("2025-09-15");
     accountant.create(&town.path("/fiscal-years"), &json!({ "fiscal_year": 2026 })).expect(201);
     let budget = json!({ "fiscal_year": 2026, "kind": "original", "title": "Budget primitif 2026" });
     let budget = town.path(&format!("/budgets/{}", finance.create(&town.path("/budgets"), &budget).expect(201).id()));
-    finance.put_lines(&budget, "", "text/csv", crate::budget::SAMPLE.as_bytes()).expect(200);
+    finance.put_lines(&budget, "", "text/csv", lines.as_bytes()).expect(200);
     mayor.act(&budget, "/consultation", &json!({})).expect(200);
     town.on("2025-10-20");
     let meeting = |place: &str| -> Value {

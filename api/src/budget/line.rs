@@ -180,6 +180,7 @@ pub struct NewBudgetLine {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBudgetLines {
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 0, 5000>")]
     #[schema(max_items = 5000)]
     lines: Vec<NewBudgetLine>,
 }

@@ -183,6 +183,7 @@ pub struct NewJustificationSlip {
     id: Option<JustificationSlipId>,
     cash_office_id: CashOfficeId,
     /// Expenses of the office in state `recorded`, of one fiscal year, each once.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 200>")]
     #[schema(min_items = 1, max_items = 200)]
     expense_ids: Vec<ImprestExpenseId>,
     /// Sum of the expenses, counted by hand: refused if it differs.

@@ -30,6 +30,7 @@ use crate::wire::{AmountText, CurrencyText, shown};
 #[serde(deny_unknown_fields)]
 pub struct NewBatch {
     /// Signed orders of one fiscal year, each once.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 200>")]
     #[schema(min_items = 1, max_items = 200)]
     payment_order_ids: Vec<PaymentOrderId>,
     /// Sum of the orders, counted by hand: refused if it differs.

@@ -42,7 +42,7 @@ pub struct Increase {
     amount: AmountText,
     currency: CurrencyText,
     /// The amendment to the contract, and what else supports the increase.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     documents: Vec<NewDocument>,
 }

@@ -1,7 +1,7 @@
 //! Supporting documents: what each kind of expenditure needs, and what was recorded.
 
 use actix_web::{get, web};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use db::expenditure::document::{DocumentFilter, DocumentRow, RequirementRow, find_kind, list_kinds};
 use db::fault::Fault;
 use db::store::Tx;
@@ -182,6 +182,15 @@ pub struct DocumentQuery {
     /// Only documents of one of these kinds, separated by commas.
     #[param(max_length = 300)]
     kind: Option<String>,
+    /// First day of the record, UTC.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    from: Option<NaiveDate>,
+    /// Last day of the record, UTC.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    to: Option<NaiveDate>,
+    /// A part of the reference, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -196,7 +205,14 @@ pub struct DocumentQuery {
 pub async fn list_supporting_documents(call: Call, _path: web::Path<OrganisationId>, query: Query<DocumentQuery>) -> Answered {
     let keys = keyset::<DocumentId>(&call, query.0.after.as_deref(), query.0.limit)?;
     let scope = call.scope()?;
-    let filter = DocumentFilter { subject_id: query.0.subject_id, kind: words("kind", query.0.kind.as_deref())? };
+    let query = query.0;
+    let filter = DocumentFilter {
+        subject_id: query.subject_id,
+        kind: words("kind", query.kind.as_deref())?,
+        from: query.from,
+        to: query.to,
+        text: query.q,
+    };
     let asked = keys.clone();
     let rows = call.store().read(move |conn| db::expenditure::document::list_documents(conn, &scope, &filter, &asked)).await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, view))

@@ -275,13 +275,13 @@ pub struct NewPaymentOrder {
     currency: CurrencyText,
     /// What is kept back: retention money (at most parameter `retention_bps` of the statement), taxes, social
     /// contributions.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     deductions: Vec<NewDeduction>,
     /// The rejected order of the same verification that this one corrects.
     replaces_id: Option<PaymentOrderId>,
     /// The supporting documents that the kind of expenditure needs at this stage.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     documents: Vec<NewDocument>,
 }

@@ -278,6 +278,7 @@ pub async fn pay_carried_debt(asked: Asked<NewPayment>, path: web::Path<(Organis
 pub struct RetentionPayment {
     payment: NewPayment,
     /// The minutes of the final acceptance (réception définitive).
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     documents: Vec<NewDocument>,
 }

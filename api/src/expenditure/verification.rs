@@ -246,7 +246,7 @@ pub struct NewVerification {
     amount: AmountText,
     currency: CurrencyText,
     /// The lines of the invoice. If they are given, lines and tax must make the amount.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 200>")]
     #[schema(max_items = 200)]
     lines: Vec<NewInvoiceLine>,
     /// Tax in the amount; only together with lines.
@@ -254,7 +254,7 @@ pub struct NewVerification {
     /// What the statement recovers of the advance paid; a final statement ("balance") recovers all that is left.
     advance_recovered: Option<AmountText>,
     /// The supporting documents that the kind of expenditure needs at this stage.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     documents: Vec<NewDocument>,
 }

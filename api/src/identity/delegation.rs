@@ -90,6 +90,9 @@ fn view(row: DelegationRow, currency: Currency) -> DelegationView {
 pub struct DelegationQuery {
     /// Only delegations to this delegate.
     principal_id: Option<PrincipalId>,
+    /// Only delegations in force on this day.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    on: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -109,7 +112,7 @@ pub async fn list_delegations(call: Call, _path: web::Path<OrganisationId>, quer
         .store()
         .read(move |conn| {
             let currency = currency_in(conn, &scope)?;
-            Ok((currency, db::identity::delegation::list_delegations(conn, &scope, query.principal_id, &asked)?))
+            Ok((currency, db::identity::delegation::list_delegations(conn, &scope, (query.principal_id, query.on), &asked)?))
         })
         .await?;
     listed(&call, page(&call, &keys, rows, |row| row.id.0, |row| view(row, currency)))

@@ -70,6 +70,11 @@ fn view(conn: &mut Conn, row: KinshipRow, today: NaiveDate) -> Result<KinshipVie
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct KinshipQuery {
+    /// Only kinships of this person, on either side.
+    principal_id: Option<PrincipalId>,
+    /// Only kinships that stand on this day.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    on: Option<NaiveDate>,
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
@@ -83,11 +88,12 @@ pub struct KinshipQuery {
 #[get("/v1/organisations/{organisation_id}/kinships")]
 pub async fn list_kinships(call: Call, path: web::Path<OrganisationId>, query: Query<KinshipQuery>) -> Answered {
     let keys = keyset::<KinshipId>(&call, query.0.after.as_deref(), query.0.limit)?;
+    let filter = (query.0.principal_id, query.0.on);
     let (scope, asked, today) = (scope(path.into_inner()), keys.clone(), call.today);
     let rows = call
         .store()
         .read(move |conn| {
-            let Rows { rows, more } = db::identity::kinship::list_kinships(conn, &scope, &asked)?;
+            let Rows { rows, more } = db::identity::kinship::list_kinships(conn, &scope, filter, &asked)?;
             let rows = rows.into_iter().map(|row| view(conn, row, today)).collect::<Result<Vec<_>, Fault>>()?;
             Ok(Rows { rows, more })
         })

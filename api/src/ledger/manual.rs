@@ -52,6 +52,7 @@ pub struct NewEntry {
     label: Text<300>,
     currency: CurrencyText,
     /// Debits equal credits. Charges, income and the accounts that documents keep are refused.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 2, 200>")]
     #[schema(min_items = 2, max_items = 200)]
     lines: Vec<NewEntryLine>,
     /// Digest of the paper behind it.

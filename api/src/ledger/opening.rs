@@ -50,10 +50,11 @@ pub struct NewDebt {
 pub struct OpeningBalances {
     currency: CurrencyText,
     /// Closing balances of the year before, classes 1 to 5. Debits equal credits. May be empty for a new organisation.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 0, 1000>")]
     #[schema(max_items = 1000)]
     lines: Vec<OpeningLine>,
     /// Debts of earlier years (restes à payer). For each account named here they make its opening balance exactly.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 1000>")]
     #[schema(max_items = 1000)]
     carried_debts: Vec<NewDebt>,
 }

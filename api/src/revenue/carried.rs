@@ -48,6 +48,7 @@ pub struct CarriedReceivable {
 pub struct NewCarriedReceivables {
     currency: CurrencyText,
     /// Those of an account make its opening debit balance at most, together with those itemised before.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 200>")]
     #[schema(min_items = 1, max_items = 200)]
     receivables: Vec<CarriedReceivable>,
 }

@@ -263,7 +263,7 @@ pub struct NewRevenueOrder {
     amount: AmountText,
     currency: CurrencyText,
     /// Unclassified receipts that the order regularises; they make its amount exactly, and it is collected by its acceptance.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 200>")]
     #[schema(max_items = 200)]
     receipt_ids: Vec<ReceiptId>,
 }

@@ -86,6 +86,9 @@ pub struct TransferNotificationQuery {
     amount_min: Option<AmountText>,
     /// Largest amount, in the currency of the accounts.
     amount_max: Option<AmountText>,
+    /// A part of the reference, without regard to accents and case.
+    #[param(max_length = 100)]
+    q: Option<String>,
     /// True to be told what the whole list adds up to, over all its pages.
     #[serde(default)]
     totals: bool,
@@ -119,6 +122,7 @@ pub async fn list_transfer_notifications(
                 from: query.from,
                 to: query.to,
                 amount: bounds(query.amount_min, query.amount_max, currency)?,
+                text: query.q,
             };
             let total = query.totals.then(|| db::revenue::transfer::total_transfer_notifications(conn, &scope, &filter)).transpose()?;
             Ok((currency, db::revenue::transfer::list_transfer_notifications(conn, &scope, &filter, &asked)?, total))

@@ -1,6 +1,6 @@
 //! Kinds of expenditure with the documents that they need (reference data), and the documents recorded.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use diesel::prelude::*;
 use domain::expenditure::document::{DocumentKind, DocumentStage, Kind, Requirement};
 use domain::expenditure::verification::Nature;
@@ -15,7 +15,7 @@ use crate::budget::amount;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
+use crate::page::{Keyset, Rows, containing, folded};
 use crate::schema::{expenditure_kinds, required_documents, supporting_documents};
 use crate::store::Tx;
 use crate::visible;
@@ -180,6 +180,11 @@ pub fn append_document(
 pub struct DocumentFilter {
     pub subject_id: Option<Uuid>,
     pub kind: Vec<DocumentKind>,
+    /// First and last day of the record.
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
+    /// A part of the reference, without regard to accents and case.
+    pub text: Option<String>,
 }
 
 pub fn list_documents(
@@ -201,6 +206,16 @@ pub fn list_documents(
     }
     if !filter.kind.is_empty() {
         query = query.filter(supporting_documents::kind.eq_any(filter.kind.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    if let Some(text) = &filter.text {
+        query = query.filter(folded("supporting_documents.reference").like(containing(text)));
+    }
+    let start = |day: NaiveDate| Col(day.and_time(NaiveTime::MIN).and_utc());
+    if let Some(from) = filter.from {
+        query = query.filter(supporting_documents::recorded_at.ge(start(from)));
+    }
+    if let Some(after) = filter.to.and_then(|to| to.succ_opt()) {
+        query = query.filter(supporting_documents::recorded_at.lt(start(after)));
     }
     Ok(page.cut(query.load(conn)?))
 }

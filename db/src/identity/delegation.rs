@@ -83,7 +83,7 @@ pub fn delegations_to(conn: &mut Conn, scope: &Scope, delegate: PrincipalId) -> 
 pub fn list_delegations(
     conn: &mut Conn,
     scope: &Scope,
-    delegate: Option<PrincipalId>,
+    (delegate, on): (Option<PrincipalId>, Option<NaiveDate>),
     page: &Keyset<DelegationId>,
 ) -> Result<Rows<DelegationRow>, Fault> {
     let mut query = visible!(delegations, scope).order(delegations::id).limit(page.probe()).select(DelegationRow::as_select()).into_boxed();
@@ -92,6 +92,12 @@ pub fn list_delegations(
     }
     if let Some(delegate) = delegate {
         query = query.filter(delegations::principal_id.eq(Col(delegate)));
+    }
+    if let Some(on) = on {
+        query = query
+            .filter(delegations::valid_from.le(on))
+            .filter(delegations::valid_to.is_null().or(delegations::valid_to.assume_not_null().ge(on)))
+            .filter(delegations::ended_on.is_null().or(delegations::ended_on.assume_not_null().gt(on)));
     }
     Ok(page.cut(query.load(conn)?))
 }

@@ -61,10 +61,21 @@ pub fn find_kinship(conn: &mut Conn, scope: &Scope, id: KinshipId) -> Result<Kin
     Ok(visible!(kinships, scope).filter(kinships::id.eq(Col(id))).select(KinshipRow::as_select()).first(conn)?)
 }
 
-pub fn list_kinships(conn: &mut Conn, scope: &Scope, page: &Keyset<KinshipId>) -> Result<Rows<KinshipRow>, Fault> {
+pub fn list_kinships(
+    conn: &mut Conn,
+    scope: &Scope,
+    (of, on): (Option<PrincipalId>, Option<NaiveDate>),
+    page: &Keyset<KinshipId>,
+) -> Result<Rows<KinshipRow>, Fault> {
     let mut query = visible!(kinships, scope).order(kinships::id).limit(page.probe()).select(KinshipRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(kinships::id.gt(Col(after)));
+    }
+    if let Some(of) = of {
+        query = query.filter(kinships::principal_id.eq(Col(of)).or(kinships::relative_id.eq(Col(of))));
+    }
+    if let Some(on) = on {
+        query = query.filter(kinships::ended_on.is_null().or(kinships::ended_on.assume_not_null().ge(on)));
     }
     Ok(page.cut(query.load(conn)?))
 }

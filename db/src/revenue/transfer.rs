@@ -10,7 +10,7 @@ use super::own;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::page::{Bounds, Keyset, Rows, Totalled};
+use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::transfer_notifications;
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
@@ -78,6 +78,8 @@ pub struct TransferNotificationFilter {
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
     pub amount: Bounds,
+    /// A part of the reference, without regard to accents and case.
+    pub text: Option<String>,
 }
 
 fn selected(scope: &Scope, filter: &TransferNotificationFilter) -> transfer_notifications::BoxedQuery<'static, MultiBackend> {
@@ -87,6 +89,9 @@ fn selected(scope: &Scope, filter: &TransferNotificationFilter) -> transfer_noti
     }
     if let Some(line) = filter.budget_line_id {
         query = query.filter(transfer_notifications::budget_line_id.eq(Col(line)));
+    }
+    if let Some(text) = &filter.text {
+        query = query.filter(folded("transfer_notifications.reference").like(containing(text)));
     }
     between!(query, transfer_notifications::notified_on, filter.from, filter.to);
     within!(query, transfer_notifications::amount, filter.amount);
