@@ -4,6 +4,7 @@ pub mod chance;
 pub mod client;
 pub mod postgres;
 pub mod town;
+pub mod witness;
 
 pub use chance::Chance;
 pub use client::{Answer, Client};

@@ -1,6 +1,8 @@
 //! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
 
-use std::collections::{HashMap, HashSet};
+pub mod refusal;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use actix_web::App;
 use actix_web::http::Method;
@@ -14,6 +16,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
+use self::refusal::refusals;
 use crate::access::{Access, Effect, Operation, THROTTLED, operation};
 use crate::export::{self, Form};
 use crate::page;
@@ -284,42 +287,44 @@ fn add_headers(effect: Effect, described: &mut Described) {
 }
 
 fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
-    let mut statuses = vec![("400", "The request cannot be read."), ("503", "The service cannot answer now; `Retry-After` says when.")];
+    let mut statuses = BTreeMap::from([(400, "The request cannot be read."), (500, "The service failed; quote `request_id`.")]);
+    statuses.insert(503, "The service cannot answer now; `Retry-After` says when.");
     let writes = declared.effect != Effect::Read;
     if declared.access != Access::Open || writes || path.contains("{organisation_id}") {
-        statuses.push(("401", "The token is missing, expired or not of this service."));
+        statuses.insert(401, "The token is missing, expired or not of this service.");
     }
     if matches!(declared.access, Access::Roles(_) | Access::Platform) || writes {
-        statuses.push(("403", "The role is missing, or the same person would stand on both sides."));
+        statuses.insert(403, "The role is missing, or the same person would stand on both sides.");
     }
     if path.contains('{') || writes || matches!(declared.access, Access::SignedIn) {
-        statuses.push(("404", "No such thing, or none that the caller may see."));
+        statuses.insert(404, "No such thing, or none that the caller may see.");
     }
     if (path.ends_with("/lines") && !writes) || export::page_of(described).is_some() {
-        statuses.push(("406", "No representation of the asked kind."));
-    }
-    if path.ends_with("/budget-execution") || path.ends_with("/transfers") {
-        statuses.push(("409", "The year has no executable budget."));
+        statuses.insert(406, "No representation of the asked kind.");
     }
     if writes {
-        statuses.push(("409", "The state of things stands against it."));
-        statuses.push(("413", "The body is too large."));
-        statuses.push(("415", "The body is of a kind that is not read here."));
-        statuses.push(("422", "A rule stands against it; `facts` say why."));
+        statuses.insert(409, "The state of things stands against it.");
+        statuses.insert(413, "The body is too large.");
+        statuses.insert(415, "The body is of a kind that is not read here.");
+        statuses.insert(422, "A rule stands against it; `facts` say why.");
     }
     if THROTTLED.contains(&declared.id) {
-        statuses.push(("429", "Too many failures; `Retry-After` says when to try again."));
+        statuses.insert(429, "Too many failures; `Retry-After` says when to try again.");
     }
     if declared.effect == Effect::Act {
-        statuses.push(("412", "The version is stale."));
-        statuses.push(("428", "If-Match is missing."));
+        statuses.insert(412, "The version is stale.");
+        statuses.insert(428, "If-Match is missing.");
     }
-    statuses.push(("500", "The service failed; quote `request_id`."));
-    statuses.sort_unstable();
+    let refusals = refusals(declared.id);
+    for status in refusals.keys() {
+        statuses.entry(*status).or_insert("The state of things, or a rule, stands against it; `facts` say why.");
+    }
     for (status, text) in statuses {
+        let codes = refusals.get(&status).map(|codes| codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", "));
+        let text = codes.map_or_else(|| text.to_owned(), |codes| format!("{text} {codes}."));
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response = ResponseBuilder::new().description(text).content("application/problem+json", content).build();
-        described.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
+        described.responses.responses.entry(status.to_string()).or_insert_with(|| response.into());
     }
 }
 

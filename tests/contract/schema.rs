@@ -1,6 +1,7 @@
 //! The contract read as data, and how an answer is held against the schema that it promises.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{LazyLock, Mutex};
 
 use regex::Regex;
 use serde_json::Value;
@@ -175,12 +176,21 @@ fn is_of(value: &Value, kind: &str) -> bool {
     }
 }
 
+/// Whether a text fits a pattern of the contract; patterns are read once.
+fn fits(pattern: &str, text: &str) -> bool {
+    static READ: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    let mut read = READ.lock().expect("patterns");
+    let pattern = read.entry(pattern.to_owned()).or_insert_with_key(|pattern| Regex::new(pattern).expect("a pattern")).clone();
+    drop(read);
+    pattern.is_match(text)
+}
+
 fn string_fault(schema: &Value, text: &str) -> Option<String> {
     let length = text.chars().count() as u64;
     if schema["maxLength"].as_u64().is_some_and(|most| length > most) || schema["minLength"].as_u64().is_some_and(|least| length < least) {
         return Some(format!("has {length} characters"));
     }
-    if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| !Regex::new(pattern).expect("a pattern").is_match(text)) {
+    if let Some(pattern) = schema["pattern"].as_str().filter(|pattern| !fits(pattern, text)) {
         return Some(format!("does not match {pattern}"));
     }
     let formed = match schema["format"].as_str() {

@@ -89,7 +89,9 @@ impl Client {
             response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap_or("").to_owned())).collect();
         let status = response.status().as_u16();
         let bytes = response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("a body");
-        Answer { status, headers, bytes }
+        let answer = Answer { status, headers, bytes };
+        super::witness::saw(method, path, &answer);
+        answer
     }
 
     pub fn get(&self, path: &str) -> Answer {

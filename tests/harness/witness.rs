@@ -1,0 +1,68 @@
+//! The witness: every answer that any test gets is held against the contract, and what was seen is written down for the
+//! program that follows the suite and asks whether all of the contract was seen.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex};
+
+use super::Answer;
+use crate::contract::Contract;
+
+/// The paths of the contract in their segments, by method and number of segments.
+type Routes = HashMap<(String, usize), Vec<(Vec<String>, String)>>;
+
+static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
+static ROUTES: LazyLock<Routes> = LazyLock::new(routes);
+static SEEN: LazyLock<Mutex<(BTreeSet<String>, File)>> = LazyLock::new(|| Mutex::new((BTreeSet::new(), begin())));
+
+fn routes() -> Routes {
+    let mut routes = Routes::new();
+    for operation in CONTRACT.operations() {
+        let segments: Vec<String> = operation.path.split('/').map(str::to_owned).collect();
+        routes.entry((operation.method.to_uppercase(), segments.len())).or_default().push((segments, operation.path));
+    }
+    // Words before places: `/sessions/current` is no session.
+    for paths in routes.values_mut() {
+        paths.sort_by_key(|(segments, _)| segments.iter().filter(|segment| segment.starts_with('{')).count());
+    }
+    routes
+}
+
+/// Where what was seen is written: one file per run of cargo, which starts the suite and then who reads the file.
+pub fn record() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("seen-{}.csv", std::os::unix::process::parent_id()))
+}
+
+/// Begins the record. A suite that was asked for some of its tests only says so.
+fn begin() -> File {
+    let filtered = std::env::args().skip(1).any(|argument| !argument.starts_with("--test-threads") && !argument.starts_with('-'));
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(record()).expect("a record");
+    writeln!(file, "{}", if filtered { "some" } else { "all" }).expect("written");
+    file
+}
+
+fn path_of(method: &str, target: &str) -> Option<&'static str> {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').collect();
+    let fits = |(template, _): &&(Vec<String>, String)| {
+        template.iter().zip(&segments).all(|(one, other)| if one.starts_with('{') { !other.is_empty() } else { one == other })
+    };
+    ROUTES.get(&(method.to_owned(), segments.len()))?.iter().find(fits).map(|(_, path)| path.as_str())
+}
+
+/// Holds an answer against the contract and remembers it.
+#[track_caller]
+pub fn saw(method: &str, target: &str, answer: &Answer) {
+    let Some(path) = path_of(method, target) else { return };
+    let lower = method.to_lowercase();
+    CONTRACT.holds(&lower, path, answer.clone());
+    let operation = CONTRACT.0["paths"][path][&lower]["operationId"].as_str().expect("an id").to_owned();
+    let code = if answer.status >= 400 { answer.text("/code") } else { String::new() };
+    let line = format!("{operation},{},{code}", answer.status);
+    let mut seen = SEEN.lock().expect("the record");
+    if seen.0.insert(line.clone()) {
+        writeln!(seen.1, "{line}").expect("written");
+    }
+}
