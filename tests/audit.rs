@@ -1,6 +1,8 @@
 //! What happened: the feed of events, the chain that anyone can recompute, what the database refuses, and what
 //! `verify` finds when someone went around it.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use db::connection::Conn;
@@ -100,6 +102,34 @@ pub fn missed(town: &Town, table: &str, rows: &str, says: &[&str]) {
     found(town, table, &delete, &back, says);
 }
 
+/// Tables whose rows go from state to state by acts on them, named after the subject of their events.
+const STATEFUL: [&str; 8] = [
+    "budgets",
+    "payment_orders",
+    "payment_order_corrections",
+    "cash_offices",
+    "imprest_expenses",
+    "justification_slips",
+    "revenue_orders",
+    "revenue_adjustments",
+];
+
+/// In which state each row of a table stands.
+fn standing(town: &Town, table: &str) -> Vec<(Uuid, String)> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        id: String,
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        state: String,
+    }
+    let mut conn = town.connection();
+    let id = if matches!(conn, Conn::Pg(_)) { "CAST(id AS text)" } else { "HEX(id)" };
+    let query = format!("SELECT {id} AS id, state FROM {table}");
+    let rows: Vec<Row> = db::on_engine!(&mut conn, |inner| diesel::sql_query(query).load(inner)).expect("rows");
+    rows.into_iter().map(|row| (row.id.parse().expect("an id"), row.state)).collect()
+}
+
 const COMMUNE: &str = "organisation_id = (SELECT id FROM organisations WHERE code = 'ML-C01')";
 
 on_both_engines! {
@@ -137,6 +167,43 @@ on_both_engines! {
             step("payment_order.paid", "accountant", "accountant", "accepted", "paid"),
         ]);
         assert_eq!(seen, expected);
+    }
+
+    Stage::Open, fn what_the_chain_said_last_is_what_stands(town) {
+        buy_fuel(town);
+        let [commitment, _, order] = crate::expenditure::fuel(town, "F-0118", "1000");
+        crate::expenditure::accept(town, &order);
+        let accountant = town.client("accountant");
+        for (kind, amount) in [("reduction", "400"), ("cancellation", "600")] {
+            let correction = crate::expenditure::issue(town, &order, kind, amount).expect(201).id();
+            let correction = town.path(&format!("/payment-order-corrections/{correction}"));
+            accountant.act(&correction, "/acceptance", &json!({})).expect(200);
+        }
+        let again = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0119", "1000").expect(201).id()));
+        let mistake = json!({ "reason": "Erreur de saisie" });
+        town.client("mayor").act(&again, "/cancellation", &mistake).expect(200);
+        town.client("mayor").act(&commitment, "/release", &mistake).expect(200);
+        crate::cash_office::played(town);
+        crate::revenue::every_act(town);
+        let mut told: BTreeMap<(String, Uuid), String> = BTreeMap::new();
+        for event in events(&town.client("auditor")) {
+            let Some(after) = event["state_after"].as_str() else { continue };
+            assert!(event["principal_id"].is_string() && event["role"] != "none", "someone in a role did it: {event}");
+            let id = event["subject_id"].as_str().expect("an id").parse().expect("an id");
+            let subject = (event["subject_kind"].as_str().expect("a kind").to_owned(), id);
+            if let Some(before) = told.insert(subject, after.to_owned()) {
+                // What is verified of a commitment also follows the fate of its orders, which their own events tell.
+                assert!(event["subject_kind"] == "commitment" || event["state_before"] == json!(before), "{before}, then {event}");
+            }
+        }
+        for table in STATEFUL {
+            let standing = standing(town, table);
+            assert!(!standing.is_empty(), "{table} has rows");
+            for (id, state) in standing {
+                let subject = (table.trim_end_matches('s').to_owned(), id);
+                assert_eq!(told.get(&subject), Some(&state), "{subject:?}");
+            }
+        }
     }
 
     Stage::Open, fn the_feed_tells_each_event_once_in_order(town) {

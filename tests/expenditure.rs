@@ -326,10 +326,13 @@ on_both_engines! {
         let turned = town.client("certifier");
         turned.act(&order, "/acceptance", &json!({})).refused(403, "DUTIES_SAME_PERSON");
         turned.act(&order, "/rejection", &json!({ "reason": "R01", "text": "non" })).refused(403, "DUTIES_SAME_PERSON");
+        turned.act(&order, "/hold", &json!({ "reason": "opposition", "text": "non" })).refused(403, "DUTIES_SAME_PERSON");
         let transitions = turned.get(&format!("{order}/transitions")).expect(200).json();
         assert_eq!(transitions[0]["unmet"], json!(["DUTIES_SAME_PERSON"]));
         town.client("accountant").act(&order, "/acceptance", &json!({})).expect(200);
         pay(&turned, &order, &town.supplier("SUP-0012"), "850000", "transfer").refused(403, "DUTIES_SAME_PERSON");
+        let correction = town.path(&format!("/payment-order-corrections/{}", issue(town, &order, "reduction", "1").expect(201).id()));
+        turned.act(&correction, "/acceptance", &json!({})).refused(403, "DUTIES_SAME_PERSON");
     }
 
     Stage::Open, fn lines_that_only_move_credit_take_no_commitment(town) {

@@ -190,6 +190,9 @@ on_both_engines! {
         assert_eq!(closing(&trial(town, &format!("?known_at={}", at(between))), "531").0, "100000");
         assert_eq!(closing(&trial(town, &format!("?known_at={}", at(before))), "531").0, "0");
         assert_eq!(closing(&trial(town, &format!("?known_at={}", at(before))), "515").0, "3200000", "the opening was known");
+        for (query, date) in [("", "2025-03-10"), ("?as_of=2025-02-09", "2025-02-09")] {
+            assert_eq!(trial(town, query)["as_of"], date, "figures carry their date");
+        }
         for past in ["?as_of=2025-02-09", &format!("?as_of=2025-02-10&known_at={}", at(between)), "?as_of=2025-03-10"] {
             assert_eq!(trial(town, past)["balanced"], true, "{past}");
         }
@@ -215,6 +218,7 @@ on_both_engines! {
             let row = execution["articles"].as_array().expect("articles").iter().find(|row| row["article"] == "602").expect("602").clone();
             let line = execution["lines"].as_array().expect("lines").iter().find(|row| row["code"] == "F-D-60-602-01").expect("a line").clone();
             assert_eq!(row["committed"], line["committed"]);
+            assert_eq!(execution["as_of"], query.strip_prefix("?as_of=").unwrap_or("2025-02-20"), "figures carry their date");
             (row["committed"].clone(), row["verified"].clone(), row["available"].clone())
         };
         let known = |instant: chrono::DateTime<chrono::Utc>| format!("?known_at={}", instant.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
@@ -228,7 +232,7 @@ on_both_engines! {
 
     Stage::Open, fn the_cash_position_says_what_is_there_owed_and_due(town) {
         let position = town.client("accountant").get(&format!("{}/cash-position", year(town))).expect(200);
-        assert_eq!(position.text("/money_total"), "3200000");
+        assert_eq!((position.text("/as_of"), position.text("/money_total")), ("2025-02-03".to_owned(), "3200000".to_owned()));
         assert_eq!(position.text("/payable_total"), "400000");
         assert_eq!(position.text("/receivable_total"), "1600000");
         assert_eq!(position.text("/after_payment"), "2800000");

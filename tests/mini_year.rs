@@ -1,6 +1,6 @@
 //! The commune's whole year, as the demonstration plays it through HTTP: it closes to the franc.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Stage, Town};
 use crate::on_both_engines;
@@ -80,6 +80,21 @@ on_both_engines! {
         assert_eq!(minor(&position["money_total"]), 33_348_000);
     }
 
+    Stage::Played, fn figures_of_a_date_meet_the_ledger_of_that_date(town) {
+        for month in 1..=11 {
+            let at = format!("?as_of=2025-{month:02}-28");
+            let (execution, balance) = (read(town, &format!("/budget-execution{at}")), read(town, &format!("/trial-balance{at}")));
+            let class = |digits: [char; 2]| -> i64 {
+                let rows = balance["accounts"].as_array().expect("accounts").iter();
+                rows.filter(|row| row["account"].as_str().is_some_and(|account| account.starts_with(digits))).map(net).sum()
+            };
+            let results: i64 = execution["sections"].as_array().expect("sections").iter().map(|row| minor(&row["result"])).sum();
+            assert_eq!(class(['4', '5']), 4_400_000 + results, "{at}");
+            let operating = execution["sections"].as_array().expect("sections").iter().find(|row| row["section"] == "operating").expect("a section");
+            assert_eq!(class(['6', '7']), -minor(&operating["result"]), "{at}");
+        }
+    }
+
     Stage::Played, fn the_fuel_article_stands_as_after_the_recovery(town) {
         let fuel = town.article("602");
         let stages = ["open", "committed", "verified", "ordered", "accepted", "paid", "available"].map(|stage| minor(&fuel[stage]));
@@ -95,6 +110,7 @@ on_both_engines! {
 
     Stage::Played, fn arrears_are_told_both_ways(town) {
         let arrears = read(town, "/arrears");
+        assert_eq!((&arrears["as_of"], &read(town, "/transfers")["as_of"]), (&json!("2025-11-28"), &json!("2025-11-28")));
         assert_eq!(minor(&arrears["payable"]["amount"]), 100_000, "the grant that the bank sent back");
         assert_eq!(minor(&arrears["receivable"]["amount"]), 4_501_000 + 11_200_000);
         let ages = arrears["receivable"]["ages"].as_array().expect("ages");

@@ -205,4 +205,24 @@ on_both_engines! {
         paid(town, &order, "3200000");
         assert_eq!(closing(town, "515"), 0);
     }
+
+    Stage::Open, fn the_database_itself_pays_no_more_than_is_due_and_keeps_the_hands_apart(town) {
+        use diesel::connection::SimpleConnection as _;
+        let [_, _, order] = fuel(town, "F-1", "850000");
+        accept(town, &order);
+        paid(town, &order, "850000");
+        let mut conn = town.connection();
+        conn.batch_execute("UPDATE payment_orders SET paid = paid, decided_by = decided_by").expect("what stands may stand");
+        for statement in [
+            "UPDATE payment_orders SET paid = paid + 1",
+            "UPDATE payment_orders SET decided_by = drafted_by",
+            "UPDATE payment_orders SET decided_by = signed_by",
+            "UPDATE verifications SET certified_by = recorded_by",
+            "UPDATE verifications SET ordered = amount + 1",
+            "UPDATE commitments SET advance_recovered = advance_granted + 1",
+            "UPDATE commitments SET retention_released = retention_withheld + 1",
+        ] {
+            assert!(conn.batch_execute(statement).is_err(), "{statement}");
+        }
+    }
 }

@@ -169,7 +169,8 @@ mod tests {
                 if let Some(step) = Step::ALL.get(kind) && let Ok(next) = credit.after(*step, amount(size)) {
                     credit = next;
                 }
-                prop_assert!(credit.in_order());
+                prop_assert!(credit.stages().is_sorted_by(|stage, next| stage >= next), "{credit:?}");
+                prop_assert!(credit.committed <= credit.initial, "{credit:?}");
             }
         }
     }

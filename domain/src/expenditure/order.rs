@@ -338,9 +338,11 @@ mod tests {
 
     #[test]
     fn hands_that_ordered_do_not_pay() {
-        let (one, other) = (PrincipalId::new(), PrincipalId::new());
-        let hands = OrderHands { recorded_by: one, certified_by: None, drafted_by: one, signed_by: Some(other) };
-        assert_eq!(code(hands.keep_apart(other)), "DUTIES_SAME_PERSON");
+        let each @ [recorded_by, certifier, drafted_by, signer] = [(); 4].map(|()| PrincipalId::new());
+        let hands = OrderHands { recorded_by, certified_by: Some(certifier), drafted_by, signed_by: Some(signer) };
+        for hand in each {
+            assert_eq!(code(hands.keep_apart(hand)), "DUTIES_SAME_PERSON");
+        }
         assert_eq!(code(hands.keep_apart(PrincipalId::new())), "ok");
     }
 }
