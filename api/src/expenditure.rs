@@ -6,6 +6,7 @@ pub mod change;
 pub mod correction;
 pub mod desk;
 pub mod document;
+pub mod follow;
 pub mod order;
 pub mod paper;
 pub mod payment;

@@ -105,6 +105,13 @@ impl Events {
         self
     }
 
+    /// Adds what happened besides, if anything did.
+    #[must_use]
+    pub fn also(mut self, event: Option<Event>) -> Self {
+        self.more.extend(event);
+        self
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Event> {
         std::iter::once(&self.first).chain(&self.more)
     }

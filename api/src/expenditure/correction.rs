@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::desk::{OrderAccounts, keep_apart, numbered, order_accounts};
+use super::follow::{set_ordered, set_verified};
 use super::order::{OrderPath, load};
 use super::own_currency;
 use crate::answer::{Answered, created, done, listed, versioned};
@@ -279,8 +280,8 @@ pub async fn accept_payment_order_correction(asked: Asked<Nothing>, path: web::P
                 update_credit(tx, &commitment.charge(), Step::Reverse, db::budget::amount(taken.withheld)?, cause)?;
             }
             let (ordered, reduced) = (verification.ordered - taken.charged, verification.reduced + taken.charged);
-            db::expenditure::verification::update_ordered(tx, &verification, ordered, reduced)?;
-            db::expenditure::update_verified(tx, &commitment, commitment.verified - taken.charged, change)?;
+            let unordered = set_ordered(tx, &verification, ordered, reduced)?;
+            let unverified = set_verified(tx, &commitment, commitment.verified - taken.charged, change)?;
 
             let cancelled = row.kind.0 == CorrectionKind::Cancellation;
             let state = match order.net()?.checked_sub(amount) {
@@ -299,7 +300,7 @@ pub async fn accept_payment_order_correction(asked: Asked<Nothing>, path: web::P
             let moved = Event::of("payment_order.corrected", "payment_order", order.id.0.0, order_after.version)
                 .moved(order.state.0, order_after.state.0)
                 .with("correction_id", id.to_string());
-            Ok((done(after.version, &view(after, currency))?, Events::from(event).and(moved)))
+            Ok((done(after.version, &view(after, currency))?, Events::from(event).and(moved).also(unordered).also(unverified)))
         })
         .await
 }

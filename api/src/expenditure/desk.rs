@@ -9,7 +9,7 @@ use db::expenditure::order::{PaymentOrderChange, PaymentOrderRow};
 use db::expenditure::{CommitmentChange, CommitmentRow};
 use db::fault::Fault;
 use db::store::Tx;
-use domain::audit::Event;
+use domain::audit::{Event, Events};
 use domain::budget::Direction;
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
@@ -23,6 +23,7 @@ use domain::text::{Text, document_number};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::follow::set_ordered;
 use super::order::{OrderPath, PaymentOrderView, load, shown_in};
 use crate::access::roles_of;
 use crate::answer::{Answered, done, ok};
@@ -164,7 +165,7 @@ pub async fn reject_payment_order(asked: Asked<Rejection>, path: OrderPath) -> A
             let verification = db::expenditure::verification::find_verification(tx.conn, &scope, row.verification_id.0)?;
             let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
             let amount = db::budget::amount(row.amount)?;
-            db::expenditure::verification::update_ordered(tx, &verification, verification.ordered - row.amount, verification.reduced)?;
+            let unordered = set_ordered(tx, &verification, verification.ordered - row.amount, verification.reduced)?;
             let cause = Cause { kind: "payment_order", id: id.0, on: call.today };
             db::budget::credit::update_credit(tx, &commitment.charge(), Step::Reject, amount, cause)?;
             let change = PaymentOrderChange {
@@ -179,7 +180,7 @@ pub async fn reject_payment_order(asked: Asked<Rejection>, path: OrderPath) -> A
                 .moved(row.state.0, after.state.0)
                 .with("reason", body.reason)
                 .with("amount", amount.display(currency));
-            Ok((done(after.version, &shown_in(tx, after, currency)?)?, event.into()))
+            Ok((done(after.version, &shown_in(tx, after, currency)?)?, Events::from(event).also(unordered)))
         })
         .await
 }

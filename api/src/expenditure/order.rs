@@ -11,7 +11,7 @@ use db::expenditure::verification::VerificationRow;
 use db::fault::Fault;
 use db::number;
 use db::store::Tx;
-use domain::audit::Event;
+use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
 use domain::expenditure::document::DocumentStage;
@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::document::{self, NewDocument};
+use super::follow::set_ordered;
 use super::own_currency;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
@@ -371,17 +372,17 @@ pub fn load(call: &Call, tx: &mut Tx<'_>, id: PaymentOrderId, from: &[PaymentOrd
 }
 
 /// Counts an order as ordered: its verification must still have room, and the credit follows.
-fn put_in_order(tx: &mut Tx<'_>, row: &PaymentOrderRow, currency: Currency) -> Result<(), Fault> {
+fn put_in_order(tx: &mut Tx<'_>, row: &PaymentOrderRow, currency: Currency) -> Result<Option<Event>, Fault> {
     let scope = tx.all();
     let verification = db::expenditure::verification::find_verification(tx.conn, &scope, row.verification_id.0)?;
     let amount = db::budget::amount(row.amount)?;
     // Another order on the same verification may have been signed since.
     domain::expenditure::order::order(&verification.facts(currency)?, amount)?;
-    db::expenditure::verification::update_ordered(tx, &verification, verification.ordered + row.amount, verification.reduced)?;
+    let moved = set_ordered(tx, &verification, verification.ordered + row.amount, verification.reduced)?;
     let commitment = db::expenditure::find_commitment(tx.conn, &scope, row.commitment_id.0)?;
     let cause = Cause { kind: "payment_order", id: row.id.0.0, on: tx.today() };
     db::budget::credit::update_credit(tx, &commitment.charge(), Step::Order, amount, cause)?;
-    Ok(())
+    Ok(moved)
 }
 
 /// Refuses to order after the year, unless parameter `complementary_payment_order_allowed` prolongs it.
@@ -408,7 +409,7 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
             let (row, currency) = load(call, tx, id, &[PaymentOrderState::Draft])?;
             crate::identity::delegation::authorise(call, tx, db::budget::amount(row.amount)?)?;
             before_cutoff(tx, row.fiscal_year, call.today)?;
-            put_in_order(tx, &row, currency)?;
+            let ordered = put_in_order(tx, &row, currency)?;
             let number = number::next(tx, row.fiscal_year, number::PAYMENT_ORDER)?;
             let change = PaymentOrderChange {
                 number: Some(number),
@@ -421,7 +422,7 @@ pub async fn sign_payment_order(asked: Asked<Nothing>, path: OrderPath) -> Answe
                 .moved(row.state.0, after.state.0)
                 .with("number", number)
                 .with("amount", shown(row.amount, currency));
-            Ok((done(after.version, &shown_in(tx, after, currency)?)?, event.into()))
+            Ok((done(after.version, &shown_in(tx, after, currency)?)?, Events::from(event).also(ordered)))
         })
         .await
 }
@@ -451,7 +452,7 @@ pub async fn requisition_payment_order(asked: Asked<Requisition>, path: OrderPat
             let (row, currency) = load(call, tx, id, &[PaymentOrderState::Rejected])?;
             requisition(row.state.0, row.rejection_reason.map(|reason| reason.0))?;
             before_cutoff(tx, row.fiscal_year, call.today)?;
-            put_in_order(tx, &row, currency)?;
+            let ordered = put_in_order(tx, &row, currency)?;
             append_requisition(tx, id, body.reference.as_str(), &body.sha256.0, principal)?;
             let change = PaymentOrderChange::to(PaymentOrderState::Requisitioned);
             let after = db::expenditure::order::update_payment_order(tx, &row, change)?;
@@ -459,7 +460,7 @@ pub async fn requisition_payment_order(asked: Asked<Requisition>, path: OrderPat
                 .moved(row.state.0, after.state.0)
                 .with("reference", body.reference.as_str())
                 .with("sha256", &body.sha256.0);
-            Ok((done(after.version, &shown_in(tx, after, currency)?)?, event.into()))
+            Ok((done(after.version, &shown_in(tx, after, currency)?)?, Events::from(event).also(ordered)))
         })
         .await
 }

@@ -10,7 +10,7 @@ use db::expenditure::{CommitmentChange, CommitmentRow};
 use db::fault::Fault;
 use db::number;
 use db::store::Tx;
-use domain::audit::Event;
+use domain::audit::{Event, Events};
 use domain::budget::credit::Step;
 use domain::calendar::FiscalYear;
 use domain::expenditure::document::DocumentStage;
@@ -27,6 +27,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::change::Ending;
 use super::document::{self, NewDocument};
+use super::follow::set_verified;
 use super::own_currency;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
@@ -350,7 +351,7 @@ pub async fn verify_commitment(asked: Asked<NewVerification>, path: web::Path<(O
             let moved =
                 Event::of("commitment.verified", "commitment", commitment_id.0, after.version).moved(commitment.state.0, after.state.0);
             let location = format!("/v1/organisations/{organisation}/verifications/{id}");
-            Ok((created(location, 1, &view(row, currency))?, domain::audit::Events::from(event).and(moved)))
+            Ok((created(location, 1, &view(row, currency))?, Events::from(event).and(moved)))
         })
         .await
 }
@@ -415,7 +416,7 @@ pub async fn cancel_verification(asked: Asked<Ending>, path: web::Path<(Organisa
                 advance_recovered: Some(commitment.advance_recovered - row.advance_recovered),
                 ..CommitmentChange::default()
             };
-            db::expenditure::update_verified(tx, &commitment, commitment.verified - left, change)?;
+            let unverified = set_verified(tx, &commitment, commitment.verified - left, change)?;
             let cause = Cause { kind: "verification", id: id.0, on: call.today };
             db::budget::credit::update_credit(tx, &commitment.charge(), Step::Unverify, db::budget::amount(left)?, cause)?;
             let change = VerificationChange {
@@ -428,7 +429,7 @@ pub async fn cancel_verification(asked: Asked<Ending>, path: web::Path<(Organisa
             let event = Event::of("verification.cancelled", "verification", id.0, after.version)
                 .moved(row.state.0, after.state.0)
                 .with("reason", body.reason.as_str());
-            Ok((done(after.version, &view(after, currency))?, event.into()))
+            Ok((done(after.version, &view(after, currency))?, Events::from(event).also(unverified)))
         })
         .await
 }

@@ -161,13 +161,13 @@ pub async fn change_supplier(asked: Asked<SupplierChange>, path: web::Path<(Orga
             let row = db::organisation::supplier::find_supplier(tx.conn, &scope, id)?;
             call.check_version(row.version)?;
             let version = db::organisation::supplier::update_supplier(tx, &row, body.active, body.debarred_until)?;
-            let row = db::organisation::supplier::find_supplier(tx.conn, &scope, id)?;
+            let after = db::organisation::supplier::find_supplier(tx.conn, &scope, id)?;
             let shown = |active: bool| if active { "active" } else { "inactive" };
-            let mut event = Event::of("supplier.changed", "supplier", id.0, version).begun(shown(body.active));
+            let mut event = Event::of("supplier.changed", "supplier", id.0, version).moved(shown(row.active), shown(body.active));
             if let Some(until) = body.debarred_until {
                 event = event.with("debarred_until", until);
             }
-            Ok((done(version, &view(row))?, event.into()))
+            Ok((done(version, &view(after))?, event.into()))
         })
         .await
 }

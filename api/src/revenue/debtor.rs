@@ -149,8 +149,8 @@ pub async fn change_debtor(asked: Asked<DebtorChange>, path: web::Path<(Organisa
             call.check_version(row.version)?;
             let tax_number = body.tax_number.as_ref().map(Text::as_str);
             let after = db::revenue::debtor::update_debtor(tx, &row, body.name.as_str(), tax_number, body.active)?;
-            let shown = if body.active { "active" } else { "inactive" };
-            let event = Event::of("debtor.changed", "debtor", id.0, after.version).begun(shown);
+            let shown = |active: bool| if active { "active" } else { "inactive" };
+            let event = Event::of("debtor.changed", "debtor", id.0, after.version).moved(shown(row.active), shown(body.active));
             Ok((done(after.version, &view(after))?, event.into()))
         })
         .await

@@ -32,6 +32,7 @@ use crate::answer::{Answered, created};
 use crate::body::{Asked, Json};
 use crate::expenditure::correction::barred;
 use crate::expenditure::desk::{numbered, order_accounts};
+use crate::expenditure::follow::{set_ordered, set_verified};
 use crate::expenditure::own_currency;
 use crate::wire::{AmountText, CurrencyText};
 
@@ -168,14 +169,14 @@ pub fn reverse(tx: &mut Tx<'_>, row: &RevenueOrderRow, accountant: PrincipalId) 
     let cause = Cause { kind: "revenue_order", id: row.id.0.0, on: tx.today() };
     update_credit(tx, &commitment.charge(), Step::Reverse, amount, cause)?;
     let (ordered, reduced) = (verification.ordered - row.amount, verification.reduced + row.amount);
-    db::expenditure::verification::update_ordered(tx, &verification, ordered, reduced)?;
+    let unordered = set_ordered(tx, &verification, ordered, reduced)?;
     let advance = if verification.nature.0 == Nature::Advance { row.amount } else { 0 };
     let change = CommitmentChange {
         advance_granted: Some(commitment.advance_granted - advance),
         advance_paid: Some(commitment.advance_paid - advance),
         ..CommitmentChange::default()
     };
-    db::expenditure::update_verified(tx, &commitment, commitment.verified - row.amount, change)?;
+    let unverified = set_verified(tx, &commitment, commitment.verified - row.amount, change)?;
     let change = PaymentOrderChange { reversed: Some(order.reversed + row.amount), ..PaymentOrderChange::to(order.state.0) };
     let order_after = db::expenditure::order::update_payment_order(tx, &order, change)?;
     db::revenue::order::insert_receivable(tx, row.id.0, row.amount)?;
@@ -193,5 +194,5 @@ pub fn reverse(tx: &mut Tx<'_>, row: &RevenueOrderRow, accountant: PrincipalId) 
     let moved = Event::of("payment_order.reversed", "payment_order", order_id, order_after.version)
         .with("revenue_order_id", row.id.0.to_string())
         .with("number", document_number("T", row.fiscal_year, row.number.unwrap_or_default()));
-    Ok((accepted, Events::from(event).and(moved)))
+    Ok((accepted, Events::from(event).and(moved).also(unordered).also(unverified)))
 }
