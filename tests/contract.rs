@@ -57,6 +57,10 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
         assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
         for (status, response) in &responses {
             assert!(!text(&response["description"]).is_empty(), "{name} {status} has no description");
+            if status == "304" {
+                assert!(response["content"].is_null(), "{name} 304 has no content");
+                continue;
+            }
             let content = response["content"].as_object().unwrap_or_else(|| panic!("{name} {status} has no content"));
             assert!(content.values().all(|kind| kind["schema"].is_object()), "{name} {status} has no schema");
             if status.starts_with('4') || status.starts_with('5') {

@@ -1,5 +1,6 @@
 //! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
 
+mod bound;
 pub mod refusal;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,10 +17,12 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
+use self::bound::bound;
 use self::refusal::refusals;
 use crate::access::{Access, Effect, Operation, THROTTLED, operation};
 use crate::export::{self, Form};
 use crate::page;
+use crate::problem::INSTANCE_MAX;
 use crate::server::routes;
 
 const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
@@ -79,7 +82,48 @@ pub fn contract() -> OpenApi {
         }
     }
     keep_totals_to_money(&mut contract);
+    tell_kept(&mut contract);
+    bound(&mut contract);
     contract
+}
+
+/// Reads whose answer depends on more than the version that it shows.
+const CHANGES_WITHOUT_VERSION: [&str; 2] = ["read_kinship", "list_budget_lines"];
+
+/// What shows its version, and papers, need not be sent again to who has it.
+fn tell_kept(contract: &mut OpenApi) {
+    let counted =
+        |property: Option<&RefOr<Schema>>| matches!(property, Some(RefOr::T(Schema::Object(of))) if of.schema_type == Type::Integer.into());
+    let component = |schema: &Schema| matches!(schema, Schema::Object(object) if counted(object.properties.get("version")));
+    let schemas = contract.components.iter().flat_map(|components| &components.schemas);
+    let versioned: HashSet<String> =
+        schemas.filter(|(_, schema)| matches!(schema, RefOr::T(schema) if component(schema))).map(|(name, _)| name.clone()).collect();
+    for read in contract.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
+        let Some(RefOr::T(answer)) = read.responses.responses.get_mut("200") else { continue };
+        let shown = match answer.content.get("application/json") {
+            Some(RefOr::T(content)) => content.schema.as_ref(),
+            _ => None,
+        };
+        let of_a_version =
+            matches!(shown, Some(RefOr::Ref(to)) if to.ref_location.rsplit('/').next().is_some_and(|name| versioned.contains(name)));
+        let excepted = read.operation_id.as_deref().is_some_and(|id| CHANGES_WITHOUT_VERSION.contains(&id));
+        if excepted || !(of_a_version || answer.content.contains_key("application/pdf")) {
+            continue;
+        }
+        let etag =
+            HeaderBuilder::new().schema(Some(text_schema(300))).description(Some("For If-None-Match, and If-Match of acts.")).build();
+        answer.headers.insert("ETag".to_owned(), etag.into());
+        let header = ParameterBuilder::new()
+            .name("If-None-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("The ETag of what the caller has."))
+            .schema(Some(text_schema(300)))
+            .build();
+        read.parameters.get_or_insert_default().push(header.into());
+        let same = ResponseBuilder::new().description("The caller has it already.").build();
+        read.responses.responses.insert("304".to_owned(), same.into());
+    }
 }
 
 /// Pages are made alike; only those of lists that can be added up tell totals.
@@ -158,7 +202,7 @@ fn problem_schema() -> RefOr<utoipa::openapi::Schema> {
         .required("code")
         .property("detail", text(4000))
         .required("detail")
-        .property("instance", text(2000).description(Some("Path of the request.")))
+        .property("instance", text(INSTANCE_MAX).description(Some("Path of the request.")))
         .property("request_id", text(64))
         .property("facts", ObjectBuilder::new().description(Some("The facts behind the refusal, such as available and requested amounts.")))
         .property("errors", errors)
@@ -290,9 +334,7 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
     let mut statuses = BTreeMap::from([(400, "The request cannot be read."), (500, "The service failed; quote `request_id`.")]);
     statuses.insert(503, "The service cannot answer now; `Retry-After` says when.");
     let writes = declared.effect != Effect::Read;
-    if declared.access != Access::Open || writes || path.contains("{organisation_id}") {
-        statuses.insert(401, "The token is missing, expired or not of this service.");
-    }
+    statuses.insert(401, "The token is missing where it is needed, expired, or not of this service.");
     if matches!(declared.access, Access::Roles(_) | Access::Platform) || writes {
         statuses.insert(403, "The role is missing, or the same person would stand on both sides.");
     }

@@ -59,6 +59,9 @@ codes! {
         "Réessayez après le délai indiqué." / "Try again after the delay given.";
 }
 
+/// How much of a path a problem repeats.
+pub const INSTANCE_MAX: usize = 2000;
+
 /// Every code of the service, room by room: what `GET /v1/problems` lists.
 pub fn all_codes() -> impl Iterator<Item = &'static Code> {
     [
@@ -243,6 +246,7 @@ impl Problem {
     /// The answer, in the caller's language, for one request.
     pub fn answer(&self, language: Language, instance: &str, request_id: &str) -> HttpResponse<BoxBody> {
         let mut members = self.members(language);
+        let instance: String = instance.chars().take(INSTANCE_MAX).collect();
         members.insert("instance".to_owned(), json!(instance));
         members.insert("request_id".to_owned(), json!(request_id));
         let mut builder = self.head();

@@ -1,0 +1,110 @@
+//! Bounds of every schema: how long texts and lists are, what stands in them, how large numbers become. What a type does not
+//! say of itself follows from its form.
+
+use utoipa::Number;
+use utoipa::openapi::schema::{AdditionalProperties, Array, ArrayItems, KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{Content, OpenApi, RefOr, Response};
+
+/// What any text holds: no control characters.
+const TEXT: &str = r"^[^\x00-\x1f\x7f]*$";
+
+/// The largest integer that every JSON reader takes exactly.
+const INTEGER_MAX: isize = 9_007_199_254_740_991;
+
+/// The most rows of a list that is not read in pages.
+const ROWS_MAX: usize = 10_000;
+
+/// Adds the bounds that are missing, in every schema of a contract.
+pub fn bound(contract: &mut OpenApi) {
+    for schema in contract.components.iter_mut().flat_map(|components| components.schemas.values_mut()) {
+        complete(schema);
+    }
+    for item in contract.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch].into_iter().flatten() {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                parameter.schema.iter_mut().for_each(complete);
+            }
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                body.content.values_mut().for_each(complete_content);
+            }
+            for answer in operation.responses.responses.values_mut() {
+                if let RefOr::T(answer) = answer {
+                    complete_answer(answer);
+                }
+            }
+        }
+    }
+}
+
+fn complete_answer(answer: &mut Response) {
+    answer.content.values_mut().for_each(complete_content);
+    for header in answer.headers.values_mut() {
+        if let RefOr::T(header) = header {
+            header.schema.iter_mut().for_each(complete);
+        }
+    }
+}
+
+fn complete_content(content: &mut RefOr<Content>) {
+    if let RefOr::T(content) = content {
+        content.schema.iter_mut().for_each(complete);
+    }
+}
+
+fn complete(schema: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = schema else { return };
+    match schema {
+        Schema::Object(object) => complete_object(object),
+        Schema::Array(array) => complete_array(array),
+        Schema::OneOf(one) => one.items.iter_mut().for_each(complete),
+        Schema::AllOf(all) => all.items.iter_mut().for_each(complete),
+        Schema::AnyOf(any) => any.items.iter_mut().for_each(complete),
+        _ => {}
+    }
+}
+
+fn complete_array(array: &mut Array) {
+    array.max_items.get_or_insert(ROWS_MAX);
+    if let ArrayItems::RefOrSchema(items) = &mut array.items {
+        complete(items);
+    }
+}
+
+fn is(kind: &SchemaType, wanted: &Type) -> bool {
+    match kind {
+        SchemaType::Type(one) => one == wanted,
+        SchemaType::Array(several) => several.contains(wanted),
+        SchemaType::AnyValue => false,
+    }
+}
+
+fn complete_object(object: &mut Object) {
+    object.properties.values_mut().for_each(complete);
+    if let Some(AdditionalProperties::RefOr(value)) = object.additional_properties.as_deref_mut() {
+        complete(value);
+    }
+    if is(&object.schema_type, &Type::Integer) {
+        object.format.get_or_insert(SchemaFormat::KnownFormat(KnownFormat::Int64));
+        object.minimum.get_or_insert(Number::Int(0));
+        object.maximum.get_or_insert(Number::Int(INTEGER_MAX));
+    }
+    if !is(&object.schema_type, &Type::String) || object.enum_values.is_some() {
+        return;
+    }
+    match &object.format {
+        Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)) => {
+            object.max_length.get_or_insert(36);
+        }
+        Some(SchemaFormat::KnownFormat(KnownFormat::Date)) => {
+            object.max_length.get_or_insert(10);
+        }
+        Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)) => {
+            object.max_length.get_or_insert(40);
+        }
+        Some(_) => {}
+        None => {
+            object.pattern.get_or_insert_with(|| TEXT.to_owned());
+        }
+    }
+}
