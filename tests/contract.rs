@@ -1,5 +1,6 @@
 //! The contract: `openapi.yaml` is current and complete, and the service answers as it says.
 
+mod promise;
 pub mod schema;
 
 use std::collections::BTreeSet;
@@ -11,16 +12,75 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
 use crate::{budget, cash_office, expenditure, revenue};
+use promise::{Promises, broken};
 pub use schema::Contract;
 use schema::text;
 
 #[test]
 fn the_written_contract_is_what_the_program_says() {
     let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml")).unwrap_or_default();
-    let said = api::contract::contract().to_yaml().expect("the contract");
+    let said = api::contract::yaml().expect("the contract");
     let differs = written.lines().zip(said.lines()).position(|(one, other)| one != other);
     let line = differs.unwrap_or_else(|| written.lines().count().min(said.lines().count())) + 1;
     assert!(written == said, "openapi.yaml is not current from line {line} on; write it again: cargo run -- openapi > openapi.yaml");
+}
+
+/// The promises written down, with the version that made them.
+fn promised() -> (String, Promises) {
+    let written = std::fs::read_to_string(PROMISES).unwrap_or_default();
+    let (version, facts) = written.split_once('\n').unwrap_or_default();
+    (version.to_owned(), facts.lines().map(str::to_owned).collect())
+}
+
+const PROMISES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contract/promises.txt");
+
+/// Within a version callers are not broken; `SIGIDA_TEST_PROMISES=write` adds new promises, and drops old ones only when the
+/// version of the workspace was raised.
+#[test]
+fn callers_of_this_version_are_not_broken() {
+    let now = Contract::read().promises();
+    let version = concat!("version ", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+    let (before, promised) = promised();
+    let broken = if before == version { broken(&promised, &now) } else { Vec::new() };
+    assert!(broken.is_empty(), "callers of {version} would break; raise the version or keep it:\n{}", broken.join("\n"));
+    if std::env::var("SIGIDA_TEST_PROMISES").is_ok_and(|wish| wish == "write") {
+        let facts: String = now.iter().map(|fact| format!("{fact}\n")).collect();
+        std::fs::write(PROMISES, format!("{version}\n{facts}")).expect("written");
+        return;
+    }
+    let new: Vec<&String> = now.difference(&promised).take(10).collect();
+    assert!(before == version && promised == now, "new promises are not written down (SIGIDA_TEST_PROMISES=write): {new:#?} …");
+}
+
+#[test]
+fn what_breaks_a_caller_is_named() {
+    let contract = Contract::read();
+    let before = contract.promises();
+    let breaks = |change: &dyn Fn(&mut Value)| {
+        let mut changed = contract.0.clone();
+        change(&mut changed);
+        broken(&before, &Contract(changed).promises())
+    };
+    let path = "/v1/organisations/{organisation_id}/commitments";
+    assert_eq!(breaks(&|_| ()), Vec::<String>::new());
+    let gone = breaks(&|contract| drop(contract["paths"].as_object_mut().expect("paths").remove(path)));
+    assert!(gone.contains(&format!("no longer: commit_expenditure is POST {path}")), "{gone:?}");
+    let view = |contract: &mut Value, change: &dyn Fn(&mut Value)| change(&mut contract["components"]["schemas"]["CommitmentView"]);
+    let dropped = breaks(&|contract| view(contract, &|view| drop(view["properties"].as_object_mut().expect("members").remove("amount"))));
+    assert_eq!(dropped, ["no longer: CommitmentView has amount string"]);
+    let optional =
+        breaks(&|contract| view(contract, &|view| view["required"].as_array_mut().expect("members").retain(|member| member != "amount")));
+    assert_eq!(optional, ["no longer: CommitmentView always amount"]);
+    let retyped = breaks(&|contract| view(contract, &|view| view["properties"]["amount"]["type"] = json!("integer")));
+    assert_eq!(retyped, ["no longer: CommitmentView has amount string"]);
+    let asked = breaks(&|contract| {
+        contract["components"]["schemas"]["NewCommitment"]["required"].as_array_mut().expect("members").push(json!("documents"));
+    });
+    assert_eq!(asked, ["newly: NewCommitment needs documents"]);
+    let word = breaks(&|contract| {
+        contract["components"]["schemas"]["PaymentMode"]["enum"].as_array_mut().expect("words").retain(|word| word != "cheque");
+    });
+    assert_eq!(word, ["no longer: PaymentMode has the word cheque"]);
 }
 
 #[test]

@@ -296,6 +296,11 @@ on_both_engines! {
         assert_eq!(refusal.text("/facts/first_use"), "L-2025-000001");
         verify(town, &one, "F-0117", "40000").refused(409, "VERIFICATION_DUPLICATE_INVOICE");
         verify(town, &two, "F-0118", "40000").expect(201);
+        // However its number is spelled.
+        let other = town.path(&format!("/commitments/{}", commit_fuel(town, "2000").expect(201).id()));
+        verify(town, &other, "Fact. n° 900/A", "1000").expect(201);
+        let spelled = verify(town, &other, "fact n° 900-a", "1000").refused(409, "VERIFICATION_DUPLICATE_INVOICE");
+        assert!(spelled.text("/facts/first_use").starts_with("L-2025-"));
     }
 
     Stage::Open, fn nobody_stands_on_both_sides(town) {

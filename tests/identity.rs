@@ -183,6 +183,10 @@ on_both_engines! {
             assert_eq!(refusal.pointers(), ["/role"], "{role}");
         }
         roles(&town.client("mayor"), town, "certifier", "certifier").refused(403, "ROLE_MISSING");
+        // A partner's system acts for nobody, whoever grants.
+        for role in ["accountant", "auditor", "certifier"] {
+            roles(&town.client("administrator"), town, "partner-system", role).refused(422, "ROLE_OF_PERSONS");
+        }
         for who in ["accountant", "state-representative", "auditor"] {
             let body = json!({ "valid_to": "2024-09-30" });
             clerk.act_on(&held(town, who), "\"1\"", &body).refused(403, "ROLE_NOT_GRANTABLE");

@@ -26,9 +26,10 @@ use uuid::Uuid;
 use crate::access::{Access, Effect, Operation};
 use crate::clock::Clock;
 use crate::config::SignInPolicy;
-use crate::contract::query_parameters;
+use crate::contract::contract;
+use crate::contract::parameter::{Parameters, query_parameters};
 use crate::export::{Column, Form, tables};
-use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, REQUEST_PARAMETER_INVALID, SERVICE_BROKEN, VERSION_REQUIRED};
+use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::token::{Bearer, Keys};
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
@@ -48,7 +49,7 @@ pub struct Desk {
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
     /// Query parameters by operation, from the contract too.
-    parameters: HashMap<&'static str, Vec<String>>,
+    parameters: HashMap<&'static str, Parameters>,
     /// The columns of each operation that lists, from the contract as well.
     tables: HashMap<&'static str, Arc<Vec<Column>>>,
     standings: Mutex<HashMap<Known, (Instant, Arc<Standing>)>>,
@@ -57,7 +58,7 @@ pub struct Desk {
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
         let sign_in = SignInPolicy::default();
-        let (parameters, tables) = (query_parameters(), tables());
+        let (parameters, tables) = (query_parameters(&contract()), tables());
         Self { store, clock, keys, sign_in, routes, parameters, tables, standings: Mutex::new(HashMap::new()) }
     }
 
@@ -67,14 +68,9 @@ impl Desk {
         Self { sign_in, ..self }
     }
 
-    /// Refuses query parameters that the operation does not know.
+    /// Refuses query parameters that the contract does not describe so.
     fn require_known(&self, operation: &Operation, query: &str) -> Result<(), Problem> {
-        let known = self.parameters.get(operation.id).map_or(&[][..], Vec::as_slice);
-        let name = |pair: &str| pair.split('=').next().unwrap_or("").to_owned();
-        match query.split('&').filter(|pair| !pair.is_empty()).map(name).find(|name| !known.contains(name)) {
-            None => Ok(()),
-            Some(unknown) => Err(Problem::unreadable(&REQUEST_PARAMETER_INVALID, "", &format!("unknown parameter {unknown:?}"))),
-        }
+        self.parameters.get(operation.id).map_or(Ok(()), |known| known.require(query))
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {

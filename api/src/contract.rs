@@ -1,6 +1,7 @@
 //! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
 
 mod bound;
+pub mod parameter;
 pub mod refusal;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,7 +13,7 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation as Described, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{ArrayItems, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
@@ -54,6 +55,12 @@ const TAGS: [(&str, &str); 9] = [
     ("ledger", "Accounts kept by double entry."),
 ];
 
+/// The contract in YAML. Words that older readers take for truth values are quoted.
+pub fn yaml() -> Result<String, String> {
+    let text = contract().to_yaml().map_err(|error| error.to_string())?;
+    Ok(text.replace("- name: on\n", "- name: 'on'\n"))
+}
+
 /// The contract as the program serves it.
 pub fn contract() -> OpenApi {
     let (_, mut contract) = App::new().into_utoipa_app().configure(routes).split_for_parts();
@@ -82,9 +89,23 @@ pub fn contract() -> OpenApi {
         }
     }
     keep_totals_to_money(&mut contract);
+    refer_rows(&mut contract);
     tell_kept(&mut contract);
     bound(&mut contract);
     contract
+}
+
+/// The rows of a page are described once, where what they show is described.
+fn refer_rows(contract: &mut OpenApi) {
+    let Some(components) = &mut contract.components else { return };
+    let names: HashSet<String> = components.schemas.keys().cloned().collect();
+    for (page, schema) in &mut components.schemas {
+        let Some(row) = page.strip_prefix(export::PAGES).filter(|row| names.contains(*row)) else { continue };
+        let RefOr::T(Schema::Object(page)) = schema else { continue };
+        if let Some(RefOr::T(Schema::Array(rows))) = page.properties.get_mut("data") {
+            rows.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(row).into()));
+        }
+    }
 }
 
 /// Reads whose answer depends on more than the version that it shows.
@@ -161,22 +182,6 @@ pub fn operations() -> Result<HashMap<(Method, String), &'static Operation>, Str
     Ok(operations)
 }
 
-/// The query parameters of each operation, as the contract names them: whatever else a request brings is refused.
-pub fn query_parameters() -> HashMap<&'static str, Vec<String>> {
-    let mut known = HashMap::new();
-    for item in contract().paths.paths.values() {
-        for described in [&item.get, &item.post, &item.put, &item.patch].into_iter().flatten() {
-            let Some(declared) = described.operation_id.as_deref().and_then(operation) else { continue };
-            let names = described.parameters.iter().flatten().filter_map(|parameter| match parameter {
-                RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
-                _ => None,
-            });
-            known.insert(declared.id, names.collect());
-        }
-    }
-    known
-}
-
 /// The methods that the contract may hold.
 pub const METHODS: [HttpMethod; 4] = [HttpMethod::Get, HttpMethod::Post, HttpMethod::Put, HttpMethod::Patch];
 
@@ -241,7 +246,10 @@ fn who(access: Access) -> String {
     match access {
         Access::Open => "**Who**: anyone.".to_owned(),
         Access::SignedIn => "**Who**: anyone with a token.".to_owned(),
-        Access::Members => "**Who**: whoever holds a role in the organisation.".to_owned(),
+        Access::Members => "**Who**: whoever holds a role in the organisation. Rows above the clearance of the caller's roles do not \
+             exist for the caller: a `partner` reads what is published or shared with partners (budgets and their execution, transfers, \
+             levies, consultations), not the documents behind."
+            .to_owned(),
         Access::Platform => "**Who**: platform administrators.".to_owned(),
         Access::Roles(roles) => {
             let roles: Vec<String> = roles.iter().map(|role| format!("`{}`", role.as_str())).collect();

@@ -75,7 +75,7 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
         tokio::task::spawn_blocking(move || match town {
             Some(town) => Ok(town),
             None => {
-                println!("  playing a piece of the year of {} (a fictional commune)…", cast::COMMUNE_CODE);
+                println!("  playing the year of {} (a fictional commune)…", cast::COMMUNE_CODE);
                 let town = cast::gather(&player)?;
                 year::play(&player, &town)?;
                 Ok(town)

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use api::auth::Desk;
 use api::clock::Clock;
 use api::config::Config;
-use api::contract::{contract, operations};
+use api::contract::operations;
 use api::token::Keys;
 use api::{demo, founding, server};
 use clap::{Parser, Subcommand};
@@ -98,7 +98,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Migrate { config } => actix_web::rt::System::new().block_on(migrate(config.as_deref())),
         Command::Verify { config, folder } => verify(&target(config.as_deref(), folder.as_deref())?),
         Command::Openapi => {
-            print!("{}", contract().to_yaml().map_err(|error| error.to_string())?);
+            print!("{}", api::contract::yaml()?);
             Ok(())
         }
         Command::Token { login, config, folder } => token(&login, config.as_deref(), folder.as_deref()),
@@ -112,6 +112,8 @@ fn start_log(level: log::LevelFilter) {
     env_logger::Builder::new()
         .filter_level(level)
         .filter_module("actix_http", log::LevelFilter::Warn)
+        // It warns of every path without parameters.
+        .filter_module("actix_web_prom", log::LevelFilter::Error)
         .format(|out, record| {
             let text = record.args().to_string().escape_debug().to_string();
             writeln!(out, "{} {} {} {text}", chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ"), record.level(), record.target())

@@ -209,15 +209,12 @@ fn field(error: &FieldError, language: Language) -> Value {
 }
 
 impl Problem {
-    /// A problem with a word from the parser on why a request cannot be read.
+    /// A problem with a word from the parser on why a request cannot be read. What it repeats of the request is shown without
+    /// control characters.
     pub fn unreadable(code: &'static Code, pointer: &str, reason: &str) -> Self {
         let mut refusal = code.refuse();
-        refusal.errors.push(FieldError {
-            pointer: pointer.to_owned(),
-            code: code.name,
-            detail_fr: reason.to_owned(),
-            detail_en: reason.to_owned(),
-        });
+        let reason: String = reason.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
+        refusal.errors.push(FieldError { pointer: pointer.to_owned(), code: code.name, detail_fr: reason.clone(), detail_en: reason });
         refusal.into()
     }
 

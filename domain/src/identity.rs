@@ -43,6 +43,10 @@ codes! {
         "Fonction non attribuable" / "Role not grantable",
         "Seul un administrateur de la plateforme attribue la fonction {role}." /
         "Only a platform administrator grants the role {role}.";
+    ROLE_OF_PERSONS: Rule,
+        "Fonction réservée aux personnes" / "Role of persons",
+        "La fonction {role} n'est tenue que par une personne ; le système d'un partenaire ne tient que {allowed}." /
+        "The role {role} is held by persons only; a partner's system holds {allowed} only.";
     PRINCIPAL_SELF: Forbidden,
         "Pas envers soi-même" / "Not to oneself",
         "Un administrateur ne suspend pas son propre compte et ne réinitialise pas son propre mot de passe." /
@@ -166,6 +170,14 @@ impl Assignment {
             && self.valid_to.is_none_or(|to| other.valid_from <= to)
             && other.valid_to.is_none_or(|to| self.valid_from <= to)
     }
+}
+
+/// Refuses a machine any role but that of a partner: who acts for the organisation answers for it in person.
+pub fn require_person(kind: PrincipalKind, role: Role) -> Result<(), Refusal> {
+    if kind == PrincipalKind::Person || role == Role::Partner {
+        return Ok(());
+    }
+    Err(ROLE_OF_PERSONS.refuse().with("role", role).with("allowed", Role::Partner).at("/role"))
 }
 
 /// Refuses a role that cannot stand beside those already held, at the same time, in the same organisation.

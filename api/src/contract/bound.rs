@@ -14,6 +14,9 @@ const INTEGER_MAX: isize = 9_007_199_254_740_991;
 /// The most rows of a list that is not read in pages.
 const ROWS_MAX: usize = 10_000;
 
+/// The longest file, in bytes.
+const FILE_MAX: usize = 64 << 20;
+
 /// Adds the bounds that are missing, in every schema of a contract.
 pub fn bound(contract: &mut OpenApi) {
     for schema in contract.components.iter_mut().flat_map(|components| components.schemas.values_mut()) {
@@ -26,7 +29,7 @@ pub fn bound(contract: &mut OpenApi) {
                 parameter.schema.iter_mut().for_each(complete);
             }
             if let Some(RefOr::T(body)) = &mut operation.request_body {
-                body.content.values_mut().for_each(complete_content);
+                body.content.iter_mut().for_each(complete_content);
             }
             for answer in operation.responses.responses.values_mut() {
                 if let RefOr::T(answer) = answer {
@@ -38,7 +41,7 @@ pub fn bound(contract: &mut OpenApi) {
 }
 
 fn complete_answer(answer: &mut Response) {
-    answer.content.values_mut().for_each(complete_content);
+    answer.content.iter_mut().for_each(complete_content);
     for header in answer.headers.values_mut() {
         if let RefOr::T(header) = header {
             header.schema.iter_mut().for_each(complete);
@@ -46,10 +49,13 @@ fn complete_answer(answer: &mut Response) {
     }
 }
 
-fn complete_content(content: &mut RefOr<Content>) {
-    if let RefOr::T(content) = content {
-        content.schema.iter_mut().for_each(complete);
+/// What is no JSON is a file.
+fn complete_content((kind, content): (&String, &mut RefOr<Content>)) {
+    let RefOr::T(content) = content else { return };
+    if let Some(RefOr::T(Schema::Object(file))) = content.schema.as_mut().filter(|_| !kind.ends_with("json")) {
+        file.format.get_or_insert(SchemaFormat::KnownFormat(KnownFormat::Binary));
     }
+    content.schema.iter_mut().for_each(complete);
 }
 
 fn complete(schema: &mut RefOr<Schema>) {
@@ -101,6 +107,9 @@ fn complete_object(object: &mut Object) {
         }
         Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)) => {
             object.max_length.get_or_insert(40);
+        }
+        Some(SchemaFormat::KnownFormat(KnownFormat::Binary)) => {
+            object.max_length.get_or_insert(FILE_MAX);
         }
         Some(_) => {}
         None => {

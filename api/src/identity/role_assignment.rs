@@ -114,6 +114,7 @@ pub fn grant(call: &Call, tx: &mut Tx<'_>, principal: PrincipalId, new: &Assignm
     if !may_grant(call, new.role) {
         return Err(ROLE_NOT_GRANTABLE.refuse().with("role", new.role).at("/role").into());
     }
+    domain::identity::require_person(db::identity::find_principal(tx.conn, principal)?.kind.0, new.role)?;
     if let Some(seat) = new.seat {
         db::organisation::find_organisation(tx.conn, &Scope { organisation: seat, clearance: Sensitivity::Sealed })?;
     }

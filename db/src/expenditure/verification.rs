@@ -76,12 +76,14 @@ pub struct NewVerification {
     pub recorded_by: PrincipalId,
 }
 
-/// Records a verification; an invoice of a supplier is accepted once.
+/// Records a verification; an invoice of a supplier is accepted once, however its number is spelled.
 pub fn insert_verification(tx: &mut Tx<'_>, commitment: &CommitmentRow, new: &NewVerification) -> Result<VerificationRow, Fault> {
+    let folded = domain::text::fold(&new.invoice_number);
+    let invoice = if folded.is_empty() { &new.invoice_number } else { &folded };
     let first_use: Option<(i32, i64)> = verifications::table
         .filter(verifications::organisation_id.eq(Col(tx.organisation)))
         .filter(verifications::supplier_id.eq(commitment.supplier_id))
-        .filter(verifications::live_invoice.eq(Some(&new.invoice_number)))
+        .filter(verifications::live_invoice.eq(Some(invoice)))
         .select((verifications::fiscal_year, verifications::number))
         .first(tx.conn)
         .optional()?;
@@ -103,7 +105,7 @@ pub fn insert_verification(tx: &mut Tx<'_>, commitment: &CommitmentRow, new: &Ne
             verifications::supplier_id.eq(commitment.supplier_id),
             verifications::nature.eq(Col(new.nature)),
             verifications::invoice_number.eq(&new.invoice_number),
-            verifications::live_invoice.eq(Some(&new.invoice_number)),
+            verifications::live_invoice.eq(Some(invoice)),
             verifications::invoice_date.eq(new.invoice_date),
             verifications::invoice_lines.eq(new.invoice_lines.as_deref()),
             verifications::tax.eq(new.tax),

@@ -44,7 +44,7 @@ words! {
         Transfer = "transfer",
         /// Cheque drawn on the Treasury.
         Cheque = "cheque",
-        /// Cash, up to the ceiling of parameter `cash_payment_max`.
+        /// Cash, up to the ceiling of parameter `cash_payment_max` when paid out; none when it comes in.
         Cash = "cash",
         /// Mobile money.
         MobileMoney = "mobile_money",
