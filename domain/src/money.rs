@@ -11,8 +11,8 @@ use crate::refusal::{Refusal, codes};
 codes! {
     AMOUNT_INVALID: Malformed,
         "Montant invalide" / "Invalid amount",
-        "Le montant doit être une chaîne décimale positive, avec au plus {decimals} décimale(s) pour {currency}." /
-        "The amount must be a non-negative decimal string with at most {decimals} decimal(s) for {currency}.";
+        "Le montant doit être une chaîne décimale positive sans zéro superflu, avec au plus {decimals} décimale(s) pour {currency}, de {most} au plus." /
+        "The amount must be a non-negative decimal string without superfluous zeros, with at most {decimals} decimal(s) for {currency}, of {most} at most.";
     AMOUNT_ZERO: Rule,
         "Montant nul" / "Zero amount",
         "Le montant doit être supérieur à zéro." / "The amount must be greater than zero.";
@@ -84,9 +84,10 @@ impl Amount {
     /// Reads "1500000" or, where the currency has decimals, "12.50". Signs, separators, exponents and superfluous
     /// zeros are refused, so that one amount has one spelling.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, Refusal> {
-        parse_minor(text, currency)
-            .and_then(Self::from_minor)
-            .ok_or_else(|| AMOUNT_INVALID.refuse().with("currency", currency.code()).with("decimals", currency.decimals()))
+        parse_minor(text, currency).and_then(Self::from_minor).ok_or_else(|| {
+            let most = Amount(AMOUNT_MAX).display(currency);
+            AMOUNT_INVALID.refuse().with("currency", currency.code()).with("decimals", currency.decimals()).with("most", most)
+        })
     }
 
     /// As [`Amount::parse`], and refuses zero.

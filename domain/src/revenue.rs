@@ -269,7 +269,15 @@ pub fn draft(facts: &OrderFacts) -> Result<Part, Refusal> {
         RevenueOrderKind::Transfer => is_grant(part) && !many,
         RevenueOrderKind::Recovery | RevenueOrderKind::DebtReduction | RevenueOrderKind::Carried => false,
     };
-    if fits { Ok(part) } else { Err(REVENUE_ORDER_KIND_INVALID.refuse().with("kind", facts.kind).at("/kind")) }
+    if fits {
+        return Ok(part);
+    }
+    let missing = match facts.kind {
+        RevenueOrderKind::Individual if !facts.debtor && !facts.regularises => "/debtor_id",
+        RevenueOrderKind::Roll if !many => "/taxpayers",
+        _ => "/kind",
+    };
+    Err(REVENUE_ORDER_KIND_INVALID.refuse().with("kind", facts.kind).at(missing))
 }
 
 /// Whether a part owes endowments or grants.
