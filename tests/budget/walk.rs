@@ -11,7 +11,7 @@ struct Draft {
 
 impl Draft {
     fn new(chance: &mut Chance) -> Self {
-        let shared = ["601", "602"].map(|article| amount_of(article)).iter().sum();
+        let shared = ["601", "602"].map(amount_of).iter().sum();
         Self { shared, fuel: 2_000_000 + chance.amount(shared - 2_000_001) }
     }
 

@@ -61,11 +61,13 @@ pub fn list_payable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<
 
 /// Accepted revenue orders and carried receivables that are not collected.
 pub fn list_receivable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Result<Vec<Arrear>, Fault> {
-    let orders: Vec<(Col<RevenueOrderId>, (Option<i32>, Option<NaiveDate>))> = visible!(revenue_orders, scope)
+    /// The year in which a carried receivable arose, or the day of the acceptance.
+    type Since = (Option<i32>, Option<NaiveDate>);
+    let orders: Vec<(Col<RevenueOrderId>, Since)> = visible!(revenue_orders, scope)
         .filter(revenue_orders::fiscal_year.eq(fiscal_year))
         .select((revenue_orders::id, (revenue_orders::since_year, revenue_orders::decided_on)))
         .load(conn)?;
-    let since: BTreeMap<RevenueOrderId, _> = orders.into_iter().map(|(id, since)| (id.0, since)).collect();
+    let since: BTreeMap<RevenueOrderId, Since> = orders.into_iter().map(|(id, since)| (id.0, since)).collect();
     let owed: Vec<ReceivableRow> = visible!(receivables, scope)
         .filter(receivables::amount.gt(receivables::reduced + receivables::collected + receivables::written_off + receivables::waived))
         .select(ReceivableRow::as_select())
