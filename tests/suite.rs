@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod budget;
 mod cash_office;
+mod columns;
 mod contract;
 mod engines;
 mod expenditure;
