@@ -9,6 +9,7 @@ mod budget;
 mod cash_office;
 mod columns;
 mod contract;
+mod edge;
 mod engines;
 mod expenditure;
 mod export;
