@@ -216,7 +216,7 @@ impl Neighbour {
 }
 
 /// Plays fuel from commitment to payment; gives the commune's ids by the name of the parameter that takes them.
-fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
+pub fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
     use crate::expenditure::{commit_fuel, transmit_order, verify};
     let commitment = town.path(&format!("/commitments/{}", commit_fuel(town, "850000").expect(201).id()));
     let verification = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0117", "850000").expect(201).id()));

@@ -14,7 +14,7 @@ use crate::{cash_office, expenditure, revenue};
 /// A column: its type, whether it may be absent, and its place in the primary key (0 for none).
 type Column = (String, bool, i64);
 /// Tables by name, columns by name.
-type Tables = BTreeMap<String, BTreeMap<String, Column>>;
+pub type Tables = BTreeMap<String, BTreeMap<String, Column>>;
 
 #[derive(QueryableByName)]
 struct Row {
@@ -53,7 +53,7 @@ fn ask(town: &Town, sqlite: &str, postgresql: &str) -> Vec<Row> {
 }
 
 /// The tables that a database has, but those of the migrations' own bookkeeping.
-fn live(town: &Town) -> Tables {
+pub fn live(town: &Town) -> Tables {
     let mut tables = Tables::new();
     let rows = ask(town, SQLITE, POSTGRESQL);
     for row in rows.into_iter().filter(|row| !row.of.starts_with("sqlite_") && !row.of.starts_with("__")) {

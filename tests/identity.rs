@@ -4,7 +4,7 @@ mod answer;
 pub mod delegation;
 pub mod kinship;
 mod principal;
-mod session;
+pub mod session;
 mod throttle;
 mod token;
 
@@ -39,7 +39,7 @@ fn activate(town: &Town, code: &str, password: &str) -> Answer {
     town.stranger().create("/v1/activations", &json!({ "code": code, "password": password }))
 }
 
-fn sign_in(town: &Town, login: &str, password: &str) -> Answer {
+pub fn sign_in(town: &Town, login: &str, password: &str) -> Answer {
     town.stranger().create("/v1/sessions", &json!({ "login": login, "password": password }))
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
@@ -231,16 +232,18 @@ fn a_configuration_file_is_read_as_strictly_and_the_environment_wins() {
 fn a_key_that_is_missing_foreign_or_open_to_others_is_refused() {
     let rsa = PrivateDecryptingKey::generate(KeySize::Rsa2048).expect("a key");
     let der: Pkcs8V1Der<'static> = rsa.as_der().expect("DER");
+    // Both halves of a pair, the public one of somebody else.
+    let pair = Ed25519KeyPair::generate().expect("a pair");
+    let mut halves = pair.to_pkcs8().expect("DER").as_ref().to_vec();
+    *halves.last_mut().expect("the public half") ^= 1;
     let pem = |der: &[u8]| format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der));
     Place::new().without("SIGIDA_SIGNING_KEY_FILE").refuses(&["serve"], "SIGIDA_SIGNING_KEY_FILE");
     Place::new().with("SIGIDA_SIGNING_KEY_FILE", "nowhere.pem").refuses(&["serve"], "nowhere.pem");
-    for (what, text) in
-        [("RSA", pem(der.as_ref())), ("garbage", pem(b"garbage")), ("text", "geheim".to_owned()), ("nothing", String::new())]
-    {
+    for text in [pem(der.as_ref()), pem(&halves), pem(b"garbage"), "geheim".to_owned(), String::new()] {
         let place = Place::new();
         let path = place.keep("other.pem", 0o600, &text);
         let ended = place.with("SIGIDA_SIGNING_KEY_FILE", &path).refuses(&["serve"], "signing key cannot be used");
-        assert!(!ended.error.contains("geheim"), "{what}: {:?}", ended.error);
+        assert!(!ended.error.contains("geheim"), "{:?}", ended.error);
     }
     let place = Place::new();
     let key = std::fs::read_to_string(place.path("key.pem")).expect("the key");

@@ -276,6 +276,14 @@ on_both_engines! {
         assert_eq!(sums(town, &rent), ["collected", "25000", "175000", "0", "0", "0"]);
         let rents = line(town, "F-R-72-722-01");
         assert_eq!((&rents["issued"], &rents["collected"]), (&json!("175000"), &json!("175000")));
+        let found = |list: &str, query: &str| town.client("auditor").get(&town.path(&format!("/{list}?{query}"))).expect(200).json()["data"].as_array().map(Vec::len);
+        for list in ["receipts", "revenue-adjustments"] {
+            for (query, count) in [(format!("debtor_id={merchant}"), 1), ("article=722".to_owned(), 1), ("article=711".to_owned(), 0), (format!("debtor_id={}", uuid::Uuid::new_v4()), 0)] {
+                assert_eq!(found(list, &query), Some(count), "{list}?{query}");
+            }
+        }
+        assert_eq!(found("receipts", &format!("budget_line_id={}", town.line("F-R-72-722-01"))), Some(1));
+        assert_eq!([found("refunds", "article=722"), found("refunds", &format!("debtor_id={merchant}"))], [Some(0); 2]);
         // A second order is cancelled whole.
         let other = order(town, "F-R-72-722-01", "50000", &json!({ "kind": "individual", "debtor_id": merchant }));
         let body = json!({ "reason": "Bail résilié" });

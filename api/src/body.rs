@@ -13,14 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::Call;
 use crate::export::PARAMETER;
+use crate::limit::{BODY_DEADLINE, BODY_MAX, IMPORT_MAX};
 use crate::problem::{BODY_TOO_LARGE, MEDIA_TYPE_UNSUPPORTED, Problem, REQUEST_BODY_INVALID, REQUEST_PARAMETER_INVALID};
-
-/// The most bytes of an ordinary body.
-pub const BODY_MAX: usize = 256 * 1024;
-/// The most bytes of an import.
-pub const IMPORT_MAX: usize = 2 * 1024 * 1024;
-/// How long a client may take to send a body.
-const BODY_SECONDS: u64 = 10;
 
 /// A request with a body: the proven call and what it asks for.
 pub struct Asked<T> {
@@ -123,8 +117,7 @@ impl<T: Readable> FromRequest for Asked<T> {
         let mut payload = payload.take();
         Box::pin(async move {
             let call = call.await?;
-            let deadline = tokio::time::Duration::from_secs(BODY_SECONDS);
-            let bytes = tokio::time::timeout(deadline, collect(&mut payload, T::LIMIT))
+            let bytes = tokio::time::timeout(BODY_DEADLINE, collect(&mut payload, T::LIMIT))
                 .await
                 .map_err(|_| Problem::unreadable(&REQUEST_BODY_INVALID, "", "the body took too long"))??;
             let fingerprint = Sha256::new().chain_update(call.target.as_bytes()).chain_update([0]).chain_update(&bytes).finalize().into();

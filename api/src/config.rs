@@ -238,7 +238,7 @@ impl Settings {
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
             sign_in,
-            sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64) },
+            sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64), ..Sizes::default() },
             log: self.log,
         })
     }

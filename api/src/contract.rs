@@ -23,7 +23,7 @@ use self::refusal::refusals;
 use crate::access::{Access, Effect, Operation, THROTTLED, operation};
 use crate::export::{self, Form};
 use crate::page;
-use crate::problem::INSTANCE_MAX;
+use crate::problem::{DETAIL_MAX, ERROR_DETAIL_MAX, INSTANCE_MAX, POINTER_MAX};
 use crate::server::routes;
 
 const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
@@ -188,11 +188,11 @@ pub const METHODS: [HttpMethod; 4] = [HttpMethod::Get, HttpMethod::Post, HttpMet
 fn problem_schema() -> RefOr<utoipa::openapi::Schema> {
     let text = |max| ObjectBuilder::new().schema_type(Type::String).max_length(Some(max));
     let pointer = ObjectBuilder::new()
-        .property("pointer", text(200).description(Some("JSON Pointer into the request body, or `?name` for a parameter.")))
+        .property("pointer", text(POINTER_MAX).description(Some("JSON Pointer into the request body, or `?name` for a parameter.")))
         .required("pointer")
         .property("code", text(60))
         .required("code")
-        .property("detail", text(2000))
+        .property("detail", text(ERROR_DETAIL_MAX))
         .required("detail");
     let errors = utoipa::openapi::ArrayBuilder::new().items(pointer).max_items(Some(100_000));
     ObjectBuilder::new()
@@ -205,7 +205,7 @@ fn problem_schema() -> RefOr<utoipa::openapi::Schema> {
         .required("status")
         .property("code", text(60).description(Some("Stable; never translated.")))
         .required("code")
-        .property("detail", text(4000))
+        .property("detail", text(DETAIL_MAX))
         .required("detail")
         .property("instance", text(INSTANCE_MAX).description(Some("Path of the request.")))
         .property("request_id", text(64))

@@ -13,9 +13,9 @@ use crate::problem::{Problem, SERVICE_BROKEN, SERVICE_BUSY};
 /// Memory of one computation, in KiB.
 const MEMORY_KIB: u32 = 46 * 1024;
 /// Each computation holds its memory: no more than this many at once.
-const AT_ONCE: usize = 2;
+pub const AT_ONCE: usize = 2;
 /// How many may wait for their turn.
-const WAITING_MAX: usize = 20;
+pub const WAITING_MAX: usize = 20;
 
 static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 static QUEUE: Semaphore = Semaphore::const_new(AT_ONCE + WAITING_MAX);
@@ -26,9 +26,14 @@ fn argon2() -> Result<Argon2<'static>, Problem> {
 }
 
 async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-    let _place = QUEUE.try_acquire().map_err(|_| Problem::from(&SERVICE_BUSY))?;
-    let _turn = TURNS.acquire().await.map_err(|_| Problem::from(&SERVICE_BROKEN))?;
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::from(&SERVICE_BROKEN))?
+    let place = QUEUE.try_acquire().map_err(|_| Problem::from(&SERVICE_BUSY))?;
+    let turn = TURNS.acquire().await.map_err(|_| Problem::from(&SERVICE_BROKEN))?;
+    let held = move || {
+        // Held until the work ends, though its caller may go away before.
+        let _held = (place, turn);
+        work()
+    };
+    tokio::task::spawn_blocking(held).await.map_err(|_| Problem::from(&SERVICE_BROKEN))?
 }
 
 /// The PHC string of a secret.

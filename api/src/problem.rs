@@ -59,9 +59,6 @@ codes! {
         "Réessayez après le délai indiqué." / "Try again after the delay given.";
 }
 
-/// How much of a path a problem repeats.
-pub const INSTANCE_MAX: usize = 2000;
-
 /// Every code of the service, room by room: what `GET /v1/problems` lists.
 pub fn all_codes() -> impl Iterator<Item = &'static Code> {
     [
@@ -93,6 +90,21 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
     .into_iter()
     .flatten()
     .copied()
+}
+
+/// The most characters of what a problem says, and of what it says of one member.
+pub const DETAIL_MAX: usize = 4000;
+pub const ERROR_DETAIL_MAX: usize = 2000;
+/// The most characters of the place that it points at, and of the path that it was met at.
+pub const POINTER_MAX: usize = 200;
+pub const INSTANCE_MAX: usize = 2000;
+
+/// A text that may quote its caller, no longer than is told.
+fn bounded(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    }
 }
 
 /// The status of each family.
@@ -205,7 +217,7 @@ fn field(error: &FieldError, language: Language) -> Value {
         Language::French => &error.detail_fr,
         Language::English => &error.detail_en,
     };
-    json!({ "pointer": error.pointer, "code": error.code, "detail": detail })
+    json!({ "pointer": bounded(&error.pointer, POINTER_MAX), "code": error.code, "detail": bounded(detail, ERROR_DETAIL_MAX) })
 }
 
 impl Problem {
@@ -230,7 +242,7 @@ impl Problem {
         members.insert("title".to_owned(), json!(title));
         members.insert("status".to_owned(), json!(status(code.family).as_u16()));
         members.insert("code".to_owned(), json!(code.name));
-        members.insert("detail".to_owned(), json!(detail));
+        members.insert("detail".to_owned(), json!(bounded(&detail, DETAIL_MAX)));
         if !refusal.facts.is_empty() {
             members.insert("facts".to_owned(), Value::Object(refusal.facts.clone()));
         }
@@ -243,8 +255,7 @@ impl Problem {
     /// The answer, in the caller's language, for one request.
     pub fn answer(&self, language: Language, instance: &str, request_id: &str) -> HttpResponse<BoxBody> {
         let mut members = self.members(language);
-        let instance: String = instance.chars().take(INSTANCE_MAX).collect();
-        members.insert("instance".to_owned(), json!(instance));
+        members.insert("instance".to_owned(), json!(bounded(instance, INSTANCE_MAX)));
         members.insert("request_id".to_owned(), json!(request_id));
         let mut builder = self.head();
         builder.insert_header(("content-language", language.tag()));

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
@@ -11,7 +10,7 @@ use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, ResponseError, web};
 use actix_web_prom::{PrometheusMetrics, PrometheusMetricsBuilder};
 use futures_util::FutureExt as _;
 use prometheus::{Encoder as _, TextEncoder};
@@ -21,6 +20,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
 use crate::auth::{Desk, admit};
+use crate::idle::{self, Idle};
+use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::{
     audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
@@ -199,6 +200,45 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 
+/// The problem of a request that a panic took away, with all that other answers get from [`finish`].
+#[derive(Debug)]
+struct Lost {
+    language: Language,
+    path: String,
+    id: String,
+}
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(SERVICE_BROKEN.name)
+    }
+}
+
+impl ResponseError for Lost {
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut answer = Problem::from(&SERVICE_BROKEN).answer(self.language, &self.path, &self.id);
+        guard(answer.headers_mut(), &self.path, &self.id);
+        answer
+    }
+}
+
+/// The headers that every answer has.
+fn guard(headers: &mut HeaderMap, path: &str, id: &str) {
+    let policy = if path.starts_with("/docs") {
+        "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    };
+    let fixed = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("content-security-policy", policy)];
+    for (name, value) in fixed {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    headers.append(VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
+}
+
 /// Finishes every answer: problems in the caller's language, security headers, request id; a panic is a problem too.
 async fn finish(
     mut request: ServiceRequest,
@@ -207,6 +247,7 @@ async fn finish(
     let language = Language::accepted(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
     let id = request_id(request.headers());
     let path = request.path().to_owned();
+    let _in_hand = request.conn_data::<Idle>().map(Idle::begin);
     if request.method() == Method::HEAD {
         // Answered as GET; the connection leaves the body out.
         request.head_mut().method = Method::GET;
@@ -216,7 +257,7 @@ async fn finish(
         Ok(response) => response?,
         Err(_) => {
             log::error!("a handler panicked; request {id}");
-            return Err(Problem::from(&SERVICE_BROKEN).into());
+            return Err(Lost { language, path, id }.into());
         }
     };
     let status = response.status();
@@ -232,21 +273,7 @@ async fn finish(
     if response.status().is_server_error() {
         log::warn!("{} {path:?} answered {}; request {id}", response.request().method(), response.status().as_u16());
     }
-    let headers = response.headers_mut();
-    let page = path.starts_with("/docs");
-    let policy = if page {
-        "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'"
-    } else {
-        "default-src 'none'; frame-ancestors 'none'"
-    };
-    let fixed = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("content-security-policy", policy)];
-    for (name, value) in fixed {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
-    }
-    headers.append(VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
+    guard(response.headers_mut(), &path, &id);
     Ok(response)
 }
 
@@ -278,6 +305,11 @@ async fn unknown_path() -> Result<HttpResponse, Problem> {
 
 /// Binds the sockets and makes the server; nothing is answered before it is awaited. Gives the address bound to.
 pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, SocketAddr)> {
+    serve_routes(desk, listening, routes)
+}
+
+/// As [`serve`], with other routes. Those that the desk does not know cannot be called.
+pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceConfig<'_>)) -> std::io::Result<(Server, SocketAddr)> {
     let socket = TcpListener::bind(listening.address)?;
     let address = socket.local_addr()?;
     let desk = web::Data::from(Arc::new(desk));
@@ -303,10 +335,12 @@ pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, Sock
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()).config(page_config()))
             .default_service(web::to(unknown_path))
     })
+    .on_connect(idle::watch)
     .workers(listening.workers)
-    .client_request_timeout(Duration::from_secs(5))
-    .keep_alive(Duration::from_secs(30))
-    .shutdown_timeout(25)
+    .max_connections(CONNECTIONS_MAX)
+    .client_request_timeout(HEAD_DEADLINE)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(STOP_SECONDS)
     .listen(socket)?
     .run();
     if let Some(address) = listening.metrics {

@@ -70,22 +70,24 @@ impl Keys {
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         let derived = Sha256::new().chain_update(b"sigida.derived.v1").chain_update(pem).finalize().into();
-        let keys = Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, lifetime, derived };
-        let probe = PrincipalId::new();
-        let token = keys.sign(probe, crate::clock::Clock::default().now().timestamp())?;
-        if keys.verify(&token) != Some(Bearer { principal: probe, session: None }) {
-            return Err("the signing key does not verify what it signs".to_owned());
+        Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, lifetime, derived }.proven()
+    }
+
+    /// Refuses keys that do not verify what they sign.
+    fn proven(self) -> Result<Self, String> {
+        let unusable = |why: &str| format!("the signing key cannot be used: {why}");
+        let probe = Bearer { principal: PrincipalId::new(), session: Some(SessionId(Uuid::new_v4())) };
+        let token = self.sign_for(probe, crate::clock::Clock::default().now().timestamp()).map_err(|error| unusable(&error))?;
+        if self.verify(&token) != Some(probe) {
+            return Err(unusable("it does not verify what it signs"));
         }
-        Ok(keys)
+        Ok(self)
     }
 
     /// Makes a private key and keeps it in a file that only its owner reads; reads it if it is there already.
     pub fn create(path: &Path, lifetime: i64) -> Result<Self, String> {
         if !path.exists() {
-            let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new())
-                .map_err(|_| "no key could be made".to_owned())?;
-            let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
-            write_private(path, pem.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
+            write_private(path, new_pem()?.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::from_pem(&pem, lifetime)
@@ -125,7 +127,7 @@ impl Keys {
             return None;
         }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
-        let sane = claims.exp > claims.iat && claims.exp - claims.iat <= self.lifetime && claims.nbf <= claims.exp;
+        let sane = claims.nbf == claims.iat && claims.exp.checked_sub(claims.iat).is_some_and(|life| (1..=self.lifetime).contains(&life));
         sane.then_some(Bearer { principal: PrincipalId(claims.sub), session: claims.sid.map(SessionId) })
     }
 
@@ -133,6 +135,13 @@ impl Keys {
     pub fn jwks(&self) -> &JwkSet {
         &self.jwks
     }
+}
+
+/// A new private key, PKCS #8 in PEM.
+fn new_pem() -> Result<String, String> {
+    let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new())
+        .map_err(|_| "no key could be made".to_owned())?;
+    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref())))
 }
 
 /// Our tokens have a header of exactly three members; `crit`, `jku`, `jwk`, `x5u`, `zip` and the like are refused unread.
@@ -153,4 +162,25 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         options.mode(0o600);
     }
     options.open(path)?.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::from_pem(new_pem().expect("a key").as_bytes(), 600).expect("usable")
+    }
+
+    #[test]
+    fn keys_that_do_not_verify_what_they_sign_are_refused() {
+        assert!(keys().proven().is_ok());
+        let foreign = Keys { verifying: keys().verifying, ..keys() };
+        assert!(foreign.proven().err().expect("refused").contains("does not verify what it signs"));
+        let mut elsewhere = keys();
+        elsewhere.validation.set_audience(&["another service"]);
+        assert!(elsewhere.proven().is_err());
+        let credulous = Keys { validation: jsonwebtoken::Validation::new(Algorithm::HS256), ..keys() };
+        assert!(credulous.proven().is_err(), "another algorithm");
+    }
 }

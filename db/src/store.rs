@@ -16,29 +16,36 @@ use diesel::r2d2::{Pool, PooledConnection};
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
 use domain::sensitivity::{Scope, Sensitivity};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
 use crate::fault::Fault;
 
 /// The most jobs that share one transaction.
 const GROUP_MAX: usize = 512;
-/// The most jobs that wait for a lane before new ones are refused.
-const QUEUE_MAX: usize = 1024;
+/// The most writes that wait for a lane before new ones are refused.
+pub const WRITES_WAITING_MAX: usize = 1024;
+/// The most reads that wait for a connection before new ones are refused.
+pub const READS_WAITING_MAX: usize = 256;
+/// How long a read waits for a connection.
+pub const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a group that met a deadlock is run again.
 const ATTEMPTS: usize = 3;
 
-/// How many connections a store opens.
+/// How many connections a store opens, and how many requests may wait for one.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub readers: u32,
     /// Lanes on PostgreSQL; SQLite always has one.
     pub lanes: usize,
+    pub reads_waiting: usize,
+    /// At each lane.
+    pub writes_waiting: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { readers: 4, lanes: 4 }
+        Self { readers: 4, lanes: 4, reads_waiting: READS_WAITING_MAX, writes_waiting: WRITES_WAITING_MAX }
     }
 }
 
@@ -51,6 +58,10 @@ pub struct Store {
 struct Inner {
     engine: Engine,
     readers: Pool<Readers>,
+    /// One for each reader.
+    turns: Arc<Semaphore>,
+    /// One for each read that runs or waits.
+    places: Arc<Semaphore>,
     lanes: Vec<SyncSender<Box<dyn Job>>>,
 }
 
@@ -133,7 +144,7 @@ impl Store {
         let mut first = Some(first);
         let mut lanes = Vec::with_capacity(count);
         for index in 0..count {
-            let (sender, receiver) = sync_channel(QUEUE_MAX);
+            let (sender, receiver) = sync_channel(sizes.writes_waiting);
             let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver };
             std::thread::Builder::new()
                 .name(format!("lane-{index}"))
@@ -141,17 +152,26 @@ impl Store {
                 .map_err(|error| Fault::Broken(error.to_string()))?;
             lanes.push(sender);
         }
-        Ok(Self { inner: Arc::new(Inner { engine, readers, lanes }) })
+        let running = usize::try_from(sizes.readers).map_err(|error| Fault::Broken(error.to_string()))?;
+        let turns = Arc::new(Semaphore::new(running));
+        let places = Arc::new(Semaphore::new(running + sizes.reads_waiting));
+        Ok(Self { inner: Arc::new(Inner { engine, readers, turns, places, lanes }) })
     }
 
     pub fn engine(&self) -> Engine {
         self.inner.engine
     }
 
-    /// Reads, on a connection that cannot write.
+    /// Reads, on a connection that cannot write. Refused when too many wait for one already, or none comes free in time.
     pub async fn read<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let place = Arc::clone(&self.inner.places).try_acquire_owned();
+        let place = place.map_err(|_| Fault::Busy("too many reads are waiting".to_owned()))?;
+        let turn = tokio::time::timeout(READ_PATIENCE, Arc::clone(&self.inner.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| Fault::Busy("no reader came free".to_owned()))?.map_err(|error| Fault::Broken(error.to_string()))?;
         let readers = self.inner.readers.clone();
         blocking(move || {
+            // Held until the work ends, though its caller may go away before.
+            let _held = (place, turn);
             let mut conn: PooledConnection<Readers> = readers.get().map_err(|error| Fault::Busy(error.to_string()))?;
             query(&mut conn)
         })

@@ -70,7 +70,7 @@ struct Running {
 
 impl Running {
     fn start(target: &Target, clock: Clock, sign_in: SignInPolicy) -> (Self, Store) {
-        let store = Store::open_migrated(target, Sizes { readers: 4, lanes: 3 }).expect("the store opens");
+        let store = Store::open_migrated(target, Sizes { lanes: 3, ..Sizes::default() }).expect("the store opens");
         let desk = Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it"));
         let desk = desk.with_sign_in(sign_in);
         let (sender, receiver) = mpsc::channel();
@@ -214,6 +214,11 @@ impl Town {
         Annex(Running::start(&self.target, self.running.clock.clone(), sign_in).0)
     }
 
+    /// Where the town's data lives.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// A raw connection to the town's database, for proofs beneath the API.
     pub fn connection(&self) -> Conn {
         self.target.connect(false).expect("a connection")
@@ -221,7 +226,7 @@ impl Town {
 
     /// Posts a receipt at the Treasury beneath the API, for stories that spend more than the opening balance.
     pub fn receive(&self, credited: &str, amount: i64) {
-        let store = Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1 }).expect("the store opens");
+        let store = Store::open_migrated(&self.target, Sizes { readers: 1, lanes: 1, ..Sizes::default() }).expect("the store opens");
         let today = self.running.clock.today();
         let author = Author { actor: Actor::system(), now: chrono::Utc::now(), today };
         let amount = Amount::from_minor(amount).expect("in range");

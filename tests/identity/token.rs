@@ -1,6 +1,6 @@
 //! Tokens true and false: whatever is not exactly as the service signs it is refused alike.
 
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 
 use actix_web::dev::ServerHandle;
@@ -9,21 +9,20 @@ use api::clock::Clock;
 use api::contract::operations;
 use api::demo::year;
 use api::server::{Listening, serve};
-use api::token::Keys;
+use api::token::{Bearer, Keys};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use db::connection::Target;
 use db::store::{Sizes, Store};
-use diesel::dsl::sql;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
-use domain::id::PrincipalId;
+use domain::id::{PrincipalId, SessionId};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::{PASSWORD, activate, register, session};
 use crate::access::told;
+use crate::edge::Wire;
 use crate::harness::{Answer, Client, Stage, Town};
+use crate::on_both_engines;
 
 fn now() -> i64 {
     chrono::Utc::now().timestamp()
@@ -33,16 +32,10 @@ fn now() -> i64 {
 struct Window {
     town: Town,
     base: String,
+    address: SocketAddr,
     handle: ServerHandle,
     pem: Vec<u8>,
     keys: Keys,
-}
-
-/// The file of a town on SQLite.
-fn file(town: &Town) -> PathBuf {
-    let query = diesel::select(sql::<Text>("(SELECT file FROM pragma_database_list WHERE name = 'main')"));
-    let file: String = db::on_engine!(&mut town.connection(), |inner| query.get_result(inner)).expect("a file");
-    file.into()
 }
 
 impl Window {
@@ -52,7 +45,7 @@ impl Window {
         let key = folder.path().join("window.pem");
         let keys = Keys::create(&key, 600).expect("a key");
         let pem = std::fs::read(&key).expect("the key");
-        let target = Target::Sqlite(file(&town));
+        let target = town.target().clone();
         let (sender, receiver) = mpsc::channel();
         let window = Keys::from_pem(&pem, 600).expect("the key");
         std::thread::spawn(move || {
@@ -66,7 +59,7 @@ impl Window {
             });
         });
         let (handle, address) = receiver.recv().expect("the server started");
-        Self { town, base: format!("http://{address}"), handle, pem, keys }
+        Self { town, base: format!("http://{address}"), address, handle, pem, keys }
     }
 
     fn ask(&self, token: &str) -> Answer {
@@ -130,7 +123,8 @@ fn each(lists: &Value) -> Vec<(String, Value)> {
 }
 
 /// Tokens that are not exactly as the service issues them, by what is wrong.
-fn hostile(window: &Window) -> Vec<(String, String)> {
+fn hostile(window: &Window, bait: SocketAddr) -> Vec<(String, String)> {
+    let lure = |path: &str| format!("http://{bait}/{path}");
     let good = window.sign(&window.header().to_string(), &window.claims().to_string());
     let parts: Vec<&str> = good.split('.').collect();
     let [head, body, signature] = parts[..] else { panic!("three parts") };
@@ -158,27 +152,29 @@ fn hostile(window: &Window) -> Vec<(String, String)> {
     for secret in [&point[..], x.as_bytes(), &der, pem.as_bytes(), lines.as_bytes(), set.as_bytes(), b""] {
         add("HS256 with what everyone knows as secret", window.keyed(secret));
     }
+    add("HS256 with the key of cursors", window.keyed(&window.keys.derived));
     let kid = window.header()["kid"].as_str().expect("a kid").to_owned();
     let headers = json!({
-        "alg": [null, 1, ["EdDSA"]],
-        "typ": [null, "JWT", "rt+jwt", "AT+JWT", ["at+jwt"]],
+        "alg": [null, 1, ["EdDSA"], {}],
+        "typ": [null, "JWT", "rt+jwt", "AT+JWT", "id+jwt", "secevent+jwt", "", 7, ["at+jwt"]],
         "kid": [null, "other", "", "../../../dev/null", "' OR 1=1 --", [kid], "k".repeat(2000), format!("{kid}\u{0}")],
         "crit": [["exp"]], "b64": [false], "zip": ["DEF"], "cty": ["JWT"], "nonce": ["1"],
-        "jku": ["http://127.0.0.1:9/keys"], "jwk": [key], "x5u": ["http://127.0.0.1:9/"], "x5c": [["MA=="]],
+        "jku": [lure("keys")], "jwk": [key], "x5u": [lure("")], "x5c": [["MA=="]], "x5t": ["MA"], "x": [true],
     });
     for (member, value) in each(&headers) {
         add(&format!("header {member} {value}"), window.with_header(&member, &value));
     }
     let now = now();
+    let now_and_a_half: Value = serde_json::from_str(&format!("{}.5", now + 300)).expect("a number");
     let claims = json!({
         "iss": [null, "other", "Sigida", "sigida/", ["sigida"]],
-        "aud": [null, "other", [], ["other"], { "sigida": 1 }],
-        "sub": [null, "", "mayor", 7, Uuid::new_v4(), Uuid::nil()],
+        "aud": [null, "other", "", "sigida ", [], ["other"], ["sigida"], ["sigida", "other"], { "sigida": 1 }],
+        "sub": [null, "", "mayor", 7, Uuid::new_v4(), Uuid::nil(), window.town.commune_id(), [window.town.person("mayor")]],
         "jti": [null, "x"],
         "sid": ["", "mayor", 7, [], Uuid::new_v4(), Uuid::nil()],
-        "iat": [null, "now", now - 3600],
-        "exp": [null, now - 31, 0, -1, (now + 600).to_string(), now + 660, i64::MAX, u64::MAX, [now + 600], 1e300],
-        "nbf": [null, now + 60, (now + 60).to_string(), i64::MAX, []],
+        "iat": [null, "now", now - 3600, now + 20, now + 300, i64::MIN, i64::MAX],
+        "exp": [null, now - 31, 0, -1, (now + 600).to_string(), now + 660, i64::MIN, i64::MAX, u64::MAX, [now + 600], 1e300, now_and_a_half],
+        "nbf": [null, now - 1, now + 60, (now + 60).to_string(), i64::MAX, []],
     });
     for (member, value) in each(&claims) {
         add(&format!("claim {member} {value}"), window.with_claim(&member, &value));
@@ -186,10 +182,21 @@ fn hostile(window: &Window) -> Vec<(String, String)> {
     let text = window.claims().to_string();
     let header = window.header().to_string();
     add("claims twice", window.sign(&header, &text.replacen('{', "{\"sub\":\"00000000-0000-0000-0000-000000000000\",", 1)));
+    add("claims twice, the true one last", window.sign(&header, &text.replacen('}', &format!(",\"sub\":{}}}", window.claims()["sub"]), 1)));
     add("exp without end", window.sign(&header, &text.replacen('{', "{\"exp\":1e400,", 1)));
     add("header twice", window.sign(&header.replacen('{', "{\"alg\":\"none\",", 1), &text));
+    add("kid twice", window.sign(&header.replacen('{', "{\"kid\":\"other\",", 1), &text));
+    add("a lone surrogate", window.sign(&header, &text.replacen("sigida", "sigida\\ud800", 1)));
+    let deep = format!("\"sub\":{}{},\"was\":", "[".repeat(200), "]".repeat(200));
+    add("a subject 200 deep", window.sign(&header, &text.replacen("\"sub\":", &deep, 1)));
+    let crowd: String = (0..4_000).map(|index| format!("\"c{index}\":1,")).collect();
+    add("four thousand claims", window.sign(&header, &text.replacen('{', &format!("{{{crowd}"), 1)));
     add("claims that are no object", window.sign(&header, "[]"));
     add("a header that is no object", window.sign("[]", &text));
+    add(
+        "the signature of another",
+        format!("{head}.{body}.{}", window.with_claim("x", &json!(1)).rsplit('.').next().expect("a signature")),
+    );
     add("claims in no UTF-8", format!("{head}.{}.{signature}", URL_SAFE_NO_PAD.encode(b"{\"sub\":\"\xff\"}")));
     add("a byte order mark", window.sign(&header, &format!("\u{feff}{text}")));
     let another = URL_SAFE_NO_PAD.encode(changed(window.claims(), "sub", &json!(window.town.person("accountant"))));
@@ -205,6 +212,13 @@ fn hostile(window: &Window) -> Vec<(String, String)> {
     add("a longer signature", other_raw(&|raw| raw.push(0)));
     add("zeros as signature", other_raw(&|raw| raw.fill(0)));
     add("a padded signature", format!("{head}.{body}.{}", URL_SAFE.encode(&raw)));
+    add("one bit off", other_raw(&|raw| raw[0] ^= 1));
+    add("its last bits other", other_raw(&|raw| raw[63] ^= 0x10));
+    let other_alphabet = (0..)
+        .map(|index| window.with_claim("x", &json!(index)))
+        .find(|token| token.rsplit('.').next().is_some_and(|part| part.contains(['-', '_'])));
+    let (signed, part) = other_alphabet.as_deref().and_then(|token| token.rsplit_once('.')).expect("a token");
+    add("the other alphabet", format!("{signed}.{}", part.replace('-', "+").replace('_', "/")));
     add("a fourth part", format!("{good}.{body}"));
     add("five parts", format!("{head}.{body}.{signature}.{body}.{signature}"));
     add("a trailing dot", format!("{good}."));
@@ -216,7 +230,7 @@ fn hostile(window: &Window) -> Vec<(String, String)> {
     add("two tokens", format!("{good}, {good}"));
     add("JSON serialisation", json!({ "protected": head, "payload": body, "signature": signature }).to_string());
     add("8 KB", window.with_claim("x", &json!("y".repeat(8_000))));
-    add("64 KB", "e".repeat(64_000));
+    add("60 KB", format!("{head}.{}.{signature}", "e".repeat(60_000)));
     tokens
 }
 
@@ -228,13 +242,29 @@ fn hostile_tokens_are_refused_alike() {
     window.ask(&window.with_claim("x", &json!("an unknown claim says nothing"))).expect(200);
     window.ask(&window.keys.sign(window.town.person("mayor"), now() - 600).expect("a token")).expect(200);
     let refusal = told(&window.ask("x").refused(401, "TOKEN_INVALID"));
-    let tokens = hostile(&window);
+    // Nobody is called for a key: it would have to come by here.
+    let bait = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    bait.set_nonblocking(true).expect("never waits");
+    let tokens = hostile(&window, bait.local_addr().expect("an address"));
     assert!(tokens.len() > 100, "{}", tokens.len());
     for (what, token) in tokens {
         let answer = window.ask(&token);
         assert_eq!(answer.status, 401, "{what}: {}", String::from_utf8_lossy(&answer.bytes));
         assert_eq!(told(&answer), refusal, "{what}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"sigida\""), "{what}");
+    }
+    assert!(bait.accept().is_err(), "somebody called for a key");
+    // What a token says beside who speaks gives nothing.
+    for (claim, value) in [("roles", json!(["administrator"])), ("scope", json!("administrator")), ("tid", json!(Uuid::nil()))] {
+        let client = Client::new(&window.base, Some(window.with_claim(claim, &value)));
+        client.get("/v1/principals").refused(403, "ROLE_MISSING");
+    }
+    // A megabyte does not fit into a head: the connection ends before anybody reads a token.
+    for (token, status) in [("e".repeat(100_000), 401), (".".repeat(100_000), 401), ("e".repeat(1 << 20), 431)] {
+        let mut large = Wire::open(window.address);
+        large.send(format!("GET /v1/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n").as_bytes());
+        large.wait(std::time::Duration::from_secs(10));
+        assert_eq!(large.status(), Some(status), "{} bytes", token.len());
     }
     // Where anyone is let in, a bad token is no better than elsewhere.
     Client::new(&window.base, Some("x".to_owned())).get("/v1/organisations").refused(401, "TOKEN_INVALID");
@@ -264,7 +294,6 @@ fn a_token_comes_once_in_its_header() {
 fn no_character_of_a_token_can_be_another() {
     let window = Window::open();
     let good = window.keys.sign(window.town.person("mayor"), now()).expect("a token");
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=";
     let client = |token: &str| window.ask(token).status;
     assert_eq!(client(&good), 200);
     for (position, was) in good.bytes().enumerate() {
@@ -274,11 +303,61 @@ fn no_character_of_a_token_can_be_another() {
             String::from_utf8(altered).expect("text")
         };
         // Every other character, without the network …
-        for other in alphabet.iter().filter(|other| **other != was) {
-            assert_eq!(window.keys.verify(&put(*other)), None, "{position}");
+        for other in (0..0x80).filter(|other| *other != was) {
+            assert_eq!(window.keys.verify(&put(other)), None, "{position}");
         }
+        let (before, after) = good.split_at(position);
+        assert_eq!(window.keys.verify(&format!("{before}{}", &after[1..])), None, "without {position}");
+        assert_eq!(window.keys.verify(&format!("{before}A{after}")), None, "more at {position}");
         // … and one of them through it. The last character of each part holds bits that belong to no byte: such a change
         // would leave the bytes as they are, but only the spelling whose idle bits are zero is read.
         assert_eq!(client(&put(if was == b'A' { b'B' } else { b'A' })), 401, "{position}");
+    }
+}
+
+on_both_engines! {
+    Stage::Gathered, fn a_token_speaks_for_a_living_session_of_its_own_person_only(town) {
+        session::person(town, "amadou");
+        session::person(town, "fatou");
+        let keys = crate::harness::town::keys();
+        let tokens = session::begin(town, "amadou");
+        let client = session::holder(town, &tokens);
+        let own = client.get("/v1/me").expect(200).text("/principal/id").parse().expect("an id");
+        let id = client.get("/v1/me/sessions").expect(200).text("/data/0/id").parse().expect("an id");
+        let fatou = session::holder(town, &session::begin(town, "fatou"));
+        let other = fatou.get("/v1/me").expect(200).text("/principal/id").parse().expect("an id");
+        let speak = |principal: Uuid, session: Option<Uuid>| {
+            let bearer = Bearer { principal: PrincipalId(principal), session: session.map(SessionId) };
+            keys.sign_for(bearer, now()).expect("a token")
+        };
+        town.bearer(&speak(own, Some(id))).get("/v1/me").expect(200);
+        let (_, code) = register(town, "partner_system", "a-dashboard");
+        let false_ones = [
+            ("nobody", speak(Uuid::new_v4(), None)),
+            ("nobody, in a session", speak(Uuid::new_v4(), Some(id))),
+            ("an organisation", speak(town.commune_id(), None)),
+            ("a session that never was", speak(own, Some(Uuid::new_v4()))),
+            ("the session of another", speak(other, Some(id))),
+            ("a session as its person", speak(id, Some(id))),
+            ("a person as their session", speak(own, Some(own))),
+            ("a system in the session of a person", speak(town.person("partner-system").0, Some(id))),
+            ("a refresh token", tokens.text("/refresh_token")),
+            ("a one-time code", code.clone()),
+            ("a password", PASSWORD.replace(' ', "-").replace(|c: char| !c.is_ascii(), "x")),
+        ];
+        let refusal = told(&town.bearer("x").get("/v1/me").refused(401, "TOKEN_INVALID"));
+        for (what, token) in false_ones {
+            assert_eq!(told(&town.bearer(&token).get("/v1/me")), refusal, "{what}");
+        }
+        // Nor is a token good where a secret of another kind is asked for.
+        for answer in [session::renew(&town.stranger(), &tokens.text("/access_token")), activate(town, &tokens.text("/access_token"), PASSWORD)] {
+            assert!(matches!(answer.status, 400 | 401), "{answer:?}");
+        }
+        // What was good before the person left is good no more.
+        client.create("/v1/me/sign-out", &json!({})).expect(200);
+        session::dies(&client);
+        town.client("administrator").act(&format!("/v1/principals/{other}"), "/suspension", &json!({})).expect(200);
+        session::dies(&fatou);
+        session::dies(&town.bearer(&speak(other, None)));
     }
 }

@@ -11,7 +11,7 @@ use db::store::Tx;
 use domain::audit::Event;
 use domain::calendar::FiscalYear;
 use domain::expenditure::require_open;
-use domain::id::{BudgetLineId, EntryId, OrganisationId, PrincipalId, RegularisationId, RevenueAdjustmentId, RevenueOrderId};
+use domain::id::{BudgetLineId, DebtorId, EntryId, OrganisationId, PrincipalId, RegularisationId, RevenueAdjustmentId, RevenueOrderId};
 use domain::money::{Amount, Currency};
 use domain::revenue::{AdjustmentFacts, REVENUE_ADJUSTMENT_LINE_INVALID, RevenueAdjustmentKind, RevenueAdjustmentState, RevenueOrderState};
 use domain::text::{Text, document_number};
@@ -119,6 +119,11 @@ pub struct RevenueAdjustmentQuery {
     state: Option<String>,
     /// Only adjustments of this order.
     revenue_order_id: Option<RevenueOrderId>,
+    /// Only on orders of this article.
+    #[param(max_length = 20)]
+    article: Option<String>,
+    /// Only on orders to this debtor.
+    debtor_id: Option<DebtorId>,
     /// First day of proposal.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     from: Option<NaiveDate>,
@@ -154,6 +159,8 @@ pub async fn list_revenue_adjustments(call: Call, _path: web::Path<OrganisationI
         kind: words("kind", query.kind.as_deref())?,
         state: words("state", query.state.as_deref())?,
         revenue_order_id: query.revenue_order_id,
+        article: query.article,
+        debtor_id: query.debtor_id,
         from: query.from,
         to: query.to,
         text: query.q,

@@ -16,7 +16,7 @@ use domain::budget::revenue::RevenueStep;
 use domain::calendar::{DATE_OUT_OF_YEAR, FiscalYear};
 use domain::expenditure::payment::PaymentMode;
 use domain::expenditure::require_open;
-use domain::id::{BudgetLineId, EntryId, OrganisationId, PrincipalId, ReceiptId, RevenueOrderId};
+use domain::id::{BudgetLineId, DebtorId, EntryId, OrganisationId, PrincipalId, ReceiptId, RevenueOrderId};
 use domain::ledger::{Entry, Journal, Part, Posting};
 use domain::money::{Amount, Currency};
 use domain::revenue::{
@@ -144,6 +144,13 @@ pub struct ReceiptQuery {
     fiscal_year: Option<i32>,
     /// Only receipts on this order.
     revenue_order_id: Option<RevenueOrderId>,
+    /// Only receipts on orders of this article.
+    #[param(max_length = 20)]
+    article: Option<String>,
+    /// Only receipts on orders of this line.
+    budget_line_id: Option<BudgetLineId>,
+    /// Only receipts on orders to this debtor.
+    debtor_id: Option<DebtorId>,
     /// True for receipts before any order only.
     #[serde(default)]
     unclassified: bool,
@@ -185,6 +192,9 @@ pub async fn list_receipts(call: Call, _path: web::Path<OrganisationId>, query: 
     let filter = ReceiptFilter {
         fiscal_year: query.fiscal_year,
         revenue_order_id: query.revenue_order_id,
+        article: query.article,
+        budget_line_id: query.budget_line_id,
+        debtor_id: query.debtor_id,
         unclassified: query.unclassified,
         mode: words("mode", query.mode.as_deref())?,
         from: query.from,

@@ -10,7 +10,7 @@ use domain::audit::{Event, Events};
 use domain::calendar::FiscalYear;
 use domain::expenditure::payment::PaymentMode;
 use domain::expenditure::require_open;
-use domain::id::{EntryId, OrganisationId, PrincipalId, RefundId, RevenueOrderId};
+use domain::id::{DebtorId, EntryId, OrganisationId, PrincipalId, RefundId, RevenueOrderId};
 use domain::ledger::{Entry, Journal, Part, Posting};
 use domain::money::{Amount, Currency};
 use domain::revenue::{RefundFacts, refund};
@@ -77,6 +77,11 @@ pub struct RefundQuery {
     fiscal_year: Option<i32>,
     /// Only refunds on this order.
     revenue_order_id: Option<RevenueOrderId>,
+    /// Only on orders of this article.
+    #[param(max_length = 20)]
+    article: Option<String>,
+    /// Only on orders to this debtor.
+    debtor_id: Option<DebtorId>,
     /// Only refunds in one of these modes, separated by commas.
     #[param(max_length = 100)]
     mode: Option<String>,
@@ -111,6 +116,8 @@ pub async fn list_refunds(call: Call, _path: web::Path<OrganisationId>, query: Q
     let filter = RefundFilter {
         fiscal_year: query.fiscal_year,
         revenue_order_id: query.revenue_order_id,
+        article: query.article,
+        debtor_id: query.debtor_id,
         mode: words("mode", query.mode.as_deref())?,
         from: query.from,
         to: query.to,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use domain::id::{BudgetLineId, EntryId, OrganisationId, PrincipalId, RegularisationId, RevenueAdjustmentId, RevenueOrderId};
+use domain::id::{BudgetLineId, DebtorId, EntryId, OrganisationId, PrincipalId, RegularisationId, RevenueAdjustmentId, RevenueOrderId};
 use domain::revenue::{RevenueAdjustmentKind, RevenueAdjustmentState};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
@@ -12,7 +12,7 @@ use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing};
-use crate::schema::revenue_adjustments;
+use crate::schema::{revenue_adjustments, revenue_orders};
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
 
@@ -100,6 +100,9 @@ pub struct AdjustmentFilter {
     pub kind: Vec<RevenueAdjustmentKind>,
     pub state: Vec<RevenueAdjustmentState>,
     pub revenue_order_id: Option<RevenueOrderId>,
+    /// Of the order.
+    pub article: Option<String>,
+    pub debtor_id: Option<DebtorId>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
     pub amount: Bounds,
@@ -122,6 +125,15 @@ fn selected(scope: &Scope, filter: &AdjustmentFilter) -> revenue_adjustments::Bo
     }
     if let Some(text) = &filter.text {
         query = query.filter(revenue_adjustments::folded_reason.like(containing(text)));
+    }
+    let orders = revenue_orders::table.filter(revenue_orders::organisation_id.eq(Col(scope.organisation)));
+    if let Some(article) = &filter.article {
+        let on = orders.filter(revenue_orders::article.eq(article.clone())).select(revenue_orders::id);
+        query = query.filter(revenue_adjustments::revenue_order_id.eq_any(on));
+    }
+    if let Some(debtor) = filter.debtor_id {
+        let by = orders.filter(revenue_orders::debtor_id.eq(Some(Col(debtor)))).select(revenue_orders::id);
+        query = query.filter(revenue_adjustments::revenue_order_id.eq_any(by));
     }
     between!(query, revenue_adjustments::proposed_on, filter.from, filter.to);
     within!(query, revenue_adjustments::amount, filter.amount);

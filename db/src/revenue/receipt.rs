@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::payment::PaymentMode;
-use domain::id::{BudgetLineId, EntryId, OrganisationId, PrincipalId, ReceiptId, RevenueOrderId};
+use domain::id::{BudgetLineId, DebtorId, EntryId, OrganisationId, PrincipalId, ReceiptId, RevenueOrderId};
 use domain::revenue::{Allotment, RECEIPT_NOT_REGULARISABLE};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::{document_number, fold};
@@ -17,7 +17,7 @@ use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing};
-use crate::schema::{receipt_cancellations, receipt_regularisations, receipts};
+use crate::schema::{receipt_cancellations, receipt_regularisations, receipts, revenue_orders};
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
 
@@ -162,6 +162,10 @@ fn with_fate(conn: &mut Conn, scope: &Scope, rows: Vec<ReceiptRow>) -> Result<Ve
 pub struct ReceiptFilter {
     pub fiscal_year: Option<i32>,
     pub revenue_order_id: Option<RevenueOrderId>,
+    /// Of the order.
+    pub article: Option<String>,
+    pub budget_line_id: Option<BudgetLineId>,
+    pub debtor_id: Option<DebtorId>,
     /// Only receipts before any order.
     pub unclassified: bool,
     pub mode: Vec<PaymentMode>,
@@ -180,6 +184,19 @@ fn selected(scope: &Scope, filter: &ReceiptFilter) -> receipts::BoxedQuery<'stat
     }
     if let Some(order) = filter.revenue_order_id {
         query = query.filter(receipts::revenue_order_id.eq(Some(Col(order))));
+    }
+    let orders = revenue_orders::table.filter(revenue_orders::organisation_id.eq(Col(scope.organisation)));
+    if let Some(article) = &filter.article {
+        let on = orders.filter(revenue_orders::article.eq(article.clone())).select(revenue_orders::id.nullable());
+        query = query.filter(receipts::revenue_order_id.eq_any(on));
+    }
+    if let Some(line) = filter.budget_line_id {
+        let on = orders.filter(revenue_orders::budget_line_id.eq(Some(Col(line)))).select(revenue_orders::id.nullable());
+        query = query.filter(receipts::revenue_order_id.eq_any(on));
+    }
+    if let Some(debtor) = filter.debtor_id {
+        let by = orders.filter(revenue_orders::debtor_id.eq(Some(Col(debtor)))).select(revenue_orders::id.nullable());
+        query = query.filter(receipts::revenue_order_id.eq_any(by));
     }
     if filter.unclassified {
         query = query.filter(receipts::revenue_order_id.is_null());

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::expenditure::payment::PaymentMode;
-use domain::id::{EntryId, OrganisationId, PrincipalId, RefundId, RevenueOrderId};
+use domain::id::{DebtorId, EntryId, OrganisationId, PrincipalId, RefundId, RevenueOrderId};
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::own;
@@ -11,7 +11,7 @@ use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled};
-use crate::schema::refunds;
+use crate::schema::{refunds, revenue_orders};
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
 
@@ -73,6 +73,9 @@ pub fn find_refund(conn: &mut Conn, scope: &Scope, id: RefundId) -> Result<Refun
 pub struct RefundFilter {
     pub fiscal_year: Option<i32>,
     pub revenue_order_id: Option<RevenueOrderId>,
+    /// Of the order.
+    pub article: Option<String>,
+    pub debtor_id: Option<DebtorId>,
     pub mode: Vec<PaymentMode>,
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
@@ -89,6 +92,15 @@ fn selected(scope: &Scope, filter: &RefundFilter) -> refunds::BoxedQuery<'static
     }
     if !filter.mode.is_empty() {
         query = query.filter(refunds::mode.eq_any(filter.mode.iter().copied().map(Col).collect::<Vec<_>>()));
+    }
+    let orders = revenue_orders::table.filter(revenue_orders::organisation_id.eq(Col(scope.organisation)));
+    if let Some(article) = &filter.article {
+        let on = orders.filter(revenue_orders::article.eq(article.clone())).select(revenue_orders::id);
+        query = query.filter(refunds::revenue_order_id.eq_any(on));
+    }
+    if let Some(debtor) = filter.debtor_id {
+        let by = orders.filter(revenue_orders::debtor_id.eq(Some(Col(debtor)))).select(revenue_orders::id);
+        query = query.filter(refunds::revenue_order_id.eq_any(by));
     }
     between!(query, refunds::paid_on, filter.from, filter.to);
     within!(query, refunds::amount, filter.amount);

@@ -1,0 +1,32 @@
+//! Limits of the edge: what a caller may send, and how long a connection may take. `docs/limits.md` tells them to those who
+//! run the service.
+
+use std::time::Duration;
+
+/// The most bytes of an ordinary body.
+pub const BODY_MAX: usize = 256 * 1024;
+/// The most bytes of an import.
+pub const IMPORT_MAX: usize = 2 * 1024 * 1024;
+/// How long a client may take to send a body.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a client may take to send the head of the first request of a connection.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a connection may wait for its next request.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a connection may be without a whole request, whatever it sends meanwhile.
+pub const IDLE_MAX: Duration = Duration::from_secs(35);
+/// How long a client may take none of what it is sent.
+pub const UNREAD_MAX: Duration = Duration::from_secs(30);
+/// How many connections a worker serves at once; further ones wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 2_000;
+/// How long the requests in hand may take when the service is asked to stop, in seconds.
+pub const STOP_SECONDS: u64 = 25;
+
+/// The most bytes of a request's head; the HTTP library knows no other.
+pub const HEAD_MAX: usize = 128 * 1024;
+/// The most headers of a request, likewise.
+pub const HEADERS_MAX: usize = 96;
+/// The most bytes of a path with its parameters, likewise.
+pub const TARGET_MAX: usize = 65_534;
+/// How deep JSON may be nested; the JSON library knows no other.
+pub const DEPTH_MAX: usize = 127;
