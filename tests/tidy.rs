@@ -21,8 +21,22 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 13] =
-    ["access", "contract", "engines", "export", "harness", "input", "meta", "mini_year", "operations", "paper", "race", "suite", "tidy"];
+const PROOFS: [&str; 14] = [
+    "access",
+    "backup",
+    "contract",
+    "engines",
+    "export",
+    "harness",
+    "input",
+    "meta",
+    "mini_year",
+    "operations",
+    "paper",
+    "race",
+    "suite",
+    "tidy",
+];
 
 /// Codes that no request of a test can bring about: faults of the program or of its host, and rules that other rules
 /// make unreachable through the API.
