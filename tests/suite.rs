@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod budget;
 mod cash_office;
+mod chaos;
 mod contract;
 mod engines;
 mod expenditure;

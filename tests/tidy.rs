@@ -21,9 +21,10 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 14] = [
+const PROOFS: [&str; 16] = [
     "access",
     "backup",
+    "chaos",
     "contract",
     "engines",
     "export",
@@ -36,6 +37,7 @@ const PROOFS: [&str; 14] = [
     "race",
     "suite",
     "tidy",
+    "witness",
 ];
 
 /// Codes that no request of a test can bring about: faults of the program or of its host, and rules that other rules

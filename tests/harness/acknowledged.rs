@@ -6,8 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use api::demo::cast;
 use serde_json::{Value, json};
@@ -17,24 +17,39 @@ use super::program::Place;
 use super::{Answer, Client};
 
 /// How many clients write at the same time.
-const WRITERS: usize = 12;
+pub const WRITERS: usize = 12;
+/// Who writes: commitments, and entries.
+const WRITING: [&str; 2] = ["mayor", "accountant"];
+/// How long a client waits that was told to come again later.
+const LATER: Duration = Duration::from_millis(100);
 
 /// What clients keep of the answers that they got: a file that only grows, on the disk before the next request.
 pub struct Notes {
     path: PathBuf,
     file: Mutex<File>,
+    count: AtomicUsize,
 }
 
 impl Notes {
     pub fn begin(path: &str) -> Self {
         let file = OpenOptions::new().create_new(true).append(true).open(path).expect("new notes");
-        Self { path: PathBuf::from(path), file: Mutex::new(file) }
+        Self { path: PathBuf::from(path), file: Mutex::new(file), count: AtomicUsize::new(0) }
     }
 
     /// Notes what was acknowledged: the created resource.
     pub fn note(&self, resource: &Value) {
         let mut file = self.file.lock().expect("the notes");
         file.write_all(format!("{resource}\n").as_bytes()).and_then(|()| file.sync_data()).expect("noted");
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Waits until so many more are noted.
+    pub fn wait_for(&self, more: usize) {
+        let (wanted, since) = (self.count.load(Ordering::SeqCst) + more, Instant::now());
+        while self.count.load(Ordering::SeqCst) < wanted {
+            assert!(since.elapsed() < Duration::from_secs(60), "nothing is acknowledged any more");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn read(&self) -> Vec<Value> {
@@ -103,13 +118,13 @@ impl<'a> Desk<'a> {
                 "journal": "treasury", "accounting_date": "2025-02-03", "label": key, "currency": "XOF",
                 "lines": [line("531", "debit"), line("515", "credit")], "document_sha256": "c".repeat(64),
             });
-            return Intent { login: "accountant", path: self.path("/fiscal-years/2025/entries"), key, body };
+            return Intent { login: WRITING[1], path: self.path("/fiscal-years/2025/entries"), key, body };
         }
         let body = json!({
             "budget_line_id": self.line, "supplier_id": self.supplier, "label": key, "amount": "1", "currency": "XOF",
             "committed_on": "2025-02-03",
         });
-        Intent { login: "mayor", path: self.path("/commitments"), key, body }
+        Intent { login: WRITING[0], path: self.path("/commitments"), key, body }
     }
 
     /// Clients write, and note what is acknowledged, while something else happens; each stops when nobody answers any more.
@@ -126,14 +141,14 @@ impl<'a> Desk<'a> {
     }
 
     fn write(&self, entries: bool, notes: &Notes, over: &AtomicBool) -> Vec<Intent> {
-        let client = self.client(if entries { "accountant" } else { "mayor" });
+        let client = self.client(WRITING[usize::from(entries)]);
         let mut unknown = Vec::new();
         while !over.load(Ordering::SeqCst) {
             let intent = self.intent(entries);
             match intent.ask(&client) {
                 Some(answer) if answer.status == 503 => {
                     unknown.push(intent);
-                    std::thread::sleep(Duration::from_millis(20));
+                    std::thread::sleep(LATER);
                 }
                 Some(answer) => notes.note(&answer.expect(201).json()),
                 None => {
@@ -147,9 +162,10 @@ impl<'a> Desk<'a> {
 
     /// Asks again, twice, for writes whose fate is not known, with their keys: both answers tell of the same effect.
     pub fn settle(&self, unknown: &[Intent], notes: &Notes) {
+        let clients = BTreeMap::from(WRITING.map(|login| (login, self.client(login))));
         for intent in unknown {
-            let client = self.client(intent.login);
-            let [once, twice] = [(); 2].map(|()| intent.ask(&client).expect("the service answers").expect(201));
+            let client = &clients[intent.login];
+            let [once, twice] = [(); 2].map(|()| intent.ask(client).expect("the service answers").expect(201));
             assert_eq!(once.bytes, twice.bytes);
             assert_eq!(twice.header("idempotency-replayed"), Some("true"));
             notes.note(&once.json());
