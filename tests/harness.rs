@@ -1,8 +1,10 @@
 //! What every test needs: a town with a running server and a fresh database, and people who call it.
 
+pub mod acknowledged;
 pub mod chance;
 pub mod client;
 pub mod postgres;
+pub mod program;
 pub mod town;
 pub mod witness;
 

@@ -1,14 +1,7 @@
 //! Operations: the program as those who run it meet it. Commands, configuration, refusals to start, containers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::Permissions;
-use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
@@ -18,171 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::harness::program::{Place, free_address, top};
 use crate::harness::{Client, postgres};
 
-const COMMANDS: [&str; 7] = ["serve", "demo", "migrate", "verify", "openapi", "token", "health"];
-
-/// The program `sigida`, built beside this suite; cargo does nothing when it is current.
-fn program() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let suite = std::env::current_exe().expect("this suite");
-        let profile = suite.parent().and_then(Path::parent).expect("target/<profile>/deps").to_owned();
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.current_dir(top()).args(["build", "--quiet", "--offline", "--workspace", "--bin", "sigida", "--target-dir"]);
-        build.arg(profile.parent().expect("target"));
-        match profile.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => {}
-            Some(name) => drop(build.args(["--profile", name])),
-        }
-        let built = build.output().expect("cargo runs");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        profile.join(format!("sigida{}", std::env::consts::EXE_SUFFIX))
-    })
-}
-
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+const COMMANDS: [&str; 9] = ["serve", "demo", "migrate", "verify", "backup", "restore", "openapi", "token", "health"];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(top().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// A place to run the program in: a folder with a key, and settings of the environment. Nothing else is inherited.
-struct Place {
-    folder: tempfile::TempDir,
-    settings: BTreeMap<String, String>,
-}
-
-/// How a run of the program ended.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    error: String,
-}
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let key = folder.path().join("key.pem");
-        api::token::Keys::create(&key, 600).expect("a key");
-        let place = Self { folder, settings: BTreeMap::new() };
-        let database = format!("sqlite:{}", place.path("sigida.db"));
-        place
-            .with("SIGIDA_DATABASE_URL", &database)
-            .with("SIGIDA_SIGNING_KEY_FILE", &key.to_string_lossy())
-            .with("SIGIDA_LISTEN", &free_address().to_string())
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Self {
-        self.settings.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    fn without(mut self, name: &str) -> Self {
-        self.settings.remove(name);
-        self
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_string_lossy().into_owned()
-    }
-
-    /// Keeps a text in a file with the given permissions; gives its path.
-    fn keep(&self, name: &str, mode: u32, text: &str) -> String {
-        std::fs::write(self.path(name), text).expect("written");
-        std::fs::set_permissions(self.path(name), Permissions::from_mode(mode)).expect("permissions");
-        self.path(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.args(arguments).env_clear().envs(&self.settings).current_dir(self.folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().expect("the program runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) }
-    }
-
-    /// A run that must fail and say why.
-    #[track_caller]
-    fn refuses(&self, arguments: &[&str], why: &str) -> Ended {
-        let ended = self.run(arguments);
-        assert_eq!(ended.code, Some(1), "{arguments:?}: {ended:?}");
-        assert!(ended.error.contains(why), "{arguments:?} says {:?}, not {why:?}", ended.error);
-        assert!(ended.error.starts_with("sigida: ") && !ended.error.contains("panicked"), "{:?}", ended.error);
-        ended
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.settings["SIGIDA_LISTEN"].parse().expect("an address")
-    }
-
-    /// Starts the service and waits until its own probe says that it is ready.
-    fn serve(&self, arguments: &[&str], probe: &[&str]) -> Service {
-        let mut service = Service(self.command(arguments).stdout(Stdio::null()).spawn().expect("the service starts"));
-        let since = Instant::now();
-        loop {
-            let asked = self.run(probe);
-            if asked.code == Some(0) {
-                assert_eq!(asked.out, "ready\n");
-                return service;
-            }
-            if let Some(status) = service.0.try_wait().expect("a child") {
-                panic!("the service ended with {status}: {}", service.said());
-            }
-            assert!(since.elapsed() < Duration::from_secs(60), "the service is not ready: {asked:?}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    fn client(&self, token: Option<String>) -> Client {
-        Client::new(&format!("http://127.0.0.1:{}", self.address().port()), token)
-    }
-}
-
-/// A running service; killed if it is still there when the test ends.
-struct Service(Child);
-
-impl Service {
-    fn said(&mut self) -> String {
-        let mut text = String::new();
-        if let Some(mut error) = self.0.stderr.take() {
-            error.read_to_string(&mut text).expect("text");
-        }
-        text
-    }
-
-    /// Asks it to end, as an operator does; gives its exit code and what it said.
-    fn terminate(mut self) -> (Option<i32>, String) {
-        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
-        assert!(asked.success());
-        let since = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().expect("a child") {
-                return (status.code(), self.said());
-            }
-            assert!(since.elapsed() < Duration::from_secs(40), "the service does not end");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port")
 }
 
 #[test]
@@ -344,6 +179,7 @@ fn every_command_explains_itself_and_takes_no_secret() {
         "<LISTEN>",
         "<ADDRESS>",
         "<LOGIN>",
+        "<FILE>",
         "<COMMAND>",
     ]
     .into();

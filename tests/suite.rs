@@ -5,8 +5,10 @@ mod harness;
 
 mod access;
 mod audit;
+mod backup;
 mod budget;
 mod cash_office;
+mod chaos;
 mod columns;
 mod contract;
 mod edge;

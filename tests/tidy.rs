@@ -21,8 +21,10 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 16] = [
+const PROOFS: [&str; 18] = [
     "access",
+    "backup",
+    "chaos",
     "columns",
     "contract",
     "edge",

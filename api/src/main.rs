@@ -1,8 +1,9 @@
 //! The program `sigida`.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use api::auth::Desk;
 use api::clock::Clock;
@@ -13,6 +14,10 @@ use api::{demo, founding, server};
 use clap::{Parser, Subcommand};
 use db::connection::Target;
 use db::store::Store;
+use db::verify::Checked;
+
+/// How long another process is given to answer.
+const PROBE_TIME: Duration = Duration::from_secs(4);
 
 /// Municipal budgets and public accounting over HTTP.
 ///
@@ -52,6 +57,31 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
         /// Verify the database of a demonstration folder.
+        #[arg(long, conflicts_with = "config")]
+        folder: Option<PathBuf>,
+    },
+    /// Copy the SQLite database into a new file, also while the service runs, and verify the copy.
+    ///
+    /// The SHA-256 digest of the copy is kept beside it, in FILE.sha256. PostgreSQL is backed up by
+    /// deploy/postgresql-backup.sh.
+    Backup {
+        /// File to make.
+        file: PathBuf,
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Back up the database of a demonstration folder.
+        #[arg(long, conflicts_with = "config")]
+        folder: Option<PathBuf>,
+    },
+    /// Verify a backup and put it in the place of a SQLite database that is not there.
+    ///
+    /// The service must be stopped and its database moved away. PostgreSQL is restored by deploy/postgresql-restore.sh.
+    Restore {
+        /// Backup to restore.
+        file: PathBuf,
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Restore the database of a demonstration folder.
         #[arg(long, conflicts_with = "config")]
         folder: Option<PathBuf>,
     },
@@ -97,6 +127,12 @@ fn run(command: Command) -> Result<(), String> {
         }
         Command::Migrate { config } => actix_web::rt::System::new().block_on(migrate(config.as_deref())),
         Command::Verify { config, folder } => verify(&target(config.as_deref(), folder.as_deref())?),
+        Command::Backup { file, config, folder } => {
+            let checked = db::backup::backup(&target(config.as_deref(), folder.as_deref())?, &file).map_err(|fault| fault.to_string())?;
+            println!("{}: backed up. {}", file.display(), told(&checked));
+            Ok(())
+        }
+        Command::Restore { file, config, folder } => restore(&file, config.as_deref(), folder.as_deref()),
         Command::Openapi => {
             print!("{}", api::contract::yaml()?);
             Ok(())
@@ -167,10 +203,28 @@ fn verify(target: &Target) -> Result<(), String> {
     target.require_existing().map_err(|fault| fault.to_string())?;
     let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
     let checked = db::verify::verify(&mut conn).map_err(|failure| format!("NOT verified: {failure}"))?;
-    println!(
+    println!("{}", told(&checked));
+    Ok(())
+}
+
+fn told(checked: &Checked) -> String {
+    format!(
         "Verified: {} organisations, {} events, {} entries, {} credits, {} number series.",
         checked.organisations, checked.events, checked.entries, checked.credits, checked.numbers
-    );
+    )
+}
+
+fn restore(file: &Path, config: Option<&Path>, folder: Option<&Path>) -> Result<(), String> {
+    let target = target(config, folder)?;
+    if folder.is_none() {
+        // A service whose files were moved away from under it would go on writing to them.
+        let address = reachable(Config::listen(config)?);
+        if TcpStream::connect_timeout(&address, PROBE_TIME).is_ok() {
+            return Err(format!("the service is running at {address}: stop it first"));
+        }
+    }
+    let checked = db::backup::restore(file, &target).map_err(|fault| fault.to_string())?;
+    println!("{}: restored. {}", file.display(), told(&checked));
     Ok(())
 }
 
@@ -189,15 +243,20 @@ fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<()
     Ok(())
 }
 
-fn health(config: Option<&Path>, address: Option<SocketAddr>) -> Result<(), String> {
-    let mut address = match address {
-        Some(address) => address,
-        None => Config::listen(config)?,
-    };
+/// The address at which the service answers this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(std::time::Duration::from_secs(4))).build().into();
+    address
+}
+
+fn health(config: Option<&Path>, address: Option<SocketAddr>) -> Result<(), String> {
+    let address = reachable(match address {
+        Some(address) => address,
+        None => Config::listen(config)?,
+    });
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PROBE_TIME)).build().into();
     agent.get(format!("http://{address}/health/ready")).call().map_err(|error| format!("http://{address}: {error}"))?;
     println!("ready");
     Ok(())

@@ -133,6 +133,19 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Opens a SQLite file that nobody writes, and leaves no trace in it or beside it.
+    pub fn connect_at_rest(file: &Path) -> Result<Conn, Fault> {
+        let path = std::path::absolute(file).map_err(|error| Fault::Broken(error.to_string()))?;
+        let url = url::Url::from_file_path(&path).map_err(|()| Fault::Broken(format!("{} cannot be named", path.display())))?;
+        let mut conn = SqliteConnection::establish(&format!("{url}?immutable=1")).map_err(|error| Fault::Broken(error.to_string()))?;
+        conn.batch_execute(
+            "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
+        )?;
+        Ok(Conn::Sqlite(conn))
+    }
+}
+
 /// What the pool of readers is made with.
 pub struct Readers(pub Target);
 

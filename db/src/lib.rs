@@ -4,6 +4,7 @@
 //! for the events that happened; every finder of organisation-owned data demands a scope.
 
 pub mod audit;
+pub mod backup;
 pub mod budget;
 pub mod cash_office;
 pub mod column;

@@ -3,9 +3,9 @@
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use db::connection::Target;
@@ -29,7 +29,7 @@ fn server() -> Option<&'static Server> {
         .get_or_init(|| {
             let found = match std::env::var(GIVEN) {
                 Ok(url) => Some(Server { base: url.trim_end_matches('/').to_owned() + "/%" }),
-                Err(_) => binaries().map(|bin| start(&bin)),
+                Err(_) => binaries().map(shared),
             };
             if found.is_none() {
                 assert!(std::env::var(REQUIRED).is_err(), "PostgreSQL is required here, and neither its binaries nor {GIVEN} were found");
@@ -61,47 +61,145 @@ fn user() -> Option<(u32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
-fn start(bin: &Path) -> Server {
-    let folder = tempfile::Builder::new().prefix("sigida-pg-").tempdir().expect("a folder").keep();
-    let user = user();
-    let as_user = |program: PathBuf| {
-        let mut command = Command::new(program);
-        command.current_dir("/");
-        if let Some((uid, gid)) = user {
-            command.uid(uid).gid(gid);
+/// A cluster of its own on a socket, which stops and goes away with the tests, however they end.
+pub struct Cluster {
+    bin: PathBuf,
+    folder: PathBuf,
+    settings: &'static str,
+    server: Mutex<Option<Child>>,
+}
+
+impl Cluster {
+    /// A cluster that keeps what it confirms: for the program itself, which accepts no other, and for tests that kill it.
+    /// Nothing when its binaries are not installed.
+    pub fn durable() -> Option<Self> {
+        let Some(bin) = binaries() else {
+            assert!(std::env::var(REQUIRED).is_err(), "PostgreSQL is required here, and its binaries were not found");
+            eprintln!("PostgreSQL half SKIPPED: install the server (apt-get install postgresql)");
+            return None;
+        };
+        let cluster = Self::make(bin, "-c shared_buffers=32MB -c max_connections=60");
+        cluster.start();
+        Some(cluster)
+    }
+
+    fn make(bin: PathBuf, settings: &'static str) -> Self {
+        let folder = tempfile::Builder::new().prefix("sigida-pg-").tempdir().expect("a folder").keep();
+        if let Some((uid, gid)) = user() {
+            chown(&folder, Some(uid), Some(gid)).expect("the folder given to postgres");
         }
-        command
+        let cluster = Self { bin, folder, settings, server: Mutex::new(None) };
+        let data = cluster.data();
+        let made = as_user(&cluster.bin.join("initdb"))
+            .args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .stdout(Stdio::null())
+            .status()
+            .expect("initdb runs");
+        assert!(made.success(), "initdb failed");
+        // A watchdog stops the server and removes its folder when the tests are gone.
+        let script = format!(
+            "while [ -d /proc/{parent} ]; do sleep 0.5; done; server=$(head -n 1 '{data}/postmaster.pid'); kill -QUIT $server; \
+             while [ -d /proc/$server ]; do sleep 0.2; done; rm -rf '{folder}'",
+            parent = std::process::id(),
+            folder = cluster.folder.display(),
+        );
+        let mut watchdog = as_user(Path::new("/bin/sh"));
+        watchdog.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        drop(watchdog.spawn().expect("the watchdog starts"));
+        cluster
+    }
+
+    fn data(&self) -> String {
+        self.folder.join("data").to_string_lossy().into_owned()
+    }
+
+    /// The folder with `pg_dump` and its like.
+    pub fn binaries(&self) -> &Path {
+        &self.bin
+    }
+
+    fn spawn(&self) -> Child {
+        let mut server = as_user(&self.bin.join("postgres"));
+        server.args(["-D", &self.data(), "-k", &self.folder.to_string_lossy(), "-c", "listen_addresses=", "-c", "deadlock_timeout=200ms"]);
+        server.args(self.settings.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        server.spawn().expect("the server starts")
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn start(&self) {
+        let mut server = self.spawn();
+        let since = Instant::now();
+        while let Err(error) = Target::Postgres(self.url("postgres")).connect(false) {
+            assert!(since.elapsed() < Duration::from_secs(30), "PostgreSQL did not start: {error}");
+            std::thread::sleep(Duration::from_millis(50));
+            // It does not start while processes of a killed server are still there.
+            if server.try_wait().expect("a child").is_some() {
+                server = self.spawn();
+            }
+        }
+        *self.server.lock().expect("the server") = Some(server);
+    }
+
+    /// Ends the server and all its processes at once, as a failing machine does.
+    pub fn kill(&self) {
+        let Some(mut server) = self.server.lock().expect("the server").take() else { return };
+        let children = children_of(server.id());
+        server.kill().expect("killed");
+        drop(Command::new("kill").arg("-KILL").args(children).stderr(Stdio::null()).status());
+        server.wait().expect("ended");
+    }
+
+    fn base(&self) -> String {
+        format!("postgres://postgres@{}/%", self.folder.to_string_lossy().replace('/', "%2F"))
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        Server { base: self.base() }.url(database)
+    }
+
+    /// Makes an empty database.
+    pub fn make_database(&self, name: &str) -> Target {
+        let mut conn = Target::Postgres(self.url("postgres")).connect(false).expect("the server answers");
+        conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).expect("a database");
+        Target::Postgres(self.url(name))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.kill();
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+fn as_user(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/");
+    if let Some((uid, gid)) = user() {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+/// The ids of the processes that a process started.
+fn children_of(parent: u32) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let of_parent = |entry: &std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default().to_owned();
+        after_name.split_whitespace().nth(1) == Some(parent.to_string().as_str())
     };
-    if let Some((uid, gid)) = user {
-        chown(&folder, Some(uid), Some(gid)).expect("the folder given to postgres");
-    }
-    let data = folder.join("data");
-    let made = as_user(bin.join("initdb"))
-        .args(["-D", &data.to_string_lossy(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
-        .stdout(Stdio::null())
-        .status()
-        .expect("initdb runs");
-    assert!(made.success(), "initdb failed");
-    // A watchdog stops the server and removes its folder when the tests are gone, however they end.
-    let script = format!(
-        "'{bin}/postgres' -D '{data}' -k '{folder}' -c listen_addresses='' -c fsync=off -c synchronous_commit=off \
-         -c full_page_writes=off -c shared_buffers=64MB -c max_connections=400 -c deadlock_timeout=200ms >'{folder}/log' 2>&1 & server=$!; \
-         while [ -d /proc/{parent} ]; do sleep 0.5; done; kill -QUIT $server; wait $server; rm -rf '{folder}'",
-        bin = bin.display(),
-        data = data.display(),
-        folder = folder.display(),
-        parent = std::process::id(),
-    );
-    let mut watchdog = as_user(PathBuf::from("/bin/sh"));
-    watchdog.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    drop(watchdog.spawn().expect("the server starts"));
-    let socket = folder.to_string_lossy().replace('/', "%2F");
-    let server = Server { base: format!("postgres://postgres@{socket}/%") };
-    let since = Instant::now();
-    while let Err(error) = Target::Postgres(server.url("postgres")).connect(false) {
-        assert!(since.elapsed() < Duration::from_secs(30), "PostgreSQL did not start: {error}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    processes.filter(of_parent).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// The cluster of the whole suite, whose tests need no durability.
+fn shared(bin: PathBuf) -> Server {
+    let cluster =
+        Cluster::make(bin, "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB -c max_connections=400");
+    cluster.start();
+    let server = Server { base: cluster.base() };
+    // It lives as long as the tests; then the watchdog ends it.
+    std::mem::forget(cluster);
     server
 }
 

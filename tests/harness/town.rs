@@ -166,6 +166,19 @@ fn postgres_template(stage: Stage) -> Option<&'static (Template, cast::Town)> {
         .as_ref()
 }
 
+/// Makes a database in which a town has come to a stage, for a program that is started beside the tests.
+pub fn found(target: &Target, stage: Stage) -> cast::Town {
+    match target {
+        Target::Sqlite(path) => {
+            let (template, cast) = sqlite_template(stage);
+            let Template::Sqlite(bytes) = template else { unreachable!("made above") };
+            std::fs::write(path, bytes).expect("the copy");
+            cast.clone()
+        }
+        Target::Postgres(_) => prepare(target, stage),
+    }
+}
+
 /// A commune with its people, a running server and a database of its own.
 pub struct Town {
     running: Running,
@@ -178,12 +191,10 @@ pub struct Town {
 
 impl Town {
     pub fn on_sqlite(stage: Stage) -> Self {
-        let (template, cast) = sqlite_template(stage);
-        let Template::Sqlite(bytes) = template else { unreachable!("made above") };
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("sigida.db");
-        std::fs::write(&path, bytes).expect("the copy");
-        Self::start(Target::Sqlite(path), Some(folder), None, cast.clone(), stage)
+        let target = Target::Sqlite(folder.path().join("sigida.db"));
+        let cast = found(&target, stage);
+        Self::start(target, Some(folder), None, cast, stage)
     }
 
     /// The same on PostgreSQL; nothing when there is none.
