@@ -263,6 +263,13 @@ on_both_engines! {
             }
             assert_eq!(list("limit=201").pointers(), ["?limit"]);
             assert_eq!(list("state=nonsense").pointers(), ["?state"]);
+            let long = format!("q={}", "x".repeat(101));
+            for (query, place) in [
+                ("unknown=1", "?unknown"), ("limit=1&limit=1", "?limit"), ("limit=abc", "?limit"), ("fiscal_year=1", "?fiscal_year"),
+                ("from=2025-02-30", "?from"), ("supplier_id=x", "?supplier_id"), ("totals=1", "?totals"), ("q=%ff", "?q"), (&long, "?q"),
+            ] {
+                assert_eq!(list(query).refused(400, "REQUEST_PARAMETER_INVALID").pointers(), [place], "{query}");
+            }
             for query in ["dry_run=yes", "dry_run=", "dry_run=true&dry_run=true", "dryrun=true"] {
                 let path = format!("{}?{query}", counter.path);
                 let answer = counter.send(&path, &[("content-type", "application/json")], counter.body.to_string().as_bytes());
@@ -271,6 +278,17 @@ on_both_engines! {
         });
         list("limit=1").expect(200);
         list("limit=200").expect(200);
+    }
+
+    Stage::Open, fn a_list_in_a_body_has_the_length_that_the_contract_tells(town) {
+        let orders = |count: usize| {
+            let body = json!({ "payment_order_ids": vec![Uuid::new_v4(); count], "total": "1", "currency": "XOF" });
+            town.client("mayor").create(&town.path("/payment-order-batches"), &body)
+        };
+        for count in [0, 201, 5_000] {
+            assert_eq!(orders(count).refused(400, "REQUEST_BODY_INVALID").pointers(), ["/payment_order_ids"], "{count}");
+        }
+        orders(200).refused(404, "NOT_FOUND");
     }
 
     Stage::Open, fn a_cursor_is_taken_back_as_it_was_given(town) {

@@ -43,7 +43,7 @@ carriage return gets an apostrophe before it, so that no spreadsheet takes it fo
 amounts are numbers where that is exact, text otherwise; instants are in UTC; texts end after 32767 characters.\n\n\
 **What you may not see does not exist**: it is answered 404.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 12] = [
     ("meta", "The service about itself."),
     ("audit", "What happened, in commit order."),
     ("territory", "Regions, cercles and communes as they existed."),
@@ -53,6 +53,9 @@ const TAGS: [(&str, &str); 9] = [
     ("participation", "Consultations and public debates."),
     ("budget", "Fiscal years, nomenclature, budgets, execution."),
     ("ledger", "Accounts kept by double entry."),
+    ("expenditure", "Commitment, verification, payment order, payment."),
+    ("cash_office", "Imprests, collection offices and tickets."),
+    ("revenue", "Debtors, revenue orders, receipts, adjustments."),
 ];
 
 /// The contract in YAML. Words that older readers take for truth values are quoted.
@@ -72,11 +75,8 @@ pub fn contract() -> OpenApi {
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
     contract.servers = Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
-    let mut tags: Vec<Tag> = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect();
-    tags.push(Tag::builder().name("expenditure").description(Some("Commitment, verification, payment order, payment.")).build());
-    tags.push(Tag::builder().name("cash_office").description(Some("Imprests, collection offices and tickets.")).build());
-    tags.push(Tag::builder().name("revenue").description(Some("Debtors, revenue orders, receipts, adjustments.")).build());
-    contract.tags = Some(tags);
+    let tags = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build());
+    contract.tags = Some(tags.collect());
     let components = contract.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer).into());

@@ -24,10 +24,30 @@ use crate::schema::levy_authorisations;
 use crate::store::Tx;
 use crate::{between, visible};
 
-/// Everything of the organisation that is written to, for the rows that a write reads back.
-pub(crate) fn own(tx: &Tx<'_>) -> Scope {
-    Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed }
+/// The revenue orders of an organisation, for what hangs on them.
+macro_rules! on_orders {
+    ($scope:expr) => {
+        $crate::schema::revenue_orders::table
+            .filter($crate::schema::revenue_orders::organisation_id.eq($crate::column::Col($scope.organisation)))
+    };
 }
+
+/// Narrows what hangs on revenue orders to those on an article, and to those to a debtor, where the filter names them.
+macro_rules! of_orders {
+    ($query:ident, $column:expr, $key:expr, $scope:expr, $filter:expr) => {
+        if let Some(article) = &$filter.article {
+            let on = $crate::revenue::on_orders!($scope).filter($crate::schema::revenue_orders::article.eq(article.clone())).select($key);
+            $query = $query.filter($column.eq_any(on));
+        }
+        if let Some(debtor) = $filter.debtor_id {
+            let to = $crate::revenue::on_orders!($scope)
+                .filter($crate::schema::revenue_orders::debtor_id.eq(Some($crate::column::Col(debtor))))
+                .select($key);
+            $query = $query.filter($column.eq_any(to));
+        }
+    };
+}
+pub(crate) use {of_orders, on_orders};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = levy_authorisations)]
@@ -83,7 +103,7 @@ pub fn append_levy_authorisation(tx: &mut Tx<'_>, new: &NewAuthorisation) -> Res
                     .with("deliberation_number", &new.deliberation_number)
             })
         })?;
-    find_levy_authorisation(tx.conn, &own(tx), new.id)
+    find_levy_authorisation(tx.conn, &tx.all(), new.id)
 }
 
 pub fn find_levy_authorisation(conn: &mut Conn, scope: &Scope, id: LevyAuthorisationId) -> Result<LevyAuthorisationRow, Fault> {

@@ -221,6 +221,8 @@ on_both_engines! {
             "UPDATE verifications SET ordered = amount + 1",
             "UPDATE commitments SET advance_recovered = advance_granted + 1",
             "UPDATE commitments SET retention_released = retention_withheld + 1",
+            "UPDATE commitments SET advance_granted = 1 WHERE state = 'settled'",
+            "UPDATE carried_debts SET paid = amount, reduced = 1",
         ] {
             assert!(conn.batch_execute(statement).is_err(), "{statement}");
         }

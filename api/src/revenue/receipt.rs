@@ -22,7 +22,6 @@ use domain::money::{Amount, Currency};
 use domain::revenue::{
     Allotment, RECEIPT_CANCELLED, RECEIPT_IN_USE, REVENUE_OVERPAYMENT, RevenueOrderState, money_received, require_state,
 };
-use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::{Text, document_number};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -273,13 +272,9 @@ struct Counted {
     recovery_line: Option<BudgetLineId>,
 }
 
-fn sealed(tx: &Tx<'_>) -> Scope {
-    Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed }
-}
-
 /// The line on which income after a write-off counts, if the year's budget has one.
 fn recovery_line(tx: &mut Tx<'_>, fiscal_year: i32, income: &str) -> Result<Option<BudgetLineId>, Fault> {
-    let scope = sealed(tx);
+    let scope = tx.all();
     let Some(budget) = db::budget::find_executable(tx.conn, &scope, fiscal_year)? else { return Ok(None) };
     let year = find_fiscal_year(tx.conn, &scope, fiscal_year)?;
     let nomenclature = db::budget::nomenclature::find_nomenclature(tx.conn, year.nomenclature_id.0)?;
@@ -297,7 +292,7 @@ fn year_of(tx: &mut Tx<'_>, received_on: NaiveDate, order: Option<&RevenueOrder>
     let first = order.map_or(year.year(), |order| order.row.fiscal_year);
     let outside = || DATE_OUT_OF_YEAR.refuse().with("date", received_on).with("fiscal_year", first).at("/received_on");
     year.accept(received_on, tx.today()).map_err(|refusal| refusal.at("/received_on"))?;
-    let scope = sealed(tx);
+    let scope = tx.all();
     let row = match find_fiscal_year(tx.conn, &scope, year.year()) {
         Err(Fault::Missing) => return Err(outside().into()),
         found => found?,
@@ -316,7 +311,7 @@ pub fn collect(
     currency: Currency,
 ) -> Result<(Receipt, Events), Fault> {
     let received_by = tx.author.actor.principal.ok_or(Fault::Missing)?;
-    let scope = sealed(tx);
+    let scope = tx.all();
     let order = money.order.map(|id| db::revenue::order::find_revenue_order(tx.conn, &scope, id)).transpose()?;
     if let Some(RevenueOrder { row, .. }) = &order {
         use RevenueOrderState as S;
@@ -478,7 +473,7 @@ pub async fn cancel_receipt(asked: Asked<ReceiptCancellation>, path: web::Path<(
             require_open(year, find_fiscal_year(tx.conn, &scope, row.fiscal_year)?.state.0)?;
             year.accept(call.today, call.today)?;
             let currency = own_currency(tx)?;
-            let (original, lines) = db::ledger::find_entry(tx.conn, &sealed(tx), row.entry_id.0)?;
+            let (original, lines) = db::ledger::find_entry(tx.conn, &tx.all(), row.entry_id.0)?;
             let postings = db::ledger::postings_of(&lines)?;
             let label = format!("- {}", receipt.number());
             let entry = Entry::new(original.journal.0, call.today, &label, Entry::opposite(&postings), currency)?;

@@ -7,7 +7,7 @@ use domain::revenue::{RevenueAdjustmentKind, RevenueAdjustmentState};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
 
-use super::own;
+use super::of_orders;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
@@ -83,7 +83,7 @@ pub fn insert_adjustment(tx: &mut Tx<'_>, new: &NewAdjustment) -> Result<Revenue
             revenue_adjustments::version.eq(1),
         ))
         .execute(tx.conn)?;
-    find_adjustment(tx.conn, &own(tx), new.id)
+    find_adjustment(tx.conn, &tx.all(), new.id)
 }
 
 pub fn find_adjustment(conn: &mut Conn, scope: &Scope, id: RevenueAdjustmentId) -> Result<RevenueAdjustmentRow, Fault> {
@@ -126,15 +126,7 @@ fn selected(scope: &Scope, filter: &AdjustmentFilter) -> revenue_adjustments::Bo
     if let Some(text) = &filter.text {
         query = query.filter(revenue_adjustments::folded_reason.like(containing(text)));
     }
-    let orders = revenue_orders::table.filter(revenue_orders::organisation_id.eq(Col(scope.organisation)));
-    if let Some(article) = &filter.article {
-        let on = orders.filter(revenue_orders::article.eq(article.clone())).select(revenue_orders::id);
-        query = query.filter(revenue_adjustments::revenue_order_id.eq_any(on));
-    }
-    if let Some(debtor) = filter.debtor_id {
-        let by = orders.filter(revenue_orders::debtor_id.eq(Some(Col(debtor)))).select(revenue_orders::id);
-        query = query.filter(revenue_adjustments::revenue_order_id.eq_any(by));
-    }
+    of_orders!(query, revenue_adjustments::revenue_order_id, revenue_orders::id, scope, filter);
     between!(query, revenue_adjustments::proposed_on, filter.from, filter.to);
     within!(query, revenue_adjustments::amount, filter.amount);
     query
@@ -187,5 +179,5 @@ pub fn update_adjustment(
     )
     .set((decision, revenue_adjustments::version.eq(row.version + 1)))
     .execute(tx.conn)?;
-    find_adjustment(tx.conn, &own(tx), row.id.0)
+    find_adjustment(tx.conn, &tx.all(), row.id.0)
 }

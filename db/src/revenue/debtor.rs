@@ -6,7 +6,6 @@ use domain::revenue::{DEBTOR_DUPLICATE, DebtorKind};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
 
-use super::own;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
@@ -54,7 +53,7 @@ pub fn insert_debtor(tx: &mut Tx<'_>, new: &NewDebtor) -> Result<DebtorRow, Faul
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| DEBTOR_DUPLICATE.refuse().with("code", &new.code).at("/code")))?;
-    find_debtor(tx.conn, &own(tx), new.id)
+    find_debtor(tx.conn, &tx.all(), new.id)
 }
 
 pub fn find_debtor(conn: &mut Conn, scope: &Scope, id: DebtorId) -> Result<DebtorRow, Fault> {
@@ -72,7 +71,7 @@ pub fn update_debtor(tx: &mut Tx<'_>, row: &DebtorRow, name: &str, tax_number: O
             debtors::version.eq(row.version + 1),
         ))
         .execute(tx.conn)?;
-    find_debtor(tx.conn, &own(tx), row.id.0)
+    find_debtor(tx.conn, &tx.all(), row.id.0)
 }
 
 /// Which debtors to list.

@@ -10,7 +10,6 @@ use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
 use uuid::Uuid;
 
-use super::own;
 use crate::budget::amount;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
@@ -147,7 +146,7 @@ pub fn insert_revenue_order(tx: &mut Tx<'_>, new: &NewRevenueOrder) -> Result<Re
     if new.state == RevenueOrderState::Accepted {
         insert_receivable(tx, new.id, new.amount)?;
     }
-    find_revenue_order(tx.conn, &own(tx), new.id)
+    find_revenue_order(tx.conn, &tx.all(), new.id)
 }
 
 /// A debt of an earlier year that the opening balances carry: accepted from the start, without a number.
@@ -321,7 +320,7 @@ pub fn update_revenue_order(tx: &mut Tx<'_>, row: &RevenueOrderRow, change: Reve
     )
     .set((change, revenue_orders::version.eq(row.version + 1)))
     .execute(tx.conn)?;
-    find_revenue_order(tx.conn, &own(tx), row.id.0)
+    find_revenue_order(tx.conn, &tx.all(), row.id.0)
 }
 
 /// Puts other sums in the place of what is owed; the state follows from them.

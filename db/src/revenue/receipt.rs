@@ -11,7 +11,7 @@ use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::{document_number, fold};
 use uuid::Uuid;
 
-use super::own;
+use super::{of_orders, on_orders};
 use crate::budget::amount;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
@@ -130,7 +130,7 @@ pub fn append_receipt(tx: &mut Tx<'_>, new: &NewReceipt<'_>) -> Result<Receipt, 
             receipts::sensitivity.eq(sensitivity.rank()),
         ))
         .execute(tx.conn)?;
-    find_receipt(tx.conn, &own(tx), new.id)
+    find_receipt(tx.conn, &tx.all(), new.id)
 }
 
 pub fn find_receipt(conn: &mut Conn, scope: &Scope, id: ReceiptId) -> Result<Receipt, Fault> {
@@ -185,19 +185,11 @@ fn selected(scope: &Scope, filter: &ReceiptFilter) -> receipts::BoxedQuery<'stat
     if let Some(order) = filter.revenue_order_id {
         query = query.filter(receipts::revenue_order_id.eq(Some(Col(order))));
     }
-    let orders = revenue_orders::table.filter(revenue_orders::organisation_id.eq(Col(scope.organisation)));
-    if let Some(article) = &filter.article {
-        let on = orders.filter(revenue_orders::article.eq(article.clone())).select(revenue_orders::id.nullable());
-        query = query.filter(receipts::revenue_order_id.eq_any(on));
-    }
     if let Some(line) = filter.budget_line_id {
-        let on = orders.filter(revenue_orders::budget_line_id.eq(Some(Col(line)))).select(revenue_orders::id.nullable());
+        let on = on_orders!(scope).filter(revenue_orders::budget_line_id.eq(Some(Col(line)))).select(revenue_orders::id.nullable());
         query = query.filter(receipts::revenue_order_id.eq_any(on));
     }
-    if let Some(debtor) = filter.debtor_id {
-        let by = orders.filter(revenue_orders::debtor_id.eq(Some(Col(debtor)))).select(revenue_orders::id.nullable());
-        query = query.filter(receipts::revenue_order_id.eq_any(by));
-    }
+    of_orders!(query, receipts::revenue_order_id, revenue_orders::id.nullable(), scope, filter);
     if filter.unclassified {
         query = query.filter(receipts::revenue_order_id.is_null());
     }
@@ -234,7 +226,7 @@ pub fn total_receipts(conn: &mut Conn, scope: &Scope, filter: &ReceiptFilter) ->
 
 /// Finds receipts that an order may regularise: unclassified, standing, each once.
 pub fn find_regularisable(tx: &mut Tx<'_>, ids: &[ReceiptId]) -> Result<Vec<Receipt>, Fault> {
-    let scope = own(tx);
+    let scope = tx.all();
     let mut found: Vec<Receipt> = Vec::with_capacity(ids.len());
     for id in ids {
         let receipt = find_receipt(tx.conn, &scope, *id)?;
@@ -273,5 +265,5 @@ pub fn append_cancellation(tx: &mut Tx<'_>, receipt: &ReceiptRow, reason: &str, 
             receipt_cancellations::entry_id.eq(Col(entry)),
         ))
         .execute(tx.conn)?;
-    find_receipt(tx.conn, &own(tx), receipt.id.0)
+    find_receipt(tx.conn, &tx.all(), receipt.id.0)
 }

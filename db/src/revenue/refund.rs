@@ -6,7 +6,7 @@ use domain::expenditure::payment::PaymentMode;
 use domain::id::{DebtorId, EntryId, OrganisationId, PrincipalId, RefundId, RevenueOrderId};
 use domain::sensitivity::{Scope, Sensitivity};
 
-use super::own;
+use super::of_orders;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
@@ -61,7 +61,7 @@ pub fn append_refund(tx: &mut Tx<'_>, new: &NewRefund) -> Result<RefundRow, Faul
             refunds::sensitivity.eq(Sensitivity::Internal.rank()),
         ))
         .execute(tx.conn)?;
-    find_refund(tx.conn, &own(tx), new.id)
+    find_refund(tx.conn, &tx.all(), new.id)
 }
 
 pub fn find_refund(conn: &mut Conn, scope: &Scope, id: RefundId) -> Result<RefundRow, Fault> {
@@ -93,15 +93,7 @@ fn selected(scope: &Scope, filter: &RefundFilter) -> refunds::BoxedQuery<'static
     if !filter.mode.is_empty() {
         query = query.filter(refunds::mode.eq_any(filter.mode.iter().copied().map(Col).collect::<Vec<_>>()));
     }
-    let orders = revenue_orders::table.filter(revenue_orders::organisation_id.eq(Col(scope.organisation)));
-    if let Some(article) = &filter.article {
-        let on = orders.filter(revenue_orders::article.eq(article.clone())).select(revenue_orders::id);
-        query = query.filter(refunds::revenue_order_id.eq_any(on));
-    }
-    if let Some(debtor) = filter.debtor_id {
-        let by = orders.filter(revenue_orders::debtor_id.eq(Some(Col(debtor)))).select(revenue_orders::id);
-        query = query.filter(refunds::revenue_order_id.eq_any(by));
-    }
+    of_orders!(query, refunds::revenue_order_id, revenue_orders::id, scope, filter);
     between!(query, refunds::paid_on, filter.from, filter.to);
     within!(query, refunds::amount, filter.amount);
     query

@@ -160,7 +160,7 @@ pub fn list_shares(conn: &mut Conn, scope: &Scope, order: RevenueOrderId) -> Res
 
 /// Parts an amount received or reduced, in proportion to what is still to come of the own share and of the others.
 pub fn part(tx: &mut Tx<'_>, order: RevenueOrderId, (whole, collected): (Amount, i64)) -> Result<Parted, Fault> {
-    let shares = list_shares(tx.conn, &super::own(tx), order)?;
+    let shares = list_shares(tx.conn, &tx.all(), order)?;
     if shares.is_empty() {
         return Ok(Parted::of(whole, whole));
     }
@@ -188,7 +188,7 @@ fn own_collected(tx: &mut Tx<'_>, order: RevenueOrderId) -> Result<i64, Fault> {
 
 /// Lowers the shares of an order by a reduction that was parted.
 pub fn reduce_shares(tx: &mut Tx<'_>, order: RevenueOrderId, parted: Parted) -> Result<(), Fault> {
-    let shares = list_shares(tx.conn, &super::own(tx), order)?;
+    let shares = list_shares(tx.conn, &tx.all(), order)?;
     for (own, whole) in [(true, parted.own), (false, parted.others)] {
         let weights: Vec<(OrganisationKind, i64)> =
             shares.iter().filter(|share| share.own == own).map(|share| (share.level.0, share.amount - share.reduced)).collect();

@@ -6,7 +6,6 @@ use domain::id::{BudgetLineId, OrganisationId, PrincipalId, TransferNotification
 use domain::revenue::TRANSFER_DUPLICATE;
 use domain::sensitivity::{Scope, Sensitivity};
 
-use super::own;
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
@@ -60,7 +59,7 @@ pub fn append_transfer_notification(tx: &mut Tx<'_>, new: &NewNotification) -> R
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| TRANSFER_DUPLICATE.refuse().with("reference", &new.reference).at("/reference")))?;
-    find_transfer_notification(tx.conn, &own(tx), new.id)
+    find_transfer_notification(tx.conn, &tx.all(), new.id)
 }
 
 pub fn find_transfer_notification(conn: &mut Conn, scope: &Scope, id: TransferNotificationId) -> Result<TransferNotificationRow, Fault> {
