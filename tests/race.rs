@@ -1,14 +1,14 @@
 //! Races of real clients: the last franc, and the same request at the same time.
 
+mod server;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use api::config::SignInPolicy;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::expenditure::{self, paper};
-use crate::harness::town::keys;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
@@ -70,28 +70,6 @@ on_both_engines! {
                 loser.refused(422, "COMMITMENT_CREDIT_INSUFFICIENT");
             }
             assert_eq!(available(town, &line.0), left - wanted);
-        }
-    }
-
-    Stage::Open, fn two_servers_on_one_database_commit_the_last_franc_once(town) {
-        let annex = town.annex(SignInPolicy::default());
-        let token = keys().sign(town.person("mayor"), chrono::Utc::now().timestamp()).expect("a token");
-        let clients: Vec<Client> =
-            (0..16).map(|index| if index % 2 == 0 { town.client("mayor") } else { annex.client(Some(token.clone())) }).collect();
-        let (line, supplier) = (town.line("F-D-60-602-01"), town.supplier("SUP-0012"));
-        for round in 0..15 {
-            let left = available(town, "602");
-            let wanted = left / 2 + 1;
-            let body = json!({
-                "budget_line_id": line, "supplier_id": supplier, "label": format!("round {round}"),
-                "amount": wanted.to_string(), "currency": "XOF",
-            });
-            let answers = at_once(&clients, |client| client.create(&town.path("/commitments"), &body));
-            assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1, "round {round}: {left} left, {wanted} wanted");
-            for loser in answers.into_iter().filter(|answer| answer.status != 201) {
-                loser.refused(422, "COMMITMENT_CREDIT_INSUFFICIENT");
-            }
-            assert_eq!(available(town, "602"), left - wanted);
         }
     }
 

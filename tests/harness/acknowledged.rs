@@ -68,6 +68,12 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// The same for another amount.
+    pub fn of(mut self, amount: i64) -> Self {
+        self.body["amount"] = json!(amount.to_string());
+        self
+    }
+
     /// Asks for it; nothing when no answer came.
     pub fn ask(&self, client: &Client) -> Option<Answer> {
         let headers = [("content-type", "application/json"), ("idempotency-key", self.key.as_str())];
@@ -101,11 +107,20 @@ impl<'a> Desk<'a> {
     }
 
     pub fn client(&self, login: &str) -> Client {
-        let person = self.town.person(login).expect("one of the cast");
-        self.place.client(Some(self.place.keys().sign(person, chrono::Utc::now().timestamp()).expect("a token")))
+        self.place.client(Some(self.token(login)))
     }
 
-    fn path(&self, rest: &str) -> String {
+    /// Someone at this place and at a second one in turn.
+    pub fn client_at(&self, second: &Place, index: usize, login: &str) -> Client {
+        if index.is_multiple_of(2) { self.client(login) } else { second.client(Some(self.token(login))) }
+    }
+
+    fn token(&self, login: &str) -> String {
+        let person = self.town.person(login).expect("one of the cast");
+        self.place.keys().sign(person, chrono::Utc::now().timestamp()).expect("a token")
+    }
+
+    pub fn path(&self, rest: &str) -> String {
         format!("/v1/organisations/{}{rest}", self.town.commune)
     }
 

@@ -66,6 +66,12 @@ impl Place {
             .with("SIGIDA_LISTEN", &free_address().to_string())
     }
 
+    /// Another place for the same service, with the same settings and an address of its own.
+    pub fn beside(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, settings: self.settings.clone() }.with("SIGIDA_LISTEN", &free_address().to_string())
+    }
+
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
         self
