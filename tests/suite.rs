@@ -22,6 +22,7 @@ mod mini_year;
 mod operations;
 mod organisation;
 mod paper;
+mod prepared;
 mod race;
 mod revenue;
 mod territory;

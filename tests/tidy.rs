@@ -21,7 +21,7 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 18] = [
+const PROOFS: [&str; 19] = [
     "access",
     "backup",
     "chaos",
@@ -36,6 +36,7 @@ const PROOFS: [&str; 18] = [
     "mini_year",
     "operations",
     "paper",
+    "prepared",
     "race",
     "suite",
     "tidy",

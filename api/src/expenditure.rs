@@ -16,11 +16,11 @@ pub mod verification;
 
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::credit::{Cause, Charge};
-use db::budget::fiscal_year::find_fiscal_year;
+use db::budget::credit::Charge;
+use db::column::Col;
+use db::expenditure::chargeable::find_chargeable;
 use db::expenditure::{CommitmentFilter, CommitmentRow};
 use db::fault::Fault;
-use db::number;
 use db::store::Tx;
 use domain::audit::Event;
 use domain::budget::credit::{Credit, Step};
@@ -295,33 +295,28 @@ struct Judged {
     charge: Charge,
     kind_code: String,
     credit: Credit,
+    last_number: i64,
 }
 
 /// Loads what the rules look at, and lets them judge.
 fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fault> {
     let scope = call.scope_in(tx.organisation);
-    let (stored, budget) = db::budget::find_line(tx.conn, &scope, demand.line)?;
-    let organisation = db::organisation::find_own(tx)?;
-    let currency = currency_of(&organisation)?;
+    let found = find_chargeable(tx, &scope, demand.line, demand.supplier)?;
+    let currency = found.currency;
     currency.require(&demand.currency.0)?;
     let amount = Amount::parse_positive(&demand.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
     crate::identity::delegation::authorise(call, tx, amount)?;
-    let fiscal_year = FiscalYear::new(budget.fiscal_year)?;
-    let year = find_fiscal_year(tx.conn, &scope, budget.fiscal_year)?;
-    let supplier = db::organisation::supplier::find_supplier(tx.conn, &scope, demand.supplier)?.supplier();
-    let line = stored.line;
-    let executable = budget.state.is_executable();
-    let credit = if executable && line.direction == Direction::Expenditure {
-        db::budget::credit::find_credit(tx, budget.fiscal_year, line.section, &line.article)?
-    } else {
-        Credit::default()
-    };
-    let parameters = db::parameter::find_parameters(tx.conn, COUNTRY, organisation.kind.as_str(), fiscal_year.first_day())?;
+    let fiscal_year = FiscalYear::new(found.fiscal_year)?;
+    let supplier = found.supplier.ok_or(Fault::Missing)?;
+    let line = found.line.line;
+    let executable = found.budget_state.is_executable();
+    let credit = found.credit.filter(|_| executable && line.direction == Direction::Expenditure).unwrap_or_default();
+    let parameters = tx.shelf.parameters(tx.conn, COUNTRY, found.kind.as_str(), fiscal_year.first_day())?;
     let cutoff = parameters.date(&format!("commitment_cutoff_{}", line.section), fiscal_year);
     let facts = CommitmentFacts {
         currency,
         fiscal_year,
-        year_state: year.state.0,
+        year_state: found.year_state,
         budget_executable: executable,
         section: line.section,
         direction: line.direction,
@@ -334,15 +329,15 @@ fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fa
         today: call.today,
     };
     commit(&facts, amount, demand.on)?;
-    let nomenclature = db::budget::nomenclature::find_nomenclature(tx.conn, year.nomenclature_id.0)?;
+    let nomenclature = tx.shelf.nomenclature(tx.conn, found.nomenclature_id)?;
     let kind_code = nomenclature
         .article(line.section, line.direction, &line.article)
         .and_then(|article| article.expenditure_kind.clone())
         .ok_or_else(|| Fault::Corrupt(format!("article {} has no kind of expenditure", line.article)))?;
     let whole = db::budget::amount(demand.before.minor().saturating_add(amount.minor()))?;
     document::require(tx, &kind_code, demand.stage, None, whole, demand.documents, currency)?;
-    let charge = Charge { fiscal_year: budget.fiscal_year, section: line.section, article: line.article, line: stored.id };
-    Ok(Judged { currency, amount, charge, kind_code, credit })
+    let charge = Charge { fiscal_year: found.fiscal_year, section: line.section, article: line.article, line: found.line.id };
+    Ok(Judged { currency, amount, charge, kind_code, credit, last_number: found.last_number })
 }
 
 /// Commits expenditure: reserves credit of the line's article, all or nothing, safe against every other commitment made
@@ -365,25 +360,36 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let on = body.committed_on.unwrap_or(call.today);
             let judged = judge(call, &body.demand(on), tx)?;
-            let number = number::next(tx, judged.charge.fiscal_year, number::COMMITMENT)?;
-            let cause = Cause { kind: "commitment", id: id.0, on };
-            db::budget::credit::update_credit(tx, &judged.charge, Step::Commit, judged.amount, cause)?;
-            let new = db::expenditure::NewCommitment {
-                id,
-                number,
-                charge: judged.charge,
+            let row = CommitmentRow {
+                organisation_id: Col(organisation),
+                id: Col(id),
+                fiscal_year: judged.charge.fiscal_year,
+                number: judged.last_number + 1,
+                budget_line_id: Col(judged.charge.line),
+                section: Col(judged.charge.section),
+                article: judged.charge.article,
                 kind_code: judged.kind_code,
-                supplier: body.supplier_id,
+                supplier_id: Col(body.supplier_id),
                 label: body.label.as_str().to_owned(),
                 committed_on: on,
                 amount: judged.amount.minor(),
-                committed_by: principal,
+                verified: 0,
+                advance_granted: 0,
+                advance_paid: 0,
+                advance_recovered: 0,
+                retention_withheld: 0,
+                retention_released: 0,
+                state: Col(CommitmentState::Active),
+                end_reason: None,
+                committed_by: Col(principal),
+                recorded_at: Col(tx.now()),
+                version: 1,
             };
-            let row = db::expenditure::insert_commitment(tx, &new)?;
+            db::expenditure::insert_commitment(tx, &row, judged.credit)?;
             document::record(tx, ("commitment", id.0), &body.documents)?;
             let event = Event::of("commitment.recorded", "commitment", id.0, 1)
                 .begun(row.state.0)
-                .with("number", number)
+                .with("number", row.number)
                 .with("article", &row.article)
                 .with("amount", judged.amount.display(judged.currency))
                 .with("currency", judged.currency.code());
@@ -397,12 +403,10 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
 async fn dry_run(asked: Asked<NewCommitment>) -> Answered {
     let Asked { call, body, .. } = asked;
     let scope = call.scope()?;
-    let author = call.author();
     let store = call.store().clone();
     let check = store
-        .read(move |conn| {
-            let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
-            let judged = judge(&call, &body.demand(body.committed_on.unwrap_or(call.today)), &mut tx)?;
+        .rehearse(scope.organisation, call.author(), move |tx| {
+            let judged = judge(&call, &body.demand(body.committed_on.unwrap_or(call.today)), tx)?;
             let after = judged.credit.after(Step::Commit, judged.amount)?;
             let show = |amount: Option<Amount>| amount.unwrap_or_default().display(judged.currency);
             Ok(BudgetCheck {

@@ -1,6 +1,9 @@
 //! Access tokens: short, signed with Ed25519, saying who and nothing else. Roles are read from the database.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -17,6 +20,8 @@ const TYPE: &str = "at+jwt";
 const LENGTH_MAX: usize = 4096;
 /// By how many seconds clocks may differ.
 const LEEWAY_SECONDS: u64 = 30;
+/// The most proven tokens that are remembered; reaching it forgets all.
+const KNOWN_MAX: usize = 10_000;
 
 /// What a token says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,6 +52,8 @@ pub struct Keys {
     verifying: DecodingKey,
     jwks: JwkSet,
     validation: Validation,
+    /// Whom proven tokens speak for, and the last second of each, by their digests: a signature costs more than all else.
+    known: Mutex<HashMap<[u8; 32], (Bearer, u64)>>,
     /// The longest life of a token, in seconds.
     pub lifetime: i64,
     /// A secret for other uses (cursors), derived from the private key.
@@ -70,7 +77,8 @@ impl Keys {
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
         let derived = Sha256::new().chain_update(b"sigida.derived.v1").chain_update(pem).finalize().into();
-        Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, lifetime, derived }.proven()
+        let known = Mutex::default();
+        Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, known, lifetime, derived }.proven()
     }
 
     /// Refuses keys that do not verify what they sign.
@@ -118,7 +126,29 @@ impl Keys {
 
     /// Whom a token speaks for; nothing if anything about it is not exactly as this service issues it.
     pub fn verify(&self, token: &str) -> Option<Bearer> {
-        if token.len() > LENGTH_MAX || !canonical_header(token) {
+        if token.len() > LENGTH_MAX {
+            return None;
+        }
+        let digest = Sha256::digest(token).into();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let remembered = self.known.lock().ok().and_then(|known| known.get(&digest).copied());
+        if let Some((bearer, last)) = remembered {
+            return (now <= last).then_some(bearer);
+        }
+        let (bearer, expires) = self.prove(token)?;
+        let last = u64::try_from(expires).ok()?.saturating_add(LEEWAY_SECONDS);
+        if let Ok(mut known) = self.known.lock() {
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(digest, (bearer, last));
+        }
+        Some(bearer)
+    }
+
+    /// Whom a token speaks for and when it expires, from the token itself.
+    fn prove(&self, token: &str) -> Option<(Bearer, i64)> {
+        if !canonical_header(token) {
             return None;
         }
         let header = jsonwebtoken::decode_header(token).ok()?;
@@ -128,7 +158,8 @@ impl Keys {
         }
         let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
         let sane = claims.nbf == claims.iat && claims.exp.checked_sub(claims.iat).is_some_and(|life| (1..=self.lifetime).contains(&life));
-        sane.then_some(Bearer { principal: PrincipalId(claims.sub), session: claims.sid.map(SessionId) })
+        let bearer = Bearer { principal: PrincipalId(claims.sub), session: claims.sid.map(SessionId) };
+        sane.then_some((bearer, claims.exp))
     }
 
     /// The public key, for anyone who verifies tokens.
@@ -182,5 +213,23 @@ mod tests {
         assert!(elsewhere.proven().is_err());
         let credulous = Keys { validation: jsonwebtoken::Validation::new(Algorithm::HS256), ..keys() };
         assert!(credulous.proven().is_err(), "another algorithm");
+    }
+
+    #[test]
+    fn a_remembered_token_ends_when_it_says() {
+        let keys = keys();
+        let issued = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("now").as_secs()).expect("in range");
+        let principal = PrincipalId::new();
+        let token = keys.sign(principal, issued).expect("a token");
+        let bearer = Some(Bearer { principal, session: None });
+        assert_eq!(keys.verify(&token), bearer);
+        assert_eq!(keys.verify(&token), bearer, "remembered");
+        for (_, last) in keys.known.lock().expect("known").values_mut() {
+            *last = 1;
+        }
+        assert_eq!(keys.verify(&token), None, "over");
+        let expired = keys.sign(principal, issued - 700).expect("a token");
+        assert_eq!(keys.verify(&expired), None);
+        assert_eq!(keys.known.lock().expect("known").len(), 2, "only what was proven: the token, and the probe of the start");
     }
 }

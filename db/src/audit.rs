@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary};
 use domain::audit::{Events, GENESIS, IDEMPOTENCY_KEY_REUSED, Place, canonical_bytes, facts_text, leaf_hash};
 use domain::id::{OrganisationId, PrincipalId};
 use domain::sensitivity::Sensitivity;
 use uuid::Uuid;
 
-use crate::column::Col;
+use crate::column::{Col, Identity};
 use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
+use crate::prepared::{Part, Statement, together};
 use crate::schema::{audit_heads, event_positions, event_sequencer, events, idempotency_keys};
 use crate::store::Tx;
 
@@ -66,8 +68,10 @@ struct NewEvent<'a> {
     sensitivity: i32,
 }
 
-/// Puts what happened on the chain, in the transaction in which it happened.
+/// Puts what happened on the chain, in the transaction in which it happened, and keeps the answer with it.
 pub fn append(tx: &mut Tx<'_>, mut head: Head, happened: &Events) -> Result<(), Fault> {
+    let first = head.sequence;
+    let mut insertions = Vec::new();
     for event in happened.iter() {
         let place = Place {
             organisation: tx.organisation,
@@ -95,12 +99,19 @@ pub fn append(tx: &mut Tx<'_>, mut head: Head, happened: &Events) -> Result<(), 
             hash: head.hash.to_vec(),
             sensitivity: Sensitivity::Internal.rank(),
         };
-        diesel::insert_into(events::table).values(&row).execute(tx.conn)?;
+        insertions.push(diesel::insert_into(events::table).values(row));
     }
-    let updated = diesel::update(audit_heads::table.filter(audit_heads::organisation_id.eq(Col(tx.organisation))))
-        .set((audit_heads::sequence.eq(head.sequence), audit_heads::hash.eq(head.hash.to_vec())))
-        .execute(tx.conn)?;
-    if updated == 1 { Ok(()) } else { Err(Fault::Broken("the chain has no head".to_owned())) }
+    let moved = Statement::new("UPDATE audit_heads SET sequence = ?, hash = ? WHERE organisation_id = ? AND sequence = ?")
+        .bind::<BigInt, _>(head.sequence)
+        .bind::<Binary, _>(head.hash.to_vec())
+        .bind::<Identity, _>(Col(tx.organisation))
+        .bind::<BigInt, _>(first);
+    let answer = tx.answer.take().map(|(claim, answer)| diesel::insert_into(idempotency_keys::table).values(key_row(tx, claim, answer)));
+    let mut statements: Vec<Part<'_>> = vec![&moved];
+    statements.extend(insertions.iter().map(|insertion| insertion as Part<'_>));
+    statements.extend(answer.iter().map(|insertion| insertion as Part<'_>));
+    let touched = together(tx.conn, &statements).map_err(|error| Fault::from(error).taken(|| IDEMPOTENCY_KEY_REUSED.refuse()))?;
+    if touched == statements.len() { Ok(()) } else { Err(Fault::Broken("the chain has no head".to_owned())) }
 }
 
 /// An event as readers see it.
@@ -137,19 +148,20 @@ pub fn position_events(conn: &mut Conn) -> Result<(), Fault> {
         .select((audit_heads::organisation_id, audit_heads::positioned, audit_heads::sequence))
         .load(conn)?;
     for (organisation, positioned, sequence) in heads {
-        for number in positioned + 1..=sequence {
-            position += 1;
-            diesel::insert_into(event_positions::table)
-                .values((
-                    event_positions::position.eq(position),
-                    event_positions::organisation_id.eq(organisation),
-                    event_positions::sequence.eq(number),
-                ))
-                .execute(conn)?;
-        }
-        diesel::update(audit_heads::table.filter(audit_heads::organisation_id.eq(organisation)))
-            .set(audit_heads::positioned.eq(sequence))
-            .execute(conn)?;
+        // All of an organisation at once: there may be very many after a while without a reader.
+        let placed = Statement::new(
+            "INSERT INTO event_positions (position, organisation_id, sequence) \
+             SELECT ? + sequence, organisation_id, sequence FROM events WHERE organisation_id = ? AND sequence > ? AND sequence <= ?",
+        );
+        placed
+            .bind::<BigInt, _>(position - positioned)
+            .bind::<Identity, _>(organisation)
+            .bind::<BigInt, _>(positioned)
+            .bind::<BigInt, _>(sequence)
+            .run(conn)?;
+        position += sequence - positioned;
+        let known = Statement::new("UPDATE audit_heads SET positioned = ? WHERE organisation_id = ?");
+        known.bind::<BigInt, _>(sequence).bind::<Identity, _>(organisation).run(conn)?;
     }
     diesel::update(event_sequencer::table.filter(event_sequencer::id.eq(1)))
         .set(event_sequencer::last_position.eq(position))
@@ -248,21 +260,30 @@ pub fn find_answer(conn: &mut Conn, claim: &Claim) -> Result<Option<Answer>, Fau
     }
 }
 
-/// Keeps the answer of a request, in the transaction of its effect.
-pub fn insert_answer(tx: &mut Tx<'_>, claim: &Claim, answer: &Answer) -> Result<(), Fault> {
-    diesel::insert_into(idempotency_keys::table)
-        .values((
-            idempotency_keys::principal_id.eq(Col(claim.principal)),
-            idempotency_keys::key.eq(&claim.key),
-            idempotency_keys::organisation_id.eq(Col(tx.organisation)),
-            idempotency_keys::fingerprint.eq(claim.fingerprint.to_vec()),
-            idempotency_keys::status.eq(answer.status),
-            idempotency_keys::location.eq(answer.location.as_deref()),
-            idempotency_keys::etag.eq(answer.etag.as_deref()),
-            idempotency_keys::body.eq(&answer.body),
-            idempotency_keys::recorded_at.eq(Col(tx.author.now)),
-        ))
-        .execute(tx.conn)
-        .map_err(|error| Fault::from(error).taken(|| IDEMPOTENCY_KEY_REUSED.refuse()))?;
-    Ok(())
+#[derive(Insertable)]
+#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
+struct NewKey {
+    principal_id: Col<PrincipalId>,
+    key: String,
+    organisation_id: Col<OrganisationId>,
+    fingerprint: Vec<u8>,
+    status: i32,
+    location: Option<String>,
+    etag: Option<String>,
+    body: Vec<u8>,
+    recorded_at: Col<DateTime<Utc>>,
+}
+
+fn key_row(tx: &Tx<'_>, claim: Claim, answer: Answer) -> NewKey {
+    NewKey {
+        principal_id: Col(claim.principal),
+        key: claim.key,
+        organisation_id: Col(tx.organisation),
+        fingerprint: claim.fingerprint.to_vec(),
+        status: answer.status,
+        location: answer.location,
+        etag: answer.etag,
+        body: answer.body,
+        recorded_at: Col(tx.author.now),
+    }
 }

@@ -202,7 +202,7 @@ pub fn update_budget(tx: &mut Tx<'_>, row: &BudgetRow, state: BudgetState, chang
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = budget_lines)]
-struct LineRow {
+pub(crate) struct LineRow {
     id: Col<BudgetLineId>,
     budget_id: Col<BudgetId>,
     section: Col<Section>,

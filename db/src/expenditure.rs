@@ -1,6 +1,7 @@
 //! Commitments. The other stages: [`verification`], [`order`], [`payment`]; what corrects them: [`correction`],
 //! [`regularisation`]; the papers behind them: [`document`].
 
+pub mod chargeable;
 pub mod correction;
 pub mod detail;
 pub mod document;
@@ -12,6 +13,7 @@ pub mod verification;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::budget::Section;
+use domain::budget::credit::{Credit, Step};
 use domain::expenditure::verification::Advance;
 use domain::expenditure::{CommitmentState, Committed};
 use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId};
@@ -19,11 +21,13 @@ use domain::money::Amount;
 use domain::sensitivity::{Scope, Sensitivity};
 
 use crate::budget::amount;
-use crate::budget::credit::Charge;
+use crate::budget::credit::{Cause, Charge, CreditMove};
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
+use crate::number;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
+use crate::prepared::together;
 use crate::schema::commitments;
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
@@ -49,8 +53,8 @@ macro_rules! on_article {
 }
 pub(crate) use {on_article, on_line};
 
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = commitments)]
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = commitments, treat_none_as_default_value = false)]
 pub struct CommitmentRow {
     pub organisation_id: Col<OrganisationId>,
     pub id: Col<CommitmentId>,
@@ -99,50 +103,15 @@ impl CommitmentRow {
     }
 }
 
-/// A new commitment, already judged and numbered.
-#[derive(Clone, Debug)]
-pub struct NewCommitment {
-    pub id: CommitmentId,
-    pub number: i64,
-    pub charge: Charge,
-    pub kind_code: String,
-    pub supplier: SupplierId,
-    pub label: String,
-    pub committed_on: NaiveDate,
-    pub amount: i64,
-    pub committed_by: PrincipalId,
-}
-
-pub fn insert_commitment(tx: &mut Tx<'_>, new: &NewCommitment) -> Result<CommitmentRow, Fault> {
-    diesel::insert_into(commitments::table)
-        .values((
-            commitments::organisation_id.eq(Col(tx.organisation)),
-            commitments::id.eq(Col(new.id)),
-            commitments::fiscal_year.eq(new.charge.fiscal_year),
-            commitments::number.eq(new.number),
-            commitments::budget_line_id.eq(Col(new.charge.line)),
-            commitments::section.eq(Col(new.charge.section)),
-            commitments::article.eq(&new.charge.article),
-            commitments::kind_code.eq(&new.kind_code),
-            commitments::supplier_id.eq(Col(new.supplier)),
-            commitments::label.eq(&new.label),
-            commitments::committed_on.eq(new.committed_on),
-            commitments::amount.eq(new.amount),
-            commitments::verified.eq(0),
-            commitments::advance_granted.eq(0),
-            commitments::advance_paid.eq(0),
-            commitments::advance_recovered.eq(0),
-            commitments::retention_withheld.eq(0),
-            commitments::retention_released.eq(0),
-            commitments::state.eq(Col(CommitmentState::Active)),
-            commitments::committed_by.eq(Col(new.committed_by)),
-            commitments::recorded_at.eq(Col(tx.author.now)),
-            commitments::sensitivity.eq(Sensitivity::Internal.rank()),
-            commitments::version.eq(1),
-        ))
-        .execute(tx.conn)?;
-    let scope = tx.all();
-    find_commitment(tx.conn, &scope, new.id)
+/// Keeps a new commitment under the next number of its series, and reserves the credit.
+pub fn insert_commitment(tx: &mut Tx<'_>, row: &CommitmentRow, before: Credit) -> Result<(), Fault> {
+    let cause = Cause { kind: "commitment", id: row.id.0.0, on: row.committed_on };
+    let moved = CreditMove::new(tx, row.charge(), before, Step::Commit, amount(row.amount)?, cause)?;
+    let [appropriation, execution] = moved.updates();
+    let numbered = number::taken(tx, row.fiscal_year, number::COMMITMENT, row.number);
+    let insertion = diesel::insert_into(commitments::table).values((row, commitments::sensitivity.eq(Sensitivity::Internal.rank())));
+    let touched = together(tx.conn, &[&numbered, &appropriation, &execution, &moved.movement(), &insertion])?;
+    if touched == 5 { Ok(()) } else { Err(Fault::Corrupt(format!("commitment {} touches {touched} rows", row.number))) }
 }
 
 pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<CommitmentRow, Fault> {

@@ -1,9 +1,11 @@
 //! Gapless numbers: one series per organisation, fiscal year and kind of document.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text};
 
-use crate::column::Col;
+use crate::column::{Col, Identity};
 use crate::fault::Fault;
+use crate::prepared::Statement;
 use crate::schema::number_series;
 use crate::store::Tx;
 
@@ -71,13 +73,21 @@ pub fn open(tx: &mut Tx<'_>, fiscal_year: i32) -> Result<(), Fault> {
 
 /// The next number of a series. The organisation's head is locked, so numbers have no gap and no double.
 pub fn next(tx: &mut Tx<'_>, fiscal_year: i32, series: &str) -> Result<i64, Fault> {
-    Ok(diesel::update(
-        number_series::table
-            .filter(number_series::organisation_id.eq(Col(tx.organisation)))
-            .filter(number_series::fiscal_year.eq(fiscal_year))
-            .filter(number_series::series.eq(series)),
+    let next = Statement::new(
+        "UPDATE number_series SET last_number = last_number + 1 \
+         WHERE organisation_id = ? AND fiscal_year = ? AND series = ? RETURNING last_number",
+    );
+    Ok(next.bind::<Identity, _>(Col(tx.organisation)).bind::<Integer, _>(fiscal_year).bind::<Text, _>(series).number(tx.conn)?)
+}
+
+/// Takes the number after the last one, which was read in this transaction.
+pub fn taken<'a>(tx: &Tx<'_>, fiscal_year: i32, series: &'a str, number: i64) -> Statement<'a> {
+    Statement::new(
+        "UPDATE number_series SET last_number = last_number + 1 \
+         WHERE organisation_id = ? AND fiscal_year = ? AND series = ? AND last_number + 1 = ?",
     )
-    .set(number_series::last_number.eq(number_series::last_number + 1))
-    .returning(number_series::last_number)
-    .get_result(tx.conn)?)
+    .bind::<Identity, _>(Col(tx.organisation))
+    .bind::<Integer, _>(fiscal_year)
+    .bind::<Text, _>(series)
+    .bind::<BigInt, _>(number)
 }

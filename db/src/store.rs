@@ -18,8 +18,10 @@ use domain::id::OrganisationId;
 use domain::sensitivity::{Scope, Sensitivity};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::audit::{Answer, Claim};
 use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
 use crate::fault::Fault;
+use crate::shelf::Shelf;
 
 /// The most jobs that share one transaction.
 const GROUP_MAX: usize = 512;
@@ -63,6 +65,7 @@ struct Inner {
     /// One for each read that runs or waits.
     places: Arc<Semaphore>,
     lanes: Vec<SyncSender<Box<dyn Job>>>,
+    shelf: Arc<Shelf>,
 }
 
 /// When and by whom a write is done.
@@ -80,6 +83,10 @@ pub struct Tx<'c> {
     pub conn: &'c mut Conn,
     pub organisation: OrganisationId,
     pub author: Author,
+    /// Reference data that was read before.
+    pub shelf: &'c Shelf,
+    /// The answer to keep with what happened.
+    pub answer: Option<(Claim, Answer)>,
 }
 
 impl Tx<'_> {
@@ -141,11 +148,12 @@ impl Store {
             Engine::Sqlite => 1,
             Engine::Postgres => sizes.lanes.max(1),
         };
+        let shelf = Arc::new(Shelf::default());
         let mut first = Some(first);
         let mut lanes = Vec::with_capacity(count);
         for index in 0..count {
             let (sender, receiver) = sync_channel(sizes.writes_waiting);
-            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver };
+            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf) };
             std::thread::Builder::new()
                 .name(format!("lane-{index}"))
                 .spawn(move || lane.run())
@@ -155,7 +163,7 @@ impl Store {
         let running = usize::try_from(sizes.readers).map_err(|error| Fault::Broken(error.to_string()))?;
         let turns = Arc::new(Semaphore::new(running));
         let places = Arc::new(Semaphore::new(running + sizes.reads_waiting));
-        Ok(Self { inner: Arc::new(Inner { engine, readers, turns, places, lanes }) })
+        Ok(Self { inner: Arc::new(Inner { engine, readers, turns, places, lanes, shelf }) })
     }
 
     pub fn engine(&self) -> Engine {
@@ -176,6 +184,17 @@ impl Store {
             query(&mut conn)
         })
         .await
+    }
+
+    /// Reads as a write of an organisation would, to tell what it would do.
+    pub async fn rehearse<T: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        author: Author,
+        query: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let shelf = Arc::clone(&self.inner.shelf);
+        self.read(move |conn| query(&mut Tx { conn, organisation, author, shelf: &shelf, answer: None })).await
     }
 
     /// Writes on an organisation's data. The closure may run more than once, and returns what happened.
@@ -224,7 +243,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
 trait Job: Send {
     fn organisation(&self) -> OrganisationId;
     /// Runs inside a savepoint; keeps the result until the commit. `Err` asks for the savepoint to be undone.
-    fn run(&mut self, conn: &mut Conn) -> Result<(), Retry>;
+    fn run(&mut self, conn: &mut Conn, shelf: &Shelf) -> Result<(), Retry>;
     /// Answers the caller, after the commit succeeded or failed.
     fn answer(&mut self, committed: Result<(), String>);
 }
@@ -254,17 +273,17 @@ where
         self.organisation
     }
 
-    fn run(&mut self, conn: &mut Conn) -> Result<(), Retry> {
+    fn run(&mut self, conn: &mut Conn, shelf: &Shelf) -> Result<(), Retry> {
         let organisation = self.organisation;
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let Some(author) = self.author.clone() else {
                 let author = Author { actor: Actor::system(), now: DateTime::UNIX_EPOCH, today: NaiveDate::MIN };
-                return match (self.job)(&mut Tx { conn, organisation, author })? {
+                return match (self.job)(&mut Tx { conn, organisation, author, shelf, answer: None })? {
                     Outcome::Happened(value, _) | Outcome::Replayed(value) => Ok(value),
                 };
             };
             let head = crate::audit::lock_head(conn, organisation)?;
-            let mut tx = Tx { conn, organisation, author };
+            let mut tx = Tx { conn, organisation, author, shelf, answer: None };
             match (self.job)(&mut tx)? {
                 Outcome::Replayed(value) => Ok(value),
                 Outcome::Happened(value, events) => {
@@ -306,6 +325,7 @@ struct Lane {
     target: Target,
     conn: Option<Conn>,
     jobs: Receiver<Box<dyn Job>>,
+    shelf: Arc<Shelf>,
 }
 
 impl Lane {
@@ -334,7 +354,7 @@ impl Lane {
                 Some(conn) => conn,
                 None => self.target.connect(false).map_err(|fault| fault.to_string())?,
             };
-            match attempt(&mut conn, group) {
+            match attempt(&mut conn, group, &self.shelf) {
                 Ok(()) => {
                     self.conn = Some(conn);
                     return Ok(());
@@ -358,18 +378,18 @@ enum Failure {
     Commit(String),
 }
 
-fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf) -> Result<(), Failure> {
     let before = |error: diesel::result::Error| Failure::Before(error.to_string());
     let begin = match conn {
-        Conn::Sqlite(_) => "BEGIN IMMEDIATE",
-        Conn::Pg(_) => "BEGIN",
+        Conn::Sqlite(_) => "BEGIN IMMEDIATE; SAVEPOINT job",
+        Conn::Pg(_) => "BEGIN; SAVEPOINT job",
     };
+    // One trip opens a savepoint and ends the one before; the commit ends the last.
     conn.batch_execute(begin).map_err(before)?;
     for job in group.iter_mut() {
-        conn.batch_execute("SAVEPOINT job").map_err(before)?;
-        match job.run(conn) {
-            Ok(()) => conn.batch_execute("RELEASE SAVEPOINT job").map_err(before)?,
-            Err(Retry::No) => conn.batch_execute("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job").map_err(before)?,
+        match job.run(conn, shelf) {
+            Ok(()) => conn.batch_execute("RELEASE SAVEPOINT job; SAVEPOINT job").map_err(before)?,
+            Err(Retry::No) => conn.batch_execute("ROLLBACK TO SAVEPOINT job").map_err(before)?,
             Err(Retry::Group(why)) => return Err(Failure::Before(why)),
         }
     }

@@ -73,12 +73,30 @@ impl Cluster {
     /// A cluster that keeps what it confirms: for the program itself, which accepts no other, and for tests that kill it.
     /// Nothing when its binaries are not installed.
     pub fn durable() -> Option<Self> {
+        Self::of_its_own("-c shared_buffers=32MB -c max_connections=60")
+    }
+
+    /// The same, which writes down every statement that it is sent.
+    pub fn logging() -> Option<Self> {
+        Self::of_its_own(
+            "-c shared_buffers=32MB -c max_connections=60 -c logging_collector=on -c log_directory=. -c log_filename=log \
+             -c log_statement=all -c log_line_prefix=%p:",
+        )
+    }
+
+    /// What was sent so far, one statement a line, each behind the number of the process that ran it.
+    pub fn statements(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.folder.join("data/log")).expect("a log");
+        log.lines().filter(|line| line.contains(":LOG:  ")).map(str::to_owned).collect()
+    }
+
+    fn of_its_own(settings: &'static str) -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(std::env::var(REQUIRED).is_err(), "PostgreSQL is required here, and its binaries were not found");
             eprintln!("PostgreSQL half SKIPPED: install the server (apt-get install postgresql)");
             return None;
         };
-        let cluster = Self::make(bin, "-c shared_buffers=32MB -c max_connections=60");
+        let cluster = Self::make(bin, settings);
         cluster.start();
         Some(cluster)
     }

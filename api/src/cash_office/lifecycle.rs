@@ -181,19 +181,17 @@ const MOVES: &[(&str, &[CashOfficeState], CashOfficeState)] = &[
 pub async fn list_cash_office_transitions(call: Call, path: OfficePath) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    let author = call.author();
     let (state, unmet) = call
         .store()
-        .read(move |conn| {
-            let row = db::cash_office::find_cash_office(conn, &scope, id)?;
-            let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
-            let office = row.office(own_currency(&mut tx)?)?;
+        .rehearse(scope.organisation, call.author(), move |tx| {
+            let row = db::cash_office::find_cash_office(tx.conn, &scope, id)?;
+            let office = row.office(own_currency(tx)?)?;
             let code = |outcome: Result<(), Fault>| match outcome {
                 Ok(()) => Ok(Vec::new()),
                 Err(Fault::Refused(refusal)) => Ok(vec![refusal.code.name.to_owned()]),
                 Err(fault) => Err(fault),
             };
-            let officers = code(require_officers(&mut tx, row.cash_officer_id.0, row.deputy_id.map(|id| id.0)))?;
+            let officers = code(require_officers(tx, row.cash_officer_id.0, row.deputy_id.map(|id| id.0)))?;
             let tickets = db::cash_office::ticket::count_in_hand(tx.conn, &scope, id)?;
             let empty = code(close(&office, tickets).map(|_| ()).map_err(Fault::from))?;
             Ok((row.state.0, [("activate_cash_office", officers), ("close_cash_office", empty)]))

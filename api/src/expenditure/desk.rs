@@ -281,14 +281,12 @@ const MOVES: &[(&str, &[S], S)] = &[
 pub async fn list_payment_order_transitions(call: Call, path: OrderPath) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    let author = call.author();
     let principal = call.principal()?;
     let (state, resumed, barred, apart) = call
         .store()
-        .read(move |conn| {
-            let row = db::expenditure::order::find_payment_order(conn, &scope, id)?;
-            let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
-            let apart = match keep_apart(&mut tx, &scope, &row, principal) {
+        .rehearse(scope.organisation, call.author(), move |tx| {
+            let row = db::expenditure::order::find_payment_order(tx.conn, &scope, id)?;
+            let apart = match keep_apart(tx, &scope, &row, principal) {
                 Ok(()) => None,
                 Err(Fault::Refused(refusal)) => Some(refusal.code.name.to_owned()),
                 Err(fault) => return Err(fault),

@@ -2,7 +2,7 @@
 
 use actix_web::{get, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::expenditure::document::{DocumentFilter, DocumentRow, RequirementRow, find_kind, list_kinds};
+use db::expenditure::document::{DocumentFilter, DocumentRow, RequirementRow, list_kinds};
 use db::fault::Fault;
 use db::store::Tx;
 use domain::expenditure::document::{DocumentKind, DocumentStage};
@@ -42,9 +42,9 @@ pub fn require(
     given: &[NewDocument],
     currency: Currency,
 ) -> Result<(), Fault> {
-    let (kind, requirements) = find_kind(tx.conn, kind)?;
+    let kind = tx.shelf.kind(tx.conn, kind)?;
     let given: Vec<DocumentKind> = given.iter().map(|document| document.kind).collect();
-    Ok(domain::expenditure::document::require(&kind, &requirements, stage, nature, amount, &given, currency)?)
+    Ok(domain::expenditure::document::require(&kind.0, &kind.1, stage, nature, amount, &given, currency)?)
 }
 
 /// Refuses to release retention money without the minutes of the final acceptance.
@@ -55,8 +55,8 @@ pub fn require_final_acceptance(kind: &str, given: &[NewDocument]) -> Result<(),
 
 /// Refuses a debt without certified service where the kind of expenditure knows none.
 pub fn require_nature(tx: &mut Tx<'_>, kind: &str, nature: Nature) -> Result<(), Fault> {
-    let (kind, _) = find_kind(tx.conn, kind)?;
-    Ok(domain::expenditure::document::require_nature(&kind, nature)?)
+    let kind = tx.shelf.kind(tx.conn, kind)?;
+    Ok(domain::expenditure::document::require_nature(&kind.0, nature)?)
 }
 
 /// Keeps the documents behind an act.

@@ -2,7 +2,6 @@
 
 use actix_web::{get, web};
 use db::budget::fiscal_year::find_fiscal_year;
-use db::store::Tx;
 use domain::id::{OrganisationId, RevenueOrderId};
 use domain::identity::Role;
 use domain::organisation::OrganisationKind;
@@ -61,18 +60,16 @@ const DESK: [&str; 4] = ["accept_revenue_order", "reject_revenue_order", "record
 pub async fn list_revenue_order_transitions(call: Call, path: web::Path<(OrganisationId, RevenueOrderId)>) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    let author = call.author();
     let principal = call.principal()?;
     let (state, together, unauthorised) = call
         .store()
-        .read(move |conn| {
-            let row = db::revenue::order::find_revenue_order(conn, &scope, id)?.row;
+        .rehearse(scope.organisation, call.author(), move |tx| {
+            let row = db::revenue::order::find_revenue_order(tx.conn, &scope, id)?.row;
             let together = apart(&row, principal).err().map(|refusal| refusal.code.name.to_owned());
             let article = row.article.clone().unwrap_or_default();
-            let year = find_fiscal_year(conn, &scope, row.fiscal_year)?;
-            let levy = revenue_article(conn, year.nomenclature_id.0, &article)?.and_then(|article| article.levy);
-            let mut tx = Tx { conn, organisation: scope.organisation, author: author.clone() };
-            let authorised = db::revenue::is_authorised(&mut tx, row.fiscal_year, &article)?;
+            let year = find_fiscal_year(tx.conn, &scope, row.fiscal_year)?;
+            let levy = revenue_article(tx.conn, year.nomenclature_id.0, &article)?.and_then(|article| article.levy);
+            let authorised = db::revenue::is_authorised(tx, row.fiscal_year, &article)?;
             let unauthorised = require_authorised(levy, authorised, &article, row.fiscal_year).err();
             Ok((row.state.0, together, unauthorised.map(|refusal| refusal.code.name.to_owned())))
         })

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::sql_types::{BigInt, Integer, Text};
 use domain::budget::credit::{Credit, Step};
 use domain::budget::{Line, Section, articles};
 use domain::calendar::History;
@@ -11,9 +13,10 @@ use domain::sensitivity::{Scope, Sensitivity};
 use uuid::Uuid;
 
 use super::{BudgetRow, StoredLine, amount};
-use crate::column::Col;
-use crate::connection::Conn;
+use crate::column::{Col, Identity, Vocabulary};
+use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
+use crate::prepared::{Statement, together};
 use crate::schema::{appropriations, budget_lines, credit_movements, line_executions};
 use crate::store::Tx;
 use crate::visible;
@@ -129,60 +132,81 @@ pub struct Cause {
     pub on: NaiveDate,
 }
 
-/// Moves the credit of an article and the execution of its line by one step, and keeps the movement; gives the credit
-/// after it. The database holds the chain as well.
-pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount, cause: Cause) -> Result<Credit, Fault> {
-    let after = find_credit(tx, charge.fiscal_year, charge.section, &charge.article)?.after(step, moved)?;
-    diesel::update(
-        appropriations::table
-            .filter(appropriations::organisation_id.eq(Col(tx.organisation)))
-            .filter(appropriations::fiscal_year.eq(charge.fiscal_year))
-            .filter(appropriations::section.eq(Col(charge.section)))
-            .filter(appropriations::article.eq(&charge.article)),
-    )
-    .set((
-        appropriations::committed.eq(after.committed.minor()),
-        appropriations::verified.eq(after.verified.minor()),
-        appropriations::ordered.eq(after.ordered.minor()),
-        appropriations::accepted.eq(after.accepted.minor()),
-        appropriations::paid.eq(after.paid.minor()),
-    ))
-    .execute(tx.conn)?;
-    let [committed, verified, ordered, accepted, paid] = step.deltas().map(|delta| delta * moved.minor());
-    let updated = diesel::update(
-        line_executions::table
-            .filter(line_executions::organisation_id.eq(Col(tx.organisation)))
-            .filter(line_executions::budget_line_id.eq(Col(charge.line))),
-    )
-    .set((
-        line_executions::committed.eq(line_executions::committed + committed),
-        line_executions::verified.eq(line_executions::verified + verified),
-        line_executions::ordered.eq(line_executions::ordered + ordered),
-        line_executions::accepted.eq(line_executions::accepted + accepted),
-        line_executions::paid.eq(line_executions::paid + paid),
-    ))
-    .execute(tx.conn)?;
-    if updated != 1 {
-        return Err(Fault::Corrupt("the line has no execution".to_owned()));
+/// A step that moves the credit of an article and the execution of its line, ready to be stored. The database holds the
+/// chain as well.
+pub struct CreditMove {
+    organisation: OrganisationId,
+    recorded_at: DateTime<Utc>,
+    charge: Charge,
+    pub after: Credit,
+    step: Step,
+    moved: Amount,
+    cause: Cause,
+}
+
+impl CreditMove {
+    /// The step from the credit as it stands, or the refusal.
+    pub fn new(tx: &Tx<'_>, charge: Charge, before: Credit, step: Step, moved: Amount, cause: Cause) -> Result<Self, Fault> {
+        let after = before.after(step, moved)?;
+        Ok(Self { organisation: tx.organisation, recorded_at: tx.author.now, charge, after, step, moved, cause })
     }
-    diesel::insert_into(credit_movements::table)
-        .values((
-            credit_movements::organisation_id.eq(Col(tx.organisation)),
+
+    /// What it changes: the appropriation of the article, and the execution of the line.
+    pub fn updates(&self) -> [Statement<'_>; 2] {
+        let Credit { committed, verified, ordered, accepted, paid, .. } = self.after;
+        let mut appropriation = Statement::new(
+            "UPDATE appropriations SET committed = ?, verified = ?, ordered = ?, accepted = ?, paid = ? \
+             WHERE organisation_id = ? AND fiscal_year = ? AND section = ? AND article = ?",
+        );
+        let mut execution = Statement::new(
+            "UPDATE line_executions SET committed = committed + ?, verified = verified + ?, ordered = ordered + ?, \
+             accepted = accepted + ?, paid = paid + ? WHERE organisation_id = ? AND budget_line_id = ?",
+        );
+        for sum in [committed, verified, ordered, accepted, paid] {
+            appropriation = appropriation.bind::<BigInt, _>(sum.minor());
+        }
+        for delta in self.step.deltas() {
+            execution = execution.bind::<BigInt, _>(delta * self.moved.minor());
+        }
+        let organisation = Col(self.organisation);
+        [
+            appropriation
+                .bind::<Identity, _>(organisation)
+                .bind::<Integer, _>(self.charge.fiscal_year)
+                .bind::<Vocabulary, _>(Col(self.charge.section))
+                .bind::<Text, _>(self.charge.article.as_str()),
+            execution.bind::<Identity, _>(organisation).bind::<Identity, _>(Col(self.charge.line)),
+        ]
+    }
+
+    /// What it adds: a movement, which tells what was known when.
+    pub fn movement(&self) -> impl QueryFragment<MultiBackend> + '_ {
+        diesel::insert_into(credit_movements::table).values((
+            credit_movements::organisation_id.eq(Col(self.organisation)),
             credit_movements::id.eq(Col(Uuid::now_v7())),
-            credit_movements::fiscal_year.eq(charge.fiscal_year),
-            credit_movements::section.eq(Col(charge.section)),
-            credit_movements::article.eq(&charge.article),
-            credit_movements::budget_line_id.eq(Col(charge.line)),
-            credit_movements::step.eq(Col(step)),
-            credit_movements::amount.eq(moved.minor()),
-            credit_movements::effective_on.eq(cause.on),
-            credit_movements::recorded_at.eq(Col(tx.author.now)),
-            credit_movements::cause_kind.eq(cause.kind),
-            credit_movements::cause_id.eq(Col(cause.id)),
+            credit_movements::fiscal_year.eq(self.charge.fiscal_year),
+            credit_movements::section.eq(Col(self.charge.section)),
+            credit_movements::article.eq(&self.charge.article),
+            credit_movements::budget_line_id.eq(Col(self.charge.line)),
+            credit_movements::step.eq(Col(self.step)),
+            credit_movements::amount.eq(self.moved.minor()),
+            credit_movements::effective_on.eq(self.cause.on),
+            credit_movements::recorded_at.eq(Col(self.recorded_at)),
+            credit_movements::cause_kind.eq(self.cause.kind),
+            credit_movements::cause_id.eq(Col(self.cause.id)),
             credit_movements::sensitivity.eq(Sensitivity::Partner.rank()),
         ))
-        .execute(tx.conn)?;
-    Ok(after)
+    }
+}
+
+/// Moves the credit of an article and the execution of its line by one step, and keeps the movement; gives the credit
+/// after it.
+pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount, cause: Cause) -> Result<Credit, Fault> {
+    let before = find_credit(tx, charge.fiscal_year, charge.section, &charge.article)?;
+    let moved = CreditMove::new(tx, charge.clone(), before, step, moved, cause)?;
+    let [appropriation, execution] = moved.updates();
+    let touched = together(tx.conn, &[&appropriation, &execution, &moved.movement()])?;
+    if touched == 3 { Ok(moved.after) } else { Err(Fault::Corrupt("the line has no execution".to_owned())) }
 }
 
 /// What was done with a line.
