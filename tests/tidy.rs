@@ -21,9 +21,10 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 18] = [
+const PROOFS: [&str; 19] = [
     "access",
     "backup",
+    "bench",
     "chaos",
     "columns",
     "contract",
