@@ -24,6 +24,7 @@ const ROOMS: [&str; 11] = [
 const PROOFS: [&str; 19] = [
     "access",
     "backup",
+    "bench",
     "chaos",
     "columns",
     "contract",

@@ -66,6 +66,8 @@ pub struct Cluster {
     bin: PathBuf,
     folder: PathBuf,
     settings: &'static str,
+    /// A library that is loaded into the server before its own.
+    preloaded: Mutex<Option<PathBuf>>,
     server: Mutex<Option<Child>>,
 }
 
@@ -73,12 +75,12 @@ impl Cluster {
     /// A cluster that keeps what it confirms: for the program itself, which accepts no other, and for tests that kill it.
     /// Nothing when its binaries are not installed.
     pub fn durable() -> Option<Self> {
-        Self::of_its_own("-c shared_buffers=32MB -c max_connections=60")
+        Self::durable_with("-c shared_buffers=32MB -c max_connections=60")
     }
 
     /// The same, which writes down every statement that it is sent.
     pub fn logging() -> Option<Self> {
-        Self::of_its_own(
+        Self::durable_with(
             "-c shared_buffers=32MB -c max_connections=60 -c logging_collector=on -c log_directory=. -c log_filename=log \
              -c log_statement=all -c log_line_prefix=%p:",
         )
@@ -90,7 +92,8 @@ impl Cluster {
         log.lines().filter(|line| line.contains(":LOG:  ")).map(str::to_owned).collect()
     }
 
-    fn of_its_own(settings: &'static str) -> Option<Self> {
+    /// The same with settings of one's own, which must not make it less durable.
+    pub fn durable_with(settings: &'static str) -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(std::env::var(REQUIRED).is_err(), "PostgreSQL is required here, and its binaries were not found");
             eprintln!("PostgreSQL half SKIPPED: install the server (apt-get install postgresql)");
@@ -106,7 +109,7 @@ impl Cluster {
         if let Some((uid, gid)) = user() {
             chown(&folder, Some(uid), Some(gid)).expect("the folder given to postgres");
         }
-        let cluster = Self { bin, folder, settings, server: Mutex::new(None) };
+        let cluster = Self { bin, folder, settings, preloaded: Mutex::new(None), server: Mutex::new(None) };
         let data = cluster.data();
         let made = as_user(&cluster.bin.join("initdb"))
             .args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
@@ -136,9 +139,17 @@ impl Cluster {
         &self.bin
     }
 
+    /// The folder of the server's socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn spawn(&self) -> Child {
         let mut server = as_user(&self.bin.join("postgres"));
         server.args(["-D", &self.data(), "-k", &self.folder.to_string_lossy(), "-c", "listen_addresses=", "-c", "deadlock_timeout=200ms"]);
+        if let Some(library) = self.preloaded.lock().expect("a library").as_deref() {
+            server.env("LD_PRELOAD", library);
+        }
         server.args(self.settings.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         server.spawn().expect("the server starts")
     }
@@ -156,6 +167,13 @@ impl Cluster {
             }
         }
         *self.server.lock().expect("the server") = Some(server);
+    }
+
+    /// Ends the server and starts it again with a library loaded before its own, or without one.
+    pub fn restart_with(&self, library: Option<&Path>) {
+        self.kill();
+        *self.preloaded.lock().expect("a library") = library.map(Path::to_owned);
+        self.start();
     }
 
     /// Ends the server and all its processes at once, as a failing machine does.
