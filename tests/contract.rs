@@ -117,6 +117,18 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
         assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
         for (status, response) in &responses {
             assert!(!text(&response["description"]).is_empty(), "{name} {status} has no description");
+            let carried: BTreeSet<&str> =
+                response["headers"].as_object().into_iter().flatten().map(|(header, _)| header.as_str()).collect();
+            let counted = api::rate::counts(&operation.path);
+            let expected = [
+                ("Access-Control-Allow-Origin", true),
+                ("RateLimit", counted),
+                ("RateLimit-Policy", counted),
+                ("Retry-After", ["429", "503"].contains(&status.as_str())),
+            ];
+            for (header, is_expected) in expected {
+                assert_eq!(carried.contains(header), is_expected, "{name} {status} {header}");
+            }
             if status == "304" {
                 assert!(response["content"].is_null(), "{name} 304 has no content");
                 continue;
@@ -130,10 +142,8 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
             }
         }
         let declared = api::access::operation(&text(&operation.described["operationId"])).expect("declared");
-        let mut expected = vec!["400", "500", "503"];
-        if declared.access != api::access::Access::Open {
-            expected.push("401");
-        }
+        let mut expected = vec!["400", "401", "500", "503"];
+        expected.extend(api::rate::counts(&operation.path).then_some("429"));
         if operation.path.contains('{') {
             expected.push("404");
         }
@@ -234,6 +244,33 @@ fn an_answer_that_drifts_from_its_schema_is_noticed() {
     let mut changed = good;
     changed.as_object_mut().expect("an object").remove("name");
     assert!(!contract.matches(&schema, &changed), "a required member is missing");
+}
+
+#[test]
+fn an_answer_without_what_every_answer_carries_is_noticed() {
+    let contract = Contract::read();
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let good = Answer {
+        status: 429,
+        headers: vec![
+            header("content-type", "application/problem+json"),
+            header("ratelimit-policy", "\"address\";q=600;w=60"),
+            header("ratelimit", "\"address\";r=0;t=1"),
+            header("retry-after", "1"),
+        ],
+        bytes: json!({ "type": "/", "title": "", "status": 429, "code": "TOO_MANY_REQUESTS", "detail": "" }).to_string().into_bytes(),
+    };
+    let differences = |answer: &Answer| contract.differences("get", "/v1/meta", answer, true);
+    assert_eq!(differences(&good), Vec::<String>::new());
+    for place in 1..good.headers.len() {
+        let mut without = good.clone();
+        without.headers.remove(place);
+        assert_eq!(differences(&without).len(), 1, "without {}", good.headers[place].0);
+        let mut otherwise = good.clone();
+        otherwise.headers[place].1 = "soon".to_owned();
+        assert!(!differences(&otherwise).is_empty(), "with another {}", good.headers[place].0);
+    }
+    assert_eq!(differences(&Answer { status: 418, ..good }).len(), 1);
 }
 
 #[test]

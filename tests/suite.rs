@@ -23,6 +23,7 @@ mod operations;
 mod organisation;
 mod paper;
 mod race;
+mod rate;
 mod revenue;
 mod territory;
 mod tidy;
