@@ -163,6 +163,34 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
     }
 }
 
+/// The operations that each rule of the linter is switched off for.
+fn excepted(rule: &str) -> BTreeSet<String> {
+    let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../.spectral.yaml")).expect("the linter's rules");
+    let written: Value = yaml_serde::from_str(&written).expect("YAML");
+    assert_eq!(written["rules"], Value::Null, "no rule is switched off for all");
+    let groups = written["overrides"].as_array().expect("exceptions").iter().filter(|group| group["rules"][rule] == "off");
+    let places = groups.flat_map(|group| group["files"].as_array().expect("places").iter().map(text));
+    let name = |place: String| {
+        let (path, method) = place.strip_prefix("openapi.yaml#/paths/")?.rsplit_once('/')?;
+        Some(format!("{} {}", method.to_uppercase(), path.replace("~1", "/").replace("~0", "~")))
+    };
+    places.map(|place| name(place.clone()).unwrap_or_else(|| panic!("{place} is no operation"))).collect()
+}
+
+#[test]
+fn what_the_linter_excepts_is_what_the_service_excepts() {
+    let contract = Contract::read();
+    let names = |wanted: &dyn Fn(&schema::Operation) -> bool| -> BTreeSet<String> {
+        contract.operations().iter().filter(|operation| wanted(operation)).map(schema::Operation::name).collect()
+    };
+    let takes_no_token = |operation: &schema::Operation| operation.described["security"] == json!([]);
+    let uncounted = names(&|operation| !api::rate::counts(&operation.path));
+    assert_eq!(excepted("owasp:api2:2023-write-restricted"), names(&|operation| takes_no_token(operation) && operation.method != "get"));
+    assert_eq!(excepted("owasp:api2:2023-read-restricted"), names(&|operation| takes_no_token(operation) && operation.method == "get"));
+    assert_eq!(excepted("owasp:api4:2023-rate-limit"), uncounted);
+    assert_eq!(excepted("owasp:api4:2023-rate-limit-responses-429"), uncounted);
+}
+
 #[test]
 fn bodies_are_strict_and_texts_bounded() {
     let contract = Contract::read();

@@ -218,15 +218,17 @@ mod tests {
     #[test]
     fn what_is_left_is_told_truly_and_what_is_not_is_refused_until_there_is_more() {
         let limiter = limiter(3, 10);
-        let told: Vec<(u32, i64, bool)> = (0..4).map(|_| limiter.count(&7)).map(|spent| (spent.left, spent.more, spent.served)).collect();
-        assert_eq!(told, [(2, 20, true), (1, 20, true), (0, 20, true), (0, 20, false)]);
+        let told: Vec<(u32, bool)> = (0..4).map(|_| limiter.count(&7)).map(|spent| (spent.left, spent.served)).collect();
+        assert_eq!(told, [(2, true), (1, true), (0, true), (0, false)]);
         assert_eq!(limiter.count(&8).left, 2, "another caller is not hurt");
         let mut headers = HeaderMap::new();
         let refused = limiter.count(&7);
         refused.tell(&mut headers);
         assert_eq!(headers.get(POLICY).expect("a policy"), "\"address\";q=3;w=60");
-        assert_eq!(headers.get(LEFT).expect("what is left"), "\"address\";r=0;t=20");
-        assert_eq!(refused.refusal().expect("a refusal").refusal.facts["retry_after"], 20);
+        assert_eq!(headers.get(LEFT).expect("what is left"), &format!("\"address\";r=0;t={}", refused.more));
+        assert_eq!(refused.refusal().expect("a refusal").refusal.facts["retry_after"], refused.more);
+        // One of three a minute comes back after twenty seconds, of which none have passed; on a busy machine a few.
+        assert!((10..=20).contains(&refused.more), "{refused:?}");
     }
 
     #[test]
