@@ -117,6 +117,18 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
         assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
         for (status, response) in &responses {
             assert!(!text(&response["description"]).is_empty(), "{name} {status} has no description");
+            let carried: BTreeSet<&str> =
+                response["headers"].as_object().into_iter().flatten().map(|(header, _)| header.as_str()).collect();
+            let counted = api::rate::counts(&operation.path);
+            let expected = [
+                ("Access-Control-Allow-Origin", true),
+                ("RateLimit", counted),
+                ("RateLimit-Policy", counted),
+                ("Retry-After", ["429", "503"].contains(&status.as_str())),
+            ];
+            for (header, is_expected) in expected {
+                assert_eq!(carried.contains(header), is_expected, "{name} {status} {header}");
+            }
             if status == "304" {
                 assert!(response["content"].is_null(), "{name} 304 has no content");
                 continue;
@@ -130,10 +142,8 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
             }
         }
         let declared = api::access::operation(&text(&operation.described["operationId"])).expect("declared");
-        let mut expected = vec!["400", "500", "503"];
-        if declared.access != api::access::Access::Open {
-            expected.push("401");
-        }
+        let mut expected = vec!["400", "401", "500", "503"];
+        expected.extend(api::rate::counts(&operation.path).then_some("429"));
         if operation.path.contains('{') {
             expected.push("404");
         }
@@ -151,6 +161,34 @@ fn every_operation_says_how_it_answers_and_how_it_refuses() {
             assert!(responses.contains_key(status), "{name} does not say when it answers {status}");
         }
     }
+}
+
+/// The operations that each rule of the linter is switched off for.
+fn excepted(rule: &str) -> BTreeSet<String> {
+    let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../.spectral.yaml")).expect("the linter's rules");
+    let written: Value = yaml_serde::from_str(&written).expect("YAML");
+    assert_eq!(written["rules"], Value::Null, "no rule is switched off for all");
+    let groups = written["overrides"].as_array().expect("exceptions").iter().filter(|group| group["rules"][rule] == "off");
+    let places = groups.flat_map(|group| group["files"].as_array().expect("places").iter().map(text));
+    let name = |place: String| {
+        let (path, method) = place.strip_prefix("openapi.yaml#/paths/")?.rsplit_once('/')?;
+        Some(format!("{} {}", method.to_uppercase(), path.replace("~1", "/").replace("~0", "~")))
+    };
+    places.map(|place| name(place.clone()).unwrap_or_else(|| panic!("{place} is no operation"))).collect()
+}
+
+#[test]
+fn what_the_linter_excepts_is_what_the_service_excepts() {
+    let contract = Contract::read();
+    let names = |wanted: &dyn Fn(&schema::Operation) -> bool| -> BTreeSet<String> {
+        contract.operations().iter().filter(|operation| wanted(operation)).map(schema::Operation::name).collect()
+    };
+    let takes_no_token = |operation: &schema::Operation| operation.described["security"] == json!([]);
+    let uncounted = names(&|operation| !api::rate::counts(&operation.path));
+    assert_eq!(excepted("owasp:api2:2023-write-restricted"), names(&|operation| takes_no_token(operation) && operation.method != "get"));
+    assert_eq!(excepted("owasp:api2:2023-read-restricted"), names(&|operation| takes_no_token(operation) && operation.method == "get"));
+    assert_eq!(excepted("owasp:api4:2023-rate-limit"), uncounted);
+    assert_eq!(excepted("owasp:api4:2023-rate-limit-responses-429"), uncounted);
 }
 
 #[test]
@@ -234,6 +272,33 @@ fn an_answer_that_drifts_from_its_schema_is_noticed() {
     let mut changed = good;
     changed.as_object_mut().expect("an object").remove("name");
     assert!(!contract.matches(&schema, &changed), "a required member is missing");
+}
+
+#[test]
+fn an_answer_without_what_every_answer_carries_is_noticed() {
+    let contract = Contract::read();
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let good = Answer {
+        status: 429,
+        headers: vec![
+            header("content-type", "application/problem+json"),
+            header("ratelimit-policy", "\"address\";q=600;w=60"),
+            header("ratelimit", "\"address\";r=0;t=1"),
+            header("retry-after", "1"),
+        ],
+        bytes: json!({ "type": "/", "title": "", "status": 429, "code": "TOO_MANY_REQUESTS", "detail": "" }).to_string().into_bytes(),
+    };
+    let differences = |answer: &Answer| contract.differences("get", "/v1/meta", answer, true);
+    assert_eq!(differences(&good), Vec::<String>::new());
+    for place in 1..good.headers.len() {
+        let mut without = good.clone();
+        without.headers.remove(place);
+        assert_eq!(differences(&without).len(), 1, "without {}", good.headers[place].0);
+        let mut otherwise = good.clone();
+        otherwise.headers[place].1 = "soon".to_owned();
+        assert!(!differences(&otherwise).is_empty(), "with another {}", good.headers[place].0);
+    }
+    assert_eq!(differences(&Answer { status: 418, ..good }).len(), 1);
 }
 
 #[test]

@@ -11,10 +11,11 @@ use actix_web::{HttpResponse, web};
 use api::access::{Access, Effect, Operation};
 use api::auth::{Call, Desk};
 use api::clock::Clock;
+use api::config::RatePolicy;
 use api::contract::operations;
 use api::limit::{
-    BODY_DEADLINE, BODY_MAX, CONNECTIONS_MAX, DEPTH_MAX, HEAD_DEADLINE, HEAD_MAX, HEADERS_MAX, IDLE_MAX, IMPORT_MAX, KEEP_ALIVE,
-    STOP_SECONDS, TARGET_MAX, UNREAD_MAX,
+    BODY_DEADLINE, BODY_MAX, CALLERS_MAX, CONNECTIONS_MAX, DEPTH_MAX, HEAD_DEADLINE, HEAD_MAX, HEADERS_MAX, IDLE_MAX, IMPORT_MAX,
+    KEEP_ALIVE, STOP_SECONDS, TARGET_MAX, UNREAD_MAX,
 };
 use api::problem::Problem;
 use api::server::{Listening, routes, serve_routes};
@@ -22,6 +23,7 @@ use db::store::{READ_PATIENCE, READS_WAITING_MAX, Sizes, Store, WRITES_WAITING_M
 use serde_json::{Value, json};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::harness::town::UNHURRIED;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
@@ -77,7 +79,7 @@ impl Edge {
         let mut known = operations().expect("operations");
         known.extend(TRAPS.map(|path| ((Method::GET, path.to_owned()), &TRAP)));
         let clock = Clock::settable("2025-02-03".parse().expect("a date"));
-        let desk = Desk::new(store.clone(), clock, crate::harness::town::keys(), known);
+        let desk = Desk::new(store.clone(), clock, crate::harness::town::keys(), known).with_rates(UNHURRIED);
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -201,6 +203,7 @@ on_both_engines! {
                 assert_eq!((answer.text("/title"), answer.text("/instance")), ("Internal error".to_owned(), path.to_owned()));
                 assert_eq!((answer.text("/request_id"), answer.header("x-request-id")), ("a-fall".to_owned(), Some("a-fall")));
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+                assert!(answer.header("ratelimit").is_some_and(|left| left.starts_with("\"address\";r=")));
                 assert!(!String::from_utf8_lossy(&answer.bytes).contains("falls"), "what fell is for the log");
             }
         }
@@ -390,7 +393,7 @@ fn a_request_is_limited_in_every_measure() {
 #[test]
 fn the_limits_told_to_operators_are_those_in_force() {
     let seconds = |duration: Duration| format!("{} s", duration.as_secs());
-    let sizes = Sizes::default();
+    let (sizes, rates) = (Sizes::default(), RatePolicy::default());
     assert_eq!((sizes.reads_waiting, sizes.writes_waiting), (READS_WAITING_MAX, WRITES_WAITING_MAX));
     let in_force = BTreeMap::from([
         ("ordinary body", format!("{} KiB", BODY_MAX / 1024)),
@@ -406,6 +409,9 @@ fn the_limits_told_to_operators_are_those_in_force() {
         ("headers", HEADERS_MAX.to_string()),
         ("path with parameters", format!("{TARGET_MAX} bytes")),
         ("nesting of JSON", DEPTH_MAX.to_string()),
+        ("requests of an address a minute, without a token", rates.per_address.to_string()),
+        ("requests of a principal a minute", rates.per_principal.to_string()),
+        ("principals, and addresses, counted each by itself", CALLERS_MAX.to_string()),
         ("reads at once", sizes.readers.to_string()),
         ("reads that wait", READS_WAITING_MAX.to_string()),
         ("time that a read waits", seconds(READ_PATIENCE)),

@@ -24,6 +24,7 @@ mod organisation;
 mod paper;
 mod prepared;
 mod race;
+mod rate;
 mod revenue;
 mod territory;
 mod tidy;

@@ -21,7 +21,7 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 19] = [
+const PROOFS: [&str; 21] = [
     "access",
     "backup",
     "bench",
@@ -39,6 +39,7 @@ const PROOFS: [&str; 19] = [
     "paper",
     "prepared",
     "race",
+    "rate",
     "suite",
     "tidy",
     "witness",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,11 +25,12 @@ use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
 use crate::clock::Clock;
-use crate::config::SignInPolicy;
+use crate::config::{RatePolicy, SignInPolicy};
 use crate::contract::contract;
 use crate::contract::parameter::{Parameters, query_parameters};
 use crate::export::{Column, Form, tables};
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
+use crate::rate::{Caller, Rates};
 use crate::token::{Bearer, Keys};
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
@@ -46,6 +47,7 @@ pub struct Desk {
     pub clock: Clock,
     pub keys: Keys,
     pub sign_in: SignInPolicy,
+    pub rates: Rates,
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
     /// Query parameters by operation, from the contract too.
@@ -57,15 +59,21 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
-        let sign_in = SignInPolicy::default();
+        let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
         let (parameters, tables) = (query_parameters(&contract()), tables());
-        Self { store, clock, keys, sign_in, routes, parameters, tables, standings: Mutex::new(HashMap::new()) }
+        Self { store, clock, keys, sign_in, rates, routes, parameters, tables, standings: Mutex::new(HashMap::new()) }
     }
 
     /// The same with another policy of sign-ins.
     #[must_use]
     pub fn with_sign_in(self, sign_in: SignInPolicy) -> Self {
         Self { sign_in, ..self }
+    }
+
+    /// The same with other quotas of requests.
+    #[must_use]
+    pub fn with_rates(self, rates: RatePolicy) -> Self {
+        Self { rates: Rates::new(rates), ..self }
     }
 
     /// Refuses query parameters that the contract does not describe so.
@@ -97,6 +105,30 @@ impl Desk {
             known.insert((principal, session), (Instant::now(), Arc::clone(&standing)));
         }
         Ok(standing)
+    }
+}
+
+/// What a request shows of its caller, before anything is asked of the database: a proven token, none or a false one, and
+/// where it comes from.
+#[derive(Clone)]
+pub struct Shown {
+    bearer: Result<Option<Bearer>, Problem>,
+    address: Option<IpAddr>,
+}
+
+impl Shown {
+    pub fn by(request: &ServiceRequest, desk: &Desk) -> Self {
+        let proven = |token: &str| desk.keys.verify(token).ok_or_else(|| Problem::from(&TOKEN_INVALID));
+        let bearer = token(request.headers()).and_then(|token| token.map(proven).transpose());
+        Self { bearer, address: address_of(request, &desk.sign_in.trusted_proxies) }
+    }
+
+    /// On whom the request counts.
+    pub fn caller(&self) -> Caller {
+        match self.bearer {
+            Ok(Some(bearer)) => Caller::Principal(bearer.principal),
+            _ => Caller::Address(self.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into())),
+        }
     }
 }
 
@@ -264,10 +296,10 @@ fn not_offered(desk: &Desk, pattern: &str) -> Problem {
 
 async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &ServiceRequest, pattern: &str) -> Result<Call, Problem> {
     let today = desk.clock.today();
-    let (standing, session) = match bearer(request.headers())? {
+    let shown = request.extensions().get::<Shown>().cloned().ok_or_else(|| Problem::from(&SERVICE_BROKEN))?;
+    let (standing, session) = match shown.bearer? {
         None => (None, None),
-        Some(token) => {
-            let bearer = desk.keys.verify(token).ok_or_else(|| Problem::from(&TOKEN_INVALID))?;
+        Some(bearer) => {
             let standing = desk.standing(bearer).await?;
             if !standing.active {
                 return Err(Problem::from(&TOKEN_INVALID));
@@ -284,7 +316,7 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
         desk: Arc::clone(desk),
         standing,
         session,
-        address: address_of(request, &desk.sign_in.trusted_proxies),
+        address: shown.address,
         organisation,
         roles: Vec::new(),
         today,
@@ -350,7 +382,7 @@ fn authorise(call: &Call, operation: &Operation) -> Result<(), Problem> {
 }
 
 /// The token of the request: one Authorization header of scheme Bearer, or none.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut given = headers.get_all(AUTHORIZATION);
     let Some(first) = given.next() else { return Ok(None) };
     let invalid = || Problem::from(&TOKEN_INVALID);

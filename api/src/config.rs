@@ -20,6 +20,8 @@ const TOKEN_MINUTES_MAX: i64 = 10;
 const SESSION_HOURS_MAX: i64 = 720;
 /// The most failures that may be free.
 const FAILURES_MAX: i64 = 1_000_000;
+/// The highest quota of requests a minute.
+const REQUESTS_MAX: u32 = 1_000_000;
 
 /// How long sessions live, and how failed proofs of identity are slowed down.
 #[derive(Clone, Debug)]
@@ -46,6 +48,21 @@ impl Default for SignInPolicy {
     }
 }
 
+/// How many requests a caller may make a minute; 0 sets no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct RatePolicy {
+    /// All who come from one address without a proven token, together.
+    pub per_address: u32,
+    /// A principal, wherever they are.
+    pub per_principal: u32,
+}
+
+impl Default for RatePolicy {
+    fn default() -> Self {
+        Self { per_address: default_requests_per_address(), per_principal: default_requests_per_principal() }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -67,6 +84,10 @@ struct Settings {
     failures_per_address: i64,
     #[serde(default = "default_failures_altogether")]
     failures_altogether: i64,
+    #[serde(default = "default_requests_per_address")]
+    requests_per_address: u32,
+    #[serde(default = "default_requests_per_principal")]
+    requests_per_principal: u32,
     #[serde(default)]
     trusted_proxies: String,
     #[serde(default = "default_connections")]
@@ -126,6 +147,17 @@ fn default_failures_altogether() -> i64 {
     500
 }
 
+/// Ten a second: many people behind one address of a town hall or of a mobile operator may read what is public, and sign in.
+/// Those who have signed in do not count here.
+fn default_requests_per_address() -> u32 {
+    600
+}
+
+/// A hundred a second: more than a screen or a nightly synchronisation needs, and a small part of what the service can do.
+fn default_requests_per_principal() -> u32 {
+    6_000
+}
+
 fn default_connections() -> u32 {
     4
 }
@@ -146,6 +178,7 @@ pub struct Config {
     pub listening: Listening,
     pub token_seconds: i64,
     pub sign_in: SignInPolicy,
+    pub rates: RatePolicy,
     pub sizes: Sizes,
     pub log: LogLevel,
 }
@@ -208,8 +241,16 @@ impl Settings {
         })
     }
 
+    fn rate_policy(&self) -> Result<RatePolicy, String> {
+        let limits = [("requests_per_address", self.requests_per_address), ("requests_per_principal", self.requests_per_principal)];
+        if let Some((name, _)) = limits.iter().find(|(_, limit)| *limit > REQUESTS_MAX) {
+            return Err(format!("{name} lies between 0 (no limit) and {REQUESTS_MAX}"));
+        }
+        Ok(RatePolicy { per_address: self.requests_per_address, per_principal: self.requests_per_principal })
+    }
+
     fn check(self) -> Result<Config, String> {
-        let sign_in = self.sign_in_policy()?;
+        let (sign_in, rates) = (self.sign_in_policy()?, self.rate_policy()?);
         let url = match (self.database_url, self.database_url_file) {
             (Some(_), Some(_)) => return Err("set database_url or database_url_file, not both".to_owned()),
             (Some(url), None) => url,
@@ -238,6 +279,7 @@ impl Settings {
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
             sign_in,
+            rates,
             sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64), ..Sizes::default() },
             log: self.log,
         })

@@ -1,15 +1,17 @@
 //! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
 
+mod answer;
 mod bound;
 pub mod parameter;
 pub mod refusal;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use actix_web::App;
 use actix_web::http::Method;
 use domain::word::Word;
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation as Described, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
@@ -18,12 +20,12 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
+use self::answer::{add_problems, problem_schema, share};
 use self::bound::bound;
-use self::refusal::refusals;
-use crate::access::{Access, Effect, Operation, THROTTLED, operation};
+use crate::access::{Access, Effect, Operation, operation};
 use crate::export::{self, Form};
 use crate::page;
-use crate::problem::{DETAIL_MAX, ERROR_DETAIL_MAX, INSTANCE_MAX, POINTER_MAX};
+use crate::rate::counts;
 use crate::server::routes;
 
 const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
@@ -33,6 +35,9 @@ Pointers, in French or English by `Accept-Language`. The codes are listed at `/v
 **Repetition** is safe: operations that create or act require `Idempotency-Key`; the same request with the same key gets \
 the first answer again with `Idempotency-Replayed: true`. Keys are kept at least 30 days. Refusals are not kept.\n\n\
 **Versions**: acts require `If-Match` with the `ETag` read before (428 without, 412 when stale).\n\n\
+**Rates**: requests are counted, those with a valid token on its principal, all others on their address. The header \
+`RateLimit-Policy` tells the quota of a minute, `RateLimit` how many requests are left of it (`r`) and after how many seconds \
+there are more (`t`). What was used comes back evenly; beyond it the answer is 429 with `Retry-After`.\n\n\
 **Lists** are read with `limit` and `after`; cursors belong to their list and filters. Unknown parameters and members are \
 refused. Lists of money tell with `totals=true` what they add up to over all pages.\n\n\
 **Tables**: every list is also answered as CSV or XLSX, by `format=csv`, `format=xlsx` or by `Accept`. The first row names \
@@ -42,6 +47,12 @@ UTF-8 with a byte order mark, as spreadsheets in French open it; text that begin
 carriage return gets an apostrophe before it, so that no spreadsheet takes it for a formula. In XLSX, dates are dates, and \
 amounts are numbers where that is exact, text otherwise; instants are in UTC; texts end after 32767 characters.\n\n\
 **What you may not see does not exist**: it is answered 404.";
+
+const TOKEN: &str = "A token as `POST /v1/sessions` and `POST /v1/oauth/token` issue it, good for at most ten minutes (twelve \
+hours in a demonstration): a JWS signed with Ed25519 (`EdDSA`), checked as RFC8725 advises. One algorithm and one key, which \
+`kid` must name; a header of exactly `alg`, `typ` (`at+jwt`) and `kid`; signature, issuer, audience, subject, instants and length \
+of life. What is not exactly as this service signs it is refused. The public keys are at `/.well-known/jwks.json`. A token says \
+who calls, never what they may do.";
 
 const TAGS: [(&str, &str); 12] = [
     ("meta", "The service about itself."),
@@ -74,11 +85,16 @@ pub fn contract() -> OpenApi {
         .contact(Some(ContactBuilder::new().name(Some("Sigida")).build()))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
-    contract.servers = Some(vec![ServerBuilder::new().url("/").description(Some("This server")).build()]);
+    // Who serves the contract serves what it describes, for partners as for the operator's own people.
+    let server = ServerBuilder::new()
+        .url("/")
+        .description(Some("The installation that serves this contract: production, test, or a local demonstration."))
+        .extensions(Some(ExtensionsBuilder::new().add("x-internal", false).build()));
+    contract.servers = Some(vec![server.build()]);
     let tags = TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build());
     contract.tags = Some(tags.collect());
     let components = contract.components.get_or_insert_with(Components::new);
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(TOKEN)).build();
     components.security_schemes.insert("token".to_owned(), SecurityScheme::Http(bearer).into());
     components.schemas.insert("Problem".to_owned(), problem_schema());
     for (path, item) in &mut contract.paths.paths {
@@ -91,6 +107,7 @@ pub fn contract() -> OpenApi {
     keep_totals_to_money(&mut contract);
     refer_rows(&mut contract);
     tell_kept(&mut contract);
+    share(&mut contract);
     bound(&mut contract);
     contract
 }
@@ -185,35 +202,6 @@ pub fn operations() -> Result<HashMap<(Method, String), &'static Operation>, Str
 /// The methods that the contract may hold.
 pub const METHODS: [HttpMethod; 4] = [HttpMethod::Get, HttpMethod::Post, HttpMethod::Put, HttpMethod::Patch];
 
-fn problem_schema() -> RefOr<utoipa::openapi::Schema> {
-    let text = |max| ObjectBuilder::new().schema_type(Type::String).max_length(Some(max));
-    let pointer = ObjectBuilder::new()
-        .property("pointer", text(POINTER_MAX).description(Some("JSON Pointer into the request body, or `?name` for a parameter.")))
-        .required("pointer")
-        .property("code", text(60))
-        .required("code")
-        .property("detail", text(ERROR_DETAIL_MAX))
-        .required("detail");
-    let errors = utoipa::openapi::ArrayBuilder::new().items(pointer).max_items(Some(100_000));
-    ObjectBuilder::new()
-        .description(Some("Why a request was not served (RFC 9457)."))
-        .property("type", text(200).description(Some("Where the code is described.")))
-        .required("type")
-        .property("title", text(200).description(Some("In the caller's language.")))
-        .required("title")
-        .property("status", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(400)).maximum(Some(599)))
-        .required("status")
-        .property("code", text(60).description(Some("Stable; never translated.")))
-        .required("code")
-        .property("detail", text(DETAIL_MAX))
-        .required("detail")
-        .property("instance", text(INSTANCE_MAX).description(Some("Path of the request.")))
-        .property("request_id", text(64))
-        .property("facts", ObjectBuilder::new().description(Some("The facts behind the refusal, such as available and requested amounts.")))
-        .property("errors", errors)
-        .into()
-}
-
 fn describe(path: &str, described: &mut Described) {
     let id = described.operation_id.clone().unwrap_or_default();
     let Some(declared) = operation(&id) else { return };
@@ -222,7 +210,8 @@ fn describe(path: &str, described: &mut Described) {
     described.summary = Some(first_sentence(&text));
     described.description = Some(format!("{text}\n\n{who}"));
     described.security = match declared.access {
-        Access::Open if path.starts_with("/v1/organisations/{organisation_id}") => {
+        // A token is proven wherever it comes: it may show more, and the request counts on its principal.
+        Access::Open if declared.effect == Effect::Read && counts(path) => {
             Some(vec![SecurityRequirement::default(), SecurityRequirement::new::<_, [&str; 0], &str>("token", [])])
         }
         Access::Open => Some(Vec::new()),
@@ -335,46 +324,6 @@ fn add_headers(effect: Effect, described: &mut Described) {
     }
     if effect == Effect::Act {
         parameters.push(header("If-Match", Required::True, "The ETag read before.", text_schema(64)));
-    }
-}
-
-fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
-    let mut statuses = BTreeMap::from([(400, "The request cannot be read."), (500, "The service failed; quote `request_id`.")]);
-    statuses.insert(503, "The service cannot answer now; `Retry-After` says when.");
-    let writes = declared.effect != Effect::Read;
-    statuses.insert(401, "The token is missing where it is needed, expired, or not of this service.");
-    if matches!(declared.access, Access::Roles(_) | Access::Platform) || writes {
-        statuses.insert(403, "The role is missing, or the same person would stand on both sides.");
-    }
-    if path.contains('{') || writes || matches!(declared.access, Access::SignedIn) {
-        statuses.insert(404, "No such thing, or none that the caller may see.");
-    }
-    if (path.ends_with("/lines") && !writes) || export::page_of(described).is_some() {
-        statuses.insert(406, "No representation of the asked kind.");
-    }
-    if writes {
-        statuses.insert(409, "The state of things stands against it.");
-        statuses.insert(413, "The body is too large.");
-        statuses.insert(415, "The body is of a kind that is not read here.");
-        statuses.insert(422, "A rule stands against it; `facts` say why.");
-    }
-    if THROTTLED.contains(&declared.id) {
-        statuses.insert(429, "Too many failures; `Retry-After` says when to try again.");
-    }
-    if declared.effect == Effect::Act {
-        statuses.insert(412, "The version is stale.");
-        statuses.insert(428, "If-Match is missing.");
-    }
-    let refusals = refusals(declared.id);
-    for status in refusals.keys() {
-        statuses.entry(*status).or_insert("The state of things, or a rule, stands against it; `facts` say why.");
-    }
-    for (status, text) in statuses {
-        let codes = refusals.get(&status).map(|codes| codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", "));
-        let text = codes.map_or_else(|| text.to_owned(), |codes| format!("{text} {codes}."));
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let response = ResponseBuilder::new().description(text).content("application/problem+json", content).build();
-        described.responses.responses.entry(status.to_string()).or_insert_with(|| response.into());
     }
 }
 

@@ -27,9 +27,9 @@ pub mod parameter;
 pub mod participation;
 pub mod password;
 pub mod problem;
+pub mod rate;
 pub mod revenue;
 pub mod server;
-
 pub mod territory;
 pub mod token;
 pub mod wire;

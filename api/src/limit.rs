@@ -1,4 +1,4 @@
-//! Limits of the edge: what a caller may send, and how long a connection may take. `docs/limits.md` tells them to those who
+//! Limits of the edge: what a caller may send, how long a connection may take, and how many callers are counted. `docs/limits.md` tells them to those who
 //! run the service.
 
 use std::time::Duration;
@@ -21,6 +21,11 @@ pub const UNREAD_MAX: Duration = Duration::from_secs(30);
 pub const CONNECTIONS_MAX: usize = 2_000;
 /// How long the requests in hand may take when the service is asked to stop, in seconds.
 pub const STOP_SECONDS: u64 = 25;
+
+/// How many callers of a kind are counted each by itself; further ones share one quota.
+pub const CALLERS_MAX: usize = 100_000;
+/// How often, at most, callers whose quota is whole again are forgotten.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The most bytes of a request's head; the HTTP library knows no other.
 pub const HEAD_MAX: usize = 128 * 1024;

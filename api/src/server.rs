@@ -10,7 +10,7 @@ use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App, HttpResponse, HttpServer, ResponseError, web};
+use actix_web::{App, HttpMessage as _, HttpResponse, HttpServer, ResponseError, web};
 use actix_web_prom::{PrometheusMetrics, PrometheusMetricsBuilder};
 use futures_util::FutureExt as _;
 use prometheus::{Encoder as _, TextEncoder};
@@ -19,10 +19,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
-use crate::auth::{Desk, admit};
+use crate::auth::{Desk, Shown, admit};
 use crate::idle::{self, Idle};
 use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
+use crate::rate::{self, Spent};
 use crate::{
     audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
 };
@@ -171,8 +172,18 @@ impl Listening {
 }
 
 /// What browsers of other origins may read of an answer.
-const EXPOSED: [&str; 8] =
-    ["ETag", "Link", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-Id", "Content-Language", "Content-Disposition"];
+const EXPOSED: [&str; 10] = [
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    rate::POLICY,
+    rate::LEFT,
+    "Idempotency-Replayed",
+    "X-Request-Id",
+    "Content-Language",
+    "Content-Disposition",
+];
 
 fn cors(origins: &[String]) -> Cors {
     let allowed = origins.iter().fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
@@ -206,6 +217,7 @@ struct Lost {
     language: Language,
     path: String,
     id: String,
+    spent: Option<Spent>,
 }
 
 impl std::fmt::Display for Lost {
@@ -217,13 +229,13 @@ impl std::fmt::Display for Lost {
 impl ResponseError for Lost {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut answer = Problem::from(&SERVICE_BROKEN).answer(self.language, &self.path, &self.id);
-        guard(answer.headers_mut(), &self.path, &self.id);
+        guard(answer.headers_mut(), &self.path, &self.id, self.spent.as_ref());
         answer
     }
 }
 
 /// The headers that every answer has.
-fn guard(headers: &mut HeaderMap, path: &str, id: &str) {
+fn guard(headers: &mut HeaderMap, path: &str, id: &str, spent: Option<&Spent>) {
     let policy = if path.starts_with("/docs") {
         "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'"
     } else {
@@ -236,10 +248,23 @@ fn guard(headers: &mut HeaderMap, path: &str, id: &str) {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
+    if let Some(spent) = spent {
+        spent.tell(headers);
+    }
     headers.append(VARY, HeaderValue::from_static("Accept, Accept-Language, Authorization"));
 }
 
-/// Finishes every answer: problems in the caller's language, security headers, request id; a panic is a problem too.
+/// Counts a request on its caller, and keeps for the guard what it shows of them.
+fn count(request: &ServiceRequest) -> Option<Spent> {
+    let desk = request.app_data::<web::Data<Desk>>()?;
+    let shown = Shown::by(request, desk);
+    let caller = shown.caller();
+    request.extensions_mut().insert(shown);
+    if rate::counts(request.path()) { desk.rates.count(caller) } else { None }
+}
+
+/// Counts every request before anything is done for it, and finishes every answer: problems in the caller's language,
+/// security headers, request id, what is left of the quota; a panic is a problem too.
 async fn finish(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -252,28 +277,31 @@ async fn finish(
         // Answered as GET; the connection leaves the body out.
         request.head_mut().method = Method::GET;
     }
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let response = match outcome {
-        Ok(response) => response?,
-        Err(_) => {
-            log::error!("a handler panicked; request {id}");
-            return Err(Lost { language, path, id }.into());
-        }
+    let spent = count(&request);
+    let response = match spent.as_ref().and_then(Spent::refusal) {
+        Some(problem) => request.error_response(problem),
+        None => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+            Ok(response) => response?.map_into_boxed_body(),
+            Err(_) => {
+                log::error!("a handler panicked; request {id}");
+                return Err(Lost { language, path, id, spent }.into());
+            }
+        },
     };
     let status = response.status();
     let ours = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
-    let mut response: ServiceResponse<BoxBody> = match ours {
+    let mut response = match ours {
         Some(problem) => response.into_response(problem.answer(language, &path, &id)),
         None if status.is_client_error() || status.is_server_error() => {
             let problem = of_status(status);
             response.into_response(problem.answer(language, &path, &id))
         }
-        None => response.map_into_boxed_body(),
+        None => response,
     };
     if response.status().is_server_error() {
         log::warn!("{} {path:?} answered {}; request {id}", response.request().method(), response.status().as_u16());
     }
-    guard(response.headers_mut(), &path, &id);
+    guard(response.headers_mut(), &path, &id, spent.as_ref());
     Ok(response)
 }
 

@@ -76,4 +76,10 @@ impl Wire {
         let line = self.got.strip_prefix(b"HTTP/1.1 ")?;
         std::str::from_utf8(line.get(..3)?).ok()?.parse().ok()
     }
+
+    /// The statuses of the answers so far.
+    pub fn statuses(&self) -> Vec<u16> {
+        let got = String::from_utf8_lossy(&self.got);
+        got.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)?.parse().ok()).collect()
+    }
 }

@@ -64,6 +64,9 @@ impl Place {
             .with("SIGIDA_DATABASE_URL", &database)
             .with("SIGIDA_SIGNING_KEY_FILE", &key.to_string_lossy())
             .with("SIGIDA_LISTEN", &free_address().to_string())
+            // Tests ask as often as they like.
+            .with("SIGIDA_REQUESTS_PER_ADDRESS", "1000000")
+            .with("SIGIDA_REQUESTS_PER_PRINCIPAL", "1000000")
     }
 
     /// Another place for the same service, with the same settings and an address of its own.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, mpsc};
 use actix_web::dev::ServerHandle;
 use api::auth::Desk;
 use api::clock::Clock;
-use api::config::SignInPolicy;
+use api::config::{RatePolicy, SignInPolicy};
 use api::contract::operations;
 use api::demo::player::Player;
 use api::demo::{cast, year};
@@ -49,6 +49,9 @@ static PREPARING: Mutex<()> = Mutex::new(());
 /// Tokens of tests live as long as those of the demonstration.
 const TOKEN_SECONDS: i64 = 3600;
 
+/// Tests ask as often as they like, unless they say otherwise.
+pub const UNHURRIED: RatePolicy = RatePolicy { per_address: 1_000_000, per_principal: 1_000_000 };
+
 /// The key with which all towns of this run sign.
 pub fn keys() -> Keys {
     let pem = KEY.get_or_init(|| {
@@ -69,10 +72,10 @@ struct Running {
 }
 
 impl Running {
-    fn start(target: &Target, clock: Clock, sign_in: SignInPolicy) -> (Self, Store) {
+    fn start(target: &Target, clock: Clock, sign_in: SignInPolicy, rates: RatePolicy) -> (Self, Store) {
         let store = Store::open_migrated(target, Sizes { lanes: 3, ..Sizes::default() }).expect("the store opens");
         let desk = Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it"));
-        let desk = desk.with_sign_in(sign_in);
+        let desk = desk.with_sign_in(sign_in).with_rates(rates);
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -94,13 +97,17 @@ impl Running {
     }
 }
 
-/// A second server on a town's database, with the same business date and another policy of sign-ins.
+/// A second server on a town's database, with the same business date and other policies.
 pub struct Annex(Running);
 
 impl Annex {
     /// Someone with or without a token.
     pub fn client(&self, token: Option<String>) -> Client {
-        Client::new(&format!("http://{}", self.0.address), token)
+        Client::new(&format!("http://{}", self.address()), token)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
     }
 }
 
@@ -113,7 +120,7 @@ impl Drop for Annex {
 /// Prepares a database up to a stage: schema, reference data, cast, and the opening of the year.
 fn prepare(target: &Target, stage: Stage) -> cast::Town {
     db::connection::migrate(&mut target.connect(false).expect("a connection")).expect("the schema");
-    let (mut running, store) = Running::start(target, Clock::settable(year::FIRST_DAY), SignInPolicy::default());
+    let (mut running, store) = Running::start(target, Clock::settable(year::FIRST_DAY), SignInPolicy::default(), UNHURRIED);
     let clock = running.clock.clone();
     let founding = actix_web::rt::System::new().block_on(async {
         db::reference::install(&store, clock.now(), clock.today()).await.expect("reference data");
@@ -211,7 +218,7 @@ impl Town {
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
             Stage::Played => year::LAST_DAY,
         };
-        let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default());
+        let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default(), UNHURRIED);
         Self { running, target, _folder: folder, database, cast }
     }
 
@@ -222,7 +229,12 @@ impl Town {
 
     /// Opens a second server on the town's database.
     pub fn annex(&self, sign_in: SignInPolicy) -> Annex {
-        Annex(Running::start(&self.target, self.running.clock.clone(), sign_in).0)
+        self.limited(sign_in, UNHURRIED)
+    }
+
+    /// As [`Town::annex`], with quotas that a story meets.
+    pub fn limited(&self, sign_in: SignInPolicy, rates: RatePolicy) -> Annex {
+        Annex(Running::start(&self.target, self.running.clock.clone(), sign_in, rates).0)
     }
 
     /// Where the town's data lives.
@@ -267,8 +279,11 @@ impl Town {
     }
 
     pub fn client_of(&self, principal: PrincipalId) -> Client {
-        let token = keys().sign(principal, chrono::Utc::now().timestamp()).expect("a token");
-        Client::new(&self.base(), Some(token))
+        Client::new(&self.base(), Some(self.token_of(principal)))
+    }
+
+    pub fn token_of(&self, principal: PrincipalId) -> String {
+        keys().sign(principal, chrono::Utc::now().timestamp()).expect("a token")
     }
 
     /// Someone without a token.

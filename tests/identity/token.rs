@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::{PASSWORD, activate, register, session};
 use crate::access::told;
 use crate::edge::Wire;
+use crate::harness::town::UNHURRIED;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
@@ -52,6 +53,7 @@ impl Window {
             actix_web::rt::System::new().block_on(async move {
                 let store = Store::open_migrated(&target, Sizes::default()).expect("the store opens");
                 let desk = Desk::new(store, Clock::settable(year::FIRST_DAY), window, operations().expect("operations"));
+                let desk = desk.with_rates(UNHURRIED);
                 let listening = Listening { workers: 1, ..Listening::on(([127, 0, 0, 1], 0).into()) };
                 let (server, address) = serve(desk, &listening).expect("the server starts");
                 sender.send((server.handle(), address)).expect("someone waits");

@@ -3,7 +3,7 @@
 
 use utoipa::Number;
 use utoipa::openapi::schema::{AdditionalProperties, Array, ArrayItems, KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type};
-use utoipa::openapi::{Content, OpenApi, RefOr, Response};
+use utoipa::openapi::{Content, Header, OpenApi, RefOr, Response};
 
 /// What any text holds: no control characters.
 const TEXT: &str = r"^[^\x00-\x1f\x7f]*$";
@@ -19,8 +19,9 @@ const FILE_MAX: usize = 64 << 20;
 
 /// Adds the bounds that are missing, in every schema of a contract.
 pub fn bound(contract: &mut OpenApi) {
-    for schema in contract.components.iter_mut().flat_map(|components| components.schemas.values_mut()) {
-        complete(schema);
+    if let Some(components) = &mut contract.components {
+        components.schemas.values_mut().for_each(complete);
+        components.headers.values_mut().for_each(complete_header);
     }
     for item in contract.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch].into_iter().flatten() {
@@ -42,10 +43,12 @@ pub fn bound(contract: &mut OpenApi) {
 
 fn complete_answer(answer: &mut Response) {
     answer.content.iter_mut().for_each(complete_content);
-    for header in answer.headers.values_mut() {
-        if let RefOr::T(header) = header {
-            header.schema.iter_mut().for_each(complete);
-        }
+    answer.headers.values_mut().for_each(complete_header);
+}
+
+fn complete_header(header: &mut RefOr<Header>) {
+    if let RefOr::T(header) = header {
+        header.schema.iter_mut().for_each(complete);
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::Call;
 use crate::problem::{Problem, TOO_MANY_REQUESTS};
+use crate::rate::network;
 
 fn counter(kind: &str, name: &[u8], brake: Brake) -> Counter {
     Counter { key_hash: Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize().into(), brake }
@@ -23,10 +24,9 @@ fn counters(call: &Call, login: Option<&str>) -> Vec<Counter> {
     let by_login = Brake { free: policy.failures_per_login, forget_seconds: 600, longest_seconds: 60 };
     let by_address = Brake { free: policy.failures_per_address, forget_seconds: 60, longest_seconds: 60 };
     let altogether = Brake { free: policy.failures_altogether, forget_seconds: 1, longest_seconds: 4 };
-    let address = match call.address {
+    let address = match call.address.map(network) {
         Some(IpAddr::V4(address)) => address.octets().to_vec(),
-        // Whoever has one address of version 6 has its whole network.
-        Some(IpAddr::V6(address)) => address.octets().into_iter().take(8).collect(),
+        Some(IpAddr::V6(address)) => address.octets().to_vec(),
         None => Vec::new(),
     };
     let by_address = counter("address", &address, by_address);
