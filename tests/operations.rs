@@ -33,7 +33,7 @@ fn a_wrong_configuration_is_refused_with_its_reason() {
         ("SIGIDA_TOKEN_MINUTES", "0", "between 1 and 10"),
         ("SIGIDA_SESSION_HOURS", "721", "between 1 and 720"),
         ("SIGIDA_FAILURES_PER_LOGIN", "0", "failures_per_login"),
-        ("SIGIDA_REQUESTS_PER_ADDRESS", "1000001", "between 0 (no limit) and 1000000"),
+        ("SIGIDA_REQUESTS_PER_ADDRESS", "100000001", "between 0 (no limit) and 100000000"),
         ("SIGIDA_REQUESTS_PER_PRINCIPAL", "-1", "REQUESTS_PER_PRINCIPAL"),
         ("SIGIDA_TRUSTED_PROXIES", "10.0.0.0/8", "is not an address"),
         ("SIGIDA_LISTEN", "everywhere", "LISTEN"),

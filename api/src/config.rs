@@ -21,7 +21,7 @@ const SESSION_HOURS_MAX: i64 = 720;
 /// The most failures that may be free.
 const FAILURES_MAX: i64 = 1_000_000;
 /// The highest quota of requests a minute.
-const REQUESTS_MAX: u32 = 1_000_000;
+const REQUESTS_MAX: u32 = 100_000_000;
 
 /// How long sessions live, and how failed proofs of identity are slowed down.
 #[derive(Clone, Debug)]

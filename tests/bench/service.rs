@@ -62,6 +62,8 @@ impl Service {
         Keys::create(&key, TOKEN_SECONDS).expect("a key");
         let mut serve = Command::new(program);
         serve.arg("serve").env_clear().current_dir(folder.path());
+        // Counted, and never used up.
+        serve.env("SIGIDA_REQUESTS_PER_ADDRESS", "100000000").env("SIGIDA_REQUESTS_PER_PRINCIPAL", "100000000");
         serve.env("SIGIDA_DATABASE_URL", url(target)).env("SIGIDA_SIGNING_KEY_FILE", &key).env("SIGIDA_LISTEN", address.to_string());
         if let Some(library) = slowed_by {
             serve.env("LD_PRELOAD", library);
