@@ -24,5 +24,6 @@ mod organisation;
 mod paper;
 mod race;
 mod revenue;
+mod status;
 mod territory;
 mod tidy;

@@ -21,7 +21,7 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 18] = [
+const PROOFS: [&str; 19] = [
     "access",
     "backup",
     "chaos",
@@ -37,6 +37,7 @@ const PROOFS: [&str; 18] = [
     "operations",
     "paper",
     "race",
+    "status",
     "suite",
     "tidy",
     "witness",

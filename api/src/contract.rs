@@ -343,19 +343,22 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
     statuses.insert(503, "The service cannot answer now; `Retry-After` says when.");
     let writes = declared.effect != Effect::Read;
     statuses.insert(401, "The token is missing where it is needed, expired, or not of this service.");
-    if matches!(declared.access, Access::Roles(_) | Access::Platform) || writes {
+    if matches!(declared.access, Access::Roles(_) | Access::Platform) {
         statuses.insert(403, "The role is missing, or the same person would stand on both sides.");
     }
-    if path.contains('{') || writes || matches!(declared.access, Access::SignedIn) {
+    if path.contains('{') {
         statuses.insert(404, "No such thing, or none that the caller may see.");
     }
     if (path.ends_with("/lines") && !writes) || export::page_of(described).is_some() {
         statuses.insert(406, "No representation of the asked kind.");
     }
     if writes {
-        statuses.insert(409, "The state of things stands against it.");
         statuses.insert(413, "The body is too large.");
+    }
+    if described.request_body.is_some() {
         statuses.insert(415, "The body is of a kind that is not read here.");
+    }
+    if matches!(declared.effect, Effect::Create | Effect::Act) {
         statuses.insert(422, "A rule stands against it; `facts` say why.");
     }
     if THROTTLED.contains(&declared.id) {
@@ -365,9 +368,9 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
         statuses.insert(412, "The version is stale.");
         statuses.insert(428, "If-Match is missing.");
     }
-    let refusals = refusals(declared.id);
+    let refusals = refusals(declared);
     for status in refusals.keys() {
-        statuses.entry(*status).or_insert("The state of things, or a rule, stands against it; `facts` say why.");
+        statuses.entry(*status).or_insert(meaning(*status));
     }
     for (status, text) in statuses {
         let codes = refusals.get(&status).map(|codes| codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", "));
@@ -375,6 +378,16 @@ fn add_problems(path: &str, declared: &Operation, described: &mut Described) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response = ResponseBuilder::new().description(text).content("application/problem+json", content).build();
         described.responses.responses.entry(status.to_string()).or_insert_with(|| response.into());
+    }
+}
+
+/// What a status means where only the list of refusals names it.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        403 => "The caller may not do this now.",
+        404 => "No such thing, or none that the caller may see.",
+        409 => "The state of things stands against it.",
+        _ => "A rule stands against it; `facts` say why.",
     }
 }
 
