@@ -137,6 +137,10 @@ fn what_is_wrong_with_a_request_is_told_for_every_operation() {
     let changed: Vec<(String, i64)> = rows(&town).into_iter().filter(|(table, count)| before[table] != *count).collect();
     assert!(findings.wrong.is_empty(), "{}", findings.wrong.join("\n"));
     assert!(changed.is_empty(), "stored: {changed:?}");
+    // A request with nothing wrong in it would have been noticed.
+    let (good, mut noticed) = (drafts.iter().find(|draft| draft.id() == "read_meta").expect("there"), Findings::default());
+    noticed.expect(good, "nothing", &good.send(&town.stranger()), 401, "TOKEN_INVALID");
+    assert_eq!(noticed.wrong.len(), 1);
 }
 
 /// A store of which every reader, or the only lane, is held, with no place left to wait.

@@ -334,7 +334,7 @@ fn nothing_of_one_commune_is_known_in_another(mut town: Town) {
     town.rehearse(Some(Arc::clone(&wall) as Arc<dyn Rehearsal>));
     let ours = Ids::of_a_played_commune(&town);
     town.rehearse(None);
-    let ours = drafts(&town, &ours);
+    let (own, ours) = (ours.clone(), drafts(&town, &ours));
     let mut notes = wall.notes.lock().expect("one at a time");
     let (filters, cursors) = ask_lists(&town, &ours, &theirs, &others, &mut notes.wrong);
     let (tried, rehearsed) = (notes.tried, notes.rehearsed.len());
@@ -342,6 +342,10 @@ fn nothing_of_one_commune_is_known_in_another(mut town: Town) {
     eprintln!("{tried} attempts before {rehearsed} writes, {others} at others, {filters} filters, {cursors} cursors");
     assert!(rehearsed > 50 && tried > 200 && filters > 30 && cursors > 10, "the communes were played");
     assert!(notes.wrong.is_empty(), "{}", notes.wrong.join("\n"));
+    // Had the other commune's things been found, as one's own are, that would have been noticed.
+    let mut noticed = Vec::new();
+    ask_lists(&town, &ours, &theirs, &own, &mut noticed);
+    assert!(noticed.len() > 5, "{noticed:?}");
 }
 
 #[test]
