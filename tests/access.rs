@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::access::{Access, Effect, OPERATIONS, Operation};
 use api::contract::{contract, operations};
 use api::demo::cast::LOGINS;
+use db::connection::Conn;
 use diesel::prelude::*;
 use domain::id::PrincipalId;
 use domain::identity::Role;
@@ -14,6 +15,10 @@ use uuid::Uuid;
 
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
+
+mod ids;
+mod isolation;
+pub use ids::Ids;
 
 /// An operation of the contract with its route.
 struct Route {
@@ -93,7 +98,7 @@ pub fn told(answer: &Answer) -> (u16, Value) {
 }
 
 /// Whether the declaration lets someone in who holds these roles in the organisation of the path.
-fn permits(operation: &Operation, roles: &[Role]) -> bool {
+pub fn permits(operation: &Operation, roles: &[Role]) -> bool {
     match operation.access {
         Access::Open | Access::SignedIn => true,
         Access::Members => !roles.is_empty(),
@@ -108,8 +113,13 @@ pub fn reader(id: &str) -> &'static str {
     if platform { "administrator" } else { "auditor" }
 }
 
+/// The first of the cast whom an operation lets in.
+pub fn permitted(operation: &Operation, cast: &BTreeMap<&'static str, Vec<Role>>) -> Option<&'static str> {
+    cast.iter().find(|(_, roles)| permits(operation, roles)).map(|(login, _)| *login)
+}
+
 /// The roles of each of the cast in the commune, as the service tells them; the administrator is one everywhere.
-fn roles_of_the_cast(town: &Town) -> BTreeMap<&'static str, Vec<Role>> {
+pub fn roles_of_the_cast(town: &Town) -> BTreeMap<&'static str, Vec<Role>> {
     let rows = town.client("administrator").get(&town.path("/role-assignments")).expect(200).json()["data"].clone();
     let rows = rows.as_array().expect("rows").clone();
     let held = |login: &str| -> Vec<Role> {
@@ -137,6 +147,11 @@ pub fn assign(town: &Town, organisation: Uuid, who: PrincipalId, role: &str, fro
 
 /// The number of rows of every table, but for the positions that reading the feed gives to events.
 pub fn rows(town: &Town) -> BTreeMap<String, i64> {
+    rows_in(&mut town.connection())
+}
+
+/// As [`rows`], over a connection that is at hand.
+pub fn rows_in(conn: &mut Conn) -> BTreeMap<String, i64> {
     #[derive(QueryableByName)]
     struct Table {
         #[diesel(sql_type = diesel::sql_types::Text)]
@@ -147,17 +162,16 @@ pub fn rows(town: &Town) -> BTreeMap<String, i64> {
         #[diesel(sql_type = diesel::sql_types::BigInt)]
         rows: i64,
     }
-    let mut conn = town.connection();
-    let catalogue = match &conn {
-        db::connection::Conn::Pg(_) => "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'",
-        db::connection::Conn::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    let catalogue = match conn {
+        Conn::Pg(_) => "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'",
+        Conn::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
     };
-    let tables: Vec<Table> = db::on_engine!(&mut conn, |inner| diesel::sql_query(catalogue).load(inner)).expect("tables");
+    let tables: Vec<Table> = db::on_engine!(conn, |inner| diesel::sql_query(catalogue).load(inner)).expect("tables");
     assert!(tables.len() > 30, "the catalogue was read");
     let tables = tables.into_iter().filter(|table| table.name != "event_positions");
     let mut count = |name: String| {
         let query = format!("SELECT COUNT(*) AS rows FROM {name}");
-        let counted: Count = db::on_engine!(&mut conn, |inner| diesel::sql_query(query).get_result(inner)).expect("a count");
+        let counted: Count = db::on_engine!(conn, |inner| diesel::sql_query(query).get_result(inner)).expect("a count");
         (name, counted.rows)
     };
     tables.map(|table| count(table.name)).collect()
@@ -213,52 +227,6 @@ impl Neighbour {
         ];
         people.into_iter().find(|(_, roles)| permits(operation, roles)).map(|(client, _)| client)
     }
-}
-
-/// Plays fuel from commitment to payment; gives the commune's ids by the name of the parameter that takes them.
-pub fn ids_of_a_played_commune(town: &Town) -> BTreeMap<&'static str, String> {
-    use crate::expenditure::{commit_fuel, transmit_order, verify};
-    let commitment = town.path(&format!("/commitments/{}", commit_fuel(town, "850000").expect(201).id()));
-    let verification = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0117", "850000").expect(201).id()));
-    town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
-    let order = transmit_order(town, &verification, "850000");
-    let accountant = town.client("accountant");
-    accountant.act(&order, "/acceptance", &json!({})).expect(200);
-    let correction = crate::expenditure::issue(town, &order, "reduction", "1").expect(201);
-    let garage = town.supplier("SUP-0012");
-    let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
-    let payment = accountant.act(&order, "/payments", &body).expect(201);
-    let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
-    crate::cash_office::played(town);
-    let mut ids = crate::cash_office::ids(town);
-    let acts: BTreeMap<&str, Answer> = crate::revenue::every_act(town).into_iter().collect();
-    ids.extend([
-        ("regularisation_id", accountant.get(&town.path("/regularisations")).text("/data/0/id")),
-        ("levy_authorisation_id", acts["/levy-authorisations"].text("/id")),
-        ("debtor_id", acts["/debtors"].text("/id")),
-        ("revenue_order_id", acts["/revenue-orders"].text("/id")),
-        ("receipt_id", acts["/receipts"].text("/id")),
-        ("refund_id", acts["/revenue-orders/{revenue_order_id}/refunds"].text("/id")),
-        ("revenue_adjustment_id", acts["/revenue-orders/{revenue_order_id}/write-offs"].text("/id")),
-        ("transfer_notification_id", acts["/transfer-notifications"].text("/id")),
-        ("commitment_id", last(&commitment)),
-        ("verification_id", last(&verification)),
-        ("payment_order_id", last(&order)),
-        ("batch_id", accountant.get(&order).text("/batch_id")),
-        ("payment_order_batch_id", accountant.get(&order).text("/batch_id")),
-        ("correction_id", correction.text("/id")),
-        ("payment_id", payment.text("/id")),
-        ("entry_id", payment.text("/entry_id")),
-        ("supplier_id", garage),
-        ("carried_debt_id", accountant.get(&town.path("/fiscal-years/2025/carried-debts")).text("/data/0/id")),
-        ("budget_id", accountant.get(&town.path("/budgets")).text("/data/0/id")),
-        ("role_assignment_id", town.client("administrator").get(&town.path("/role-assignments")).text("/data/0/id")),
-        ("delegation_id", crate::identity::delegation::id(town)),
-        ("kinship_id", crate::identity::kinship::id(town)),
-        ("year", "2025".to_owned()),
-        ("account", "602".to_owned()),
-    ]);
-    ids
 }
 
 #[test]
@@ -345,7 +313,7 @@ on_both_engines! {
     }
 
     Stage::Open, fn ids_of_another_organisation_do_not_exist_under_ones_own(town) {
-        let theirs = ids_of_a_played_commune(town);
+        let theirs = Ids::of_a_played_commune(town);
         let neighbour = Neighbour::settle(town);
         let before = rows(town);
         let mut tried = 0;
@@ -354,7 +322,7 @@ on_both_engines! {
             if !route.names_an_organisation() || route.parameters().is_empty() {
                 continue;
             }
-            let stand_in = |name: &str| theirs.get(name).unwrap_or_else(|| panic!("teach this test an id for {name}")).clone();
+            let stand_in = |name: &str| theirs.of_member(name).unwrap_or_else(|| panic!("teach this test an id for {name}"));
             let path = route.path(neighbour.id, stand_in);
             let admin = town.client("administrator");
             let answer = route.call(neighbour.who_may(operation).unwrap_or(&admin), &path);
@@ -377,7 +345,7 @@ on_both_engines! {
         commit(&town.client("mayor"), &town.path("/commitments"), &line, &neighbour.supplier).refused(404, "NOT_FOUND");
         let dry = format!("{}?dry_run=true", town.path("/commitments"));
         commit(&town.client("mayor"), &dry, &line, &neighbour.supplier).refused(404, "NOT_FOUND");
-        let orders = json!({ "payment_order_ids": [theirs["payment_order_id"]], "total": "850000", "currency": "XOF" });
+        let orders = json!({ "payment_order_ids": [theirs.of_member("payment_order_id")], "total": "850000", "currency": "XOF" });
         neighbour.mayor.create(&neighbour.path("/payment-order-batches"), &orders).refused(404, "NOT_FOUND");
         assert_eq!(rows(town), before, "nothing was stored");
         commit(&town.client("mayor"), &town.path("/commitments"), &line, &town.supplier("SUP-0012")).expect(201);

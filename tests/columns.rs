@@ -319,7 +319,7 @@ on_both_engines! {
     }
 
     Stage::Open, fn nobody_is_told_of_any_act_what_is_above_their_clearance(town) {
-        crate::access::ids_of_a_played_commune(town);
+        crate::access::Ids::of_a_played_commune(town);
         furnish(town);
         let everything = readings(town, |_| true);
         assert!(everything.len() > 90, "{} readings", everything.len());

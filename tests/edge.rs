@@ -66,15 +66,15 @@ fn with_traps(config: &mut ServiceConfig<'_>) {
 }
 
 /// A second server on a town's database, of a size of its own, with traps.
-struct Edge {
+pub struct Edge {
     address: SocketAddr,
-    store: Store,
+    pub store: Store,
     server: actix_web::dev::ServerHandle,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Edge {
-    fn open(town: &Town, sizes: Sizes) -> Self {
+    pub fn open(town: &Town, sizes: Sizes) -> Self {
         let store = Store::open_migrated(town.target(), sizes).expect("the store opens");
         let mut known = operations().expect("operations");
         known.extend(TRAPS.map(|path| ((Method::GET, path.to_owned()), &TRAP)));
@@ -97,13 +97,18 @@ impl Edge {
         Client::new(&format!("http://{}", self.address), token)
     }
 
-    fn stranger(&self) -> Client {
+    pub fn stranger(&self) -> Client {
         self.client(None)
     }
 
-    fn mayor(&self, town: &Town) -> Client {
-        let token = crate::harness::town::keys().sign(town.person("mayor"), chrono::Utc::now().timestamp());
+    /// One of the cast.
+    pub fn someone(&self, town: &Town, login: &str) -> Client {
+        let token = crate::harness::town::keys().sign(town.person(login), chrono::Utc::now().timestamp());
         self.client(Some(token.expect("a token")))
+    }
+
+    fn mayor(&self, town: &Town) -> Client {
+        self.someone(town, "mayor")
     }
 }
 
@@ -117,10 +122,10 @@ impl Drop for Edge {
 }
 
 /// Connections of the store that somebody holds, until let go.
-struct Held(Vec<(mpsc::Sender<()>, std::thread::JoinHandle<()>)>);
+pub struct Held(Vec<(mpsc::Sender<()>, std::thread::JoinHandle<()>)>);
 
 impl Held {
-    fn nothing() -> Self {
+    pub fn nothing() -> Self {
         Self(Vec::new())
     }
 
@@ -134,7 +139,7 @@ impl Held {
         self
     }
 
-    fn lane(self, store: &Store) -> Self {
+    pub fn lane(self, store: &Store) -> Self {
         let store = store.clone();
         self.and(move |entered, released| {
             let job = move |_: &mut db::connection::Conn| {
@@ -146,7 +151,7 @@ impl Held {
         })
     }
 
-    fn reader(self, store: &Store) -> Self {
+    pub fn reader(self, store: &Store) -> Self {
         let store = store.clone();
         self.and(move |entered, released| {
             let query = move |_: &mut db::connection::Conn| {
@@ -158,7 +163,7 @@ impl Held {
         })
     }
 
-    fn release(self) {
+    pub fn release(self) {
         for (release, thread) in self.0 {
             drop(release);
             thread.join().expect("let go");
@@ -186,7 +191,9 @@ fn next(crowd: &mpsc::Receiver<(Answer, Duration)>, count: usize) -> Vec<(Answer
     (0..count).map(|index| crowd.recv_timeout(SLACK).unwrap_or_else(|_| panic!("only {index} of {count} were answered"))).collect()
 }
 
-fn is_busy(answer: Answer) {
+/// Asserts that a request was sent away for now, and told when to come again.
+#[track_caller]
+pub fn is_busy(answer: Answer) {
     let answer = answer.refused(503, "SERVICE_BUSY");
     let wait: u64 = answer.header("retry-after").expect("when to come again").parse().expect("seconds");
     assert!((1..=10).contains(&wait));

@@ -9,7 +9,7 @@ pub mod town;
 pub mod witness;
 
 pub use chance::Chance;
-pub use client::{Answer, Client};
+pub use client::{Answer, Asked, Client, Rehearsal};
 pub use town::{Stage, Town};
 
 /// Runs a story on both engines: `on_both_engines!(Stage::Open, fn name(town) { … });`. After each story the whole

@@ -26,5 +26,6 @@ mod prepared;
 mod race;
 mod rate;
 mod revenue;
+mod status;
 mod territory;
 mod tidy;

@@ -21,7 +21,7 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 21] = [
+const PROOFS: [&str; 22] = [
     "access",
     "backup",
     "bench",
@@ -40,6 +40,7 @@ const PROOFS: [&str; 21] = [
     "prepared",
     "race",
     "rate",
+    "status",
     "suite",
     "tidy",
     "witness",

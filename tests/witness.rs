@@ -1,11 +1,12 @@
-//! Runs after the suite and asks what it saw: every operation succeeded, every code of a room was met where the contract
-//! names it, and nothing was met that the contract does not name.
+//! Runs after the suite and asks what it saw: every status of every operation that the contract names was met, every code
+//! where the contract names it, and nothing was met that the contract does not name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use api::contract::refusal::{listed, of_a_room};
-use api::problem::all_codes;
+use api::contract::refusal::{follows, is_listed, listed};
+use api::contract::{contract, operations};
+use serde_json::{Value, json};
 
 /// What the suite saw, if it ran whole just before: operation, status, code.
 fn seen() -> Option<BTreeSet<(String, u16, String)>> {
@@ -20,14 +21,38 @@ fn seen() -> Option<BTreeSet<(String, u16, String)>> {
     (first == "all").then(|| lines.lines().filter_map(row).collect())
 }
 
+/// What was seen of the codes that the list of refusals names.
+fn met(seen: &BTreeSet<(String, u16, String)>) -> BTreeSet<(&str, &str)> {
+    let declared = operations().expect("every route declares who may call it");
+    let paths: BTreeMap<&str, &str> = declared.iter().map(|((_, path), operation)| (operation.id, path.as_str())).collect();
+    let rows = seen.iter().map(|(id, _, code)| (id.as_str(), code.as_str()));
+    rows.filter(|(id, code)| paths.get(id).is_some_and(|path| is_listed(path, code))).collect()
+}
+
 /// Writes the list that would be true, beside the one that is not.
-fn propose(seen: &BTreeSet<(String, u16, String)>) -> PathBuf {
-    let rooms: BTreeSet<&str> = all_codes().filter(|code| of_a_room(code)).map(|code| code.name).collect();
-    let lines: BTreeSet<String> =
-        seen.iter().filter(|(_, _, code)| rooms.contains(code.as_str())).map(|(id, _, code)| format!("{id},{code}\n")).collect();
+fn propose(met: &BTreeSet<(&str, &str)>) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("refusals.csv");
+    let lines: BTreeSet<String> = met.iter().filter(|(id, code)| !follows(id, code)).map(|(id, code)| format!("{id},{code}\n")).collect();
     std::fs::write(&path, format!("operation,code\n{}", lines.into_iter().collect::<String>())).expect("written");
     path
+}
+
+/// Every operation with every status that a contract names for it.
+fn documented(contract: &Value) -> BTreeSet<(String, u16)> {
+    let operations = contract["paths"].as_object().into_iter().flatten().filter_map(|(_, item)| item.as_object()).flatten();
+    let statuses = |described: &Value| -> Vec<(String, u16)> {
+        let id = described["operationId"].as_str().expect("an id");
+        let responses = described["responses"].as_object().into_iter().flatten();
+        responses.map(|(status, _)| (id.to_owned(), status.parse().expect("a status"))).collect()
+    };
+    operations.flat_map(|(_, described)| statuses(described)).collect()
+}
+
+/// What a contract names and nobody saw, and what was seen and it does not name.
+fn gaps(documented: &BTreeSet<(String, u16)>, seen: &BTreeSet<(String, u16)>) -> Vec<String> {
+    let unseen = documented.difference(seen).map(|(id, status)| format!("{id} never answered {status}, which the contract names"));
+    let unnamed = seen.difference(documented).map(|(id, status)| format!("{id} answered {status}, which the contract does not name"));
+    unseen.chain(unnamed).collect()
 }
 
 #[test]
@@ -37,24 +62,35 @@ fn the_suite_saw_all_that_the_contract_names_and_nothing_else() {
         println!("nothing to ask: the whole suite did not run just before");
         return;
     };
-    let mut wrong = Vec::new();
-    let succeeded: BTreeSet<&str> = seen.iter().filter(|(_, status, _)| *status < 400).map(|(id, ..)| id.as_str()).collect();
-    for operation in api::access::OPERATIONS {
-        if !succeeded.contains(operation.id) {
-            wrong.push(format!("{} never succeeded", operation.id));
-        }
-    }
-    let rooms: BTreeMap<&str, bool> = all_codes().map(|code| (code.name, of_a_room(code))).collect();
-    let met: BTreeSet<(&str, &str)> = seen
-        .iter()
-        .filter(|(_, _, code)| rooms.get(code.as_str()).copied().unwrap_or_default())
-        .map(|(id, _, code)| (id.as_str(), code.as_str()))
-        .collect();
-    let named: BTreeSet<(&str, &str)> = listed().collect();
+    let documented = documented(&serde_json::to_value(contract()).expect("the contract"));
+    let statuses = seen.iter().map(|(id, status, _)| (id.clone(), *status)).collect();
+    let mut wrong = gaps(&documented, &statuses);
+    let (met, named): (_, BTreeSet<(&str, &str)>) = (met(&seen), listed().collect());
     wrong.extend(met.difference(&named).map(|(id, code)| format!("{id} answered {code}, which the contract does not name")));
     wrong.extend(named.difference(&met).map(|(id, code)| format!("{id} never answered {code}, which the contract names")));
     if !wrong.is_empty() {
-        let proposed = propose(&seen);
-        panic!("{}\n\nWhat the suite saw is in {}; it belongs in api/src/contract/refusals.csv.", wrong.join("\n"), proposed.display());
+        let proposed = propose(&met);
+        panic!(
+            "{}\n\nThe codes that the suite saw are in {}; they belong in api/src/contract/refusals.csv.",
+            wrong.join("\n"),
+            proposed.display()
+        );
     }
+    println!("{} pairs of operation and status, {} of operation and code, all seen", documented.len(), named.len());
+}
+
+#[test]
+fn a_status_that_never_comes_and_one_that_is_not_named_are_noticed() {
+    let mut contract = serde_json::to_value(contract()).expect("the contract");
+    let seen = documented(&contract);
+    assert!(seen.len() > 1000 && gaps(&seen, &seen).is_empty());
+    let responses = &mut contract["paths"]["/v1/meta"]["get"]["responses"];
+    responses["418"] = json!({ "description": "Never." });
+    drop(responses.as_object_mut().expect("responses").remove("200"));
+    let noticed = gaps(&documented(&contract), &seen);
+    let expected = ["read_meta never answered 418, which the contract names", "read_meta answered 200, which the contract does not name"];
+    assert_eq!(noticed, expected);
+    // An operation that nobody called at all is missed with all its statuses.
+    let without: BTreeSet<(String, u16)> = seen.iter().filter(|(id, _)| id != "sign_in").cloned().collect();
+    assert_eq!(gaps(&seen, &without).len(), seen.len() - without.len());
 }

@@ -9,8 +9,8 @@ use super::schema::{Contract, text};
 /// Facts in the order of their text.
 pub type Promises = BTreeSet<String>;
 
-/// What must stay because someone sends or reads it.
-const KEPT: [&str; 5] = [" is ", " takes ", " answers ", " has ", " always "];
+/// What must stay because someone sends or reads it. That a refusal no longer comes breaks nobody: all have one form.
+const KEPT: [&str; 6] = [" is ", " takes ", " answers 2", " answers 3", " has ", " always "];
 
 impl Contract {
     /// Everything that a caller may rest on.

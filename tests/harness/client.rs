@@ -1,5 +1,7 @@
 //! One who calls the API and reads every answer, refusals included.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use ureq::http::Request;
 use uuid::Uuid;
@@ -12,6 +14,24 @@ pub struct Client {
     agent: ureq::Agent,
     base: String,
     token: Option<String>,
+    rehearsal: Option<Arc<dyn Rehearsal>>,
+}
+
+/// A request, before it is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub headers: &'a [(&'a str, &'a str)],
+    pub body: &'a [u8],
+}
+
+/// What is tried around each write of a story.
+pub trait Rehearsal: Send + Sync {
+    /// Before it is sent, by one whom nobody watches.
+    fn before(&self, client: &Client, asked: Asked<'_>);
+    /// After it was answered.
+    fn after(&self, client: &Client, asked: Asked<'_>, answer: &Answer);
 }
 
 /// An answer, whatever its status.
@@ -73,12 +93,32 @@ impl Answer {
 impl Client {
     pub fn new(base: &str, token: Option<String>) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections_per_host(1);
-        Self { agent: config.build().into(), base: base.to_owned(), token }
+        Self { agent: config.build().into(), base: base.to_owned(), token, rehearsal: None }
+    }
+
+    /// The same, with something tried around each of its writes.
+    #[must_use]
+    pub fn rehearsing(self, rehearsal: Option<Arc<dyn Rehearsal>>) -> Self {
+        Self { rehearsal, ..self }
+    }
+
+    /// The token that it shows.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Any request: method, path, further headers, body.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        self.attempt(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        let rehearsal = self.rehearsal.as_ref().filter(|_| method != "GET");
+        let rehearsal = rehearsal.map(|rehearsal| (rehearsal, self.clone().rehearsing(None), Asked { method, path, headers, body }));
+        if let Some((rehearsal, client, asked)) = &rehearsal {
+            rehearsal.before(client, *asked);
+        }
+        let answer = self.attempt(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        if let Some((rehearsal, client, asked)) = &rehearsal {
+            rehearsal.after(client, *asked, &answer);
+        }
+        answer
     }
 
     /// A request to a service that may not be there to answer it.

@@ -1,7 +1,7 @@
 //! A town: a commune with its people, a running server and a database of its own.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use actix_web::dev::ServerHandle;
 use api::auth::Desk;
@@ -16,12 +16,12 @@ use chrono::NaiveDate;
 use db::connection::{Conn, Target};
 use db::store::{Author, Outcome, Sizes, Store};
 use domain::audit::{Actor, Event};
-use domain::id::PrincipalId;
+use domain::id::{OrganisationId, PrincipalId};
 use domain::ledger::{Entry, Journal, Posting};
 use domain::money::{Amount, Currency};
 use uuid::Uuid;
 
-use super::client::Client;
+use super::client::{Client, Rehearsal};
 use super::postgres;
 
 /// How far the town has come when the story begins.
@@ -194,6 +194,7 @@ pub struct Town {
     _folder: Option<tempfile::TempDir>,
     database: Option<String>,
     cast: cast::Town,
+    rehearsal: Mutex<Option<Arc<dyn Rehearsal>>>,
 }
 
 impl Town {
@@ -219,7 +220,7 @@ impl Town {
             Stage::Played => year::LAST_DAY,
         };
         let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default(), UNHURRIED);
-        Self { running, target, _folder: folder, database, cast }
+        Self { running, target, _folder: folder, database, cast, rehearsal: Mutex::default() }
     }
 
     /// Sets the business date, as "2025-03-14".
@@ -235,6 +236,15 @@ impl Town {
     /// As [`Town::annex`], with quotas that a story meets.
     pub fn limited(&self, sign_in: SignInPolicy, rates: RatePolicy) -> Annex {
         Annex(Running::start(&self.target, self.running.clock.clone(), sign_in, rates).0)
+    }
+
+    /// Opens the year of another commune, in which the same people work from here on.
+    pub fn move_to(&mut self, commune: Uuid) {
+        self.cast.commune = OrganisationId(commune);
+        let token = keys().sign(self.person("administrator"), chrono::Utc::now().timestamp()).expect("a token");
+        let player = Player::new(self.running.address, self.running.clock.clone(), keys(), token);
+        year::open(&player, &self.cast).expect("the year opens");
+        self.on("2025-02-03");
     }
 
     /// Where the town's data lives.
@@ -279,11 +289,17 @@ impl Town {
     }
 
     pub fn client_of(&self, principal: PrincipalId) -> Client {
-        Client::new(&self.base(), Some(self.token_of(principal)))
+        let rehearsal = self.rehearsal.lock().expect("one at a time").clone();
+        Client::new(&self.base(), Some(self.token_of(principal))).rehearsing(rehearsal)
     }
 
     pub fn token_of(&self, principal: PrincipalId) -> String {
         keys().sign(principal, chrono::Utc::now().timestamp()).expect("a token")
+    }
+
+    /// From here on, something is tried around each write of the people of the town.
+    pub fn rehearse(&self, rehearsal: Option<Arc<dyn Rehearsal>>) {
+        *self.rehearsal.lock().expect("one at a time") = rehearsal;
     }
 
     /// Someone without a token.

@@ -43,7 +43,8 @@ fn begin() -> File {
     file
 }
 
-fn path_of(method: &str, target: &str) -> Option<&'static str> {
+/// The path of the contract that a request meets.
+pub fn path_of(method: &str, target: &str) -> Option<&'static str> {
     let path = target.split(['?', '#']).next().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
     let fits = |(template, _): &&(Vec<String>, String)| {

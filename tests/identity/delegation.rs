@@ -10,7 +10,7 @@ use crate::on_both_engines;
 
 /// Someone who holds the delegate's role in the commune.
 fn deputy(town: &Town) -> PrincipalId {
-    let deputy = newcomer(town, "deputy");
+    let deputy = newcomer(town, &format!("deputy-{}", town.commune_id()));
     assign(town, town.commune_id(), deputy, "authorising_delegate", "2024-09-02", None).expect(201);
     deputy
 }

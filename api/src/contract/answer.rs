@@ -81,22 +81,28 @@ pub fn add_problems(path: &str, declared: &Operation, described: &mut Described)
     if counts(path) {
         statuses.push(429);
     }
-    if matches!(declared.access, Access::Roles(_) | Access::Platform) || writes {
+    if matches!(declared.access, Access::Roles(_) | Access::Platform) {
         statuses.push(403);
     }
-    if path.contains('{') || writes || matches!(declared.access, Access::SignedIn) {
+    if path.contains('{') {
         statuses.push(404);
     }
     if (path.ends_with("/lines") && !writes) || export::page_of(described).is_some() {
         statuses.push(406);
     }
     if writes {
-        statuses.extend([409, 413, 415, 422]);
+        statuses.push(413);
+    }
+    if described.request_body.is_some() {
+        statuses.push(415);
+    }
+    if matches!(declared.effect, Effect::Create | Effect::Act) {
+        statuses.push(422);
     }
     if declared.effect == Effect::Act {
         statuses.extend([412, 428]);
     }
-    let refusals = refusals(declared.id);
+    let refusals = refusals(declared);
     statuses.extend(refusals.keys());
     for status in statuses {
         let text = match refusals.get(&status) {

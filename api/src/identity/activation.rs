@@ -16,8 +16,7 @@ use uuid::Uuid;
 use super::principal::{PrincipalView, view};
 use super::throttle;
 use crate::answer::{Answered, ok};
-use crate::auth::Call;
-use crate::body::{Asked, Json};
+use crate::body::{Asked, Json, Nothing};
 use crate::password;
 
 /// For how many days a one-time code is good.
@@ -98,7 +97,8 @@ pub fn issue_code(tx: &mut db::store::Tx<'_>, principal: PrincipalId, code: &str
 /// Idempotency-Key is read.
 #[utoipa::path(tag = "identity", responses((status = 200, body = ActivationCode)))]
 #[post("/v1/principals/{principal_id}/activation-codes")]
-pub async fn issue_activation_code(call: Call, path: web::Path<PrincipalId>) -> Answered {
+pub async fn issue_activation_code(asked: Asked<Nothing>, path: web::Path<PrincipalId>) -> Answered {
+    let call = asked.call;
     let principal = path.into_inner();
     let code = one_time_code();
     let issued = code.clone();

@@ -15,8 +15,7 @@ use super::activation::{ActivationCode, issue_code, one_time_code};
 use super::principal::{PrincipalView, find_other, view};
 use super::throttle;
 use crate::answer::{Answered, ok};
-use crate::auth::Call;
-use crate::body::{Asked, Json};
+use crate::body::{Asked, Json, Nothing};
 use crate::password;
 use crate::problem::Problem;
 
@@ -72,7 +71,8 @@ pub async fn change_password(asked: Asked<PasswordChange>) -> Answered {
 /// reset is lost or stolen. Refused for oneself. Secrets are never kept for repetitions, so no Idempotency-Key is read.
 #[utoipa::path(tag = "identity", responses((status = 200, body = ActivationCode)))]
 #[post("/v1/principals/{principal_id}/password-reset")]
-pub async fn reset_password(call: Call, path: web::Path<PrincipalId>) -> Answered {
+pub async fn reset_password(asked: Asked<Nothing>, path: web::Path<PrincipalId>) -> Answered {
+    let call = asked.call;
     let id = path.into_inner();
     let code = one_time_code();
     let issued = code.clone();
