@@ -155,9 +155,13 @@ impl Cluster {
         *self.server.lock().expect("the server") = Some(server);
     }
 
-    /// Ends the server and starts it again with a library loaded before its own, or without one.
+    /// Lets the server end well and starts it again with a library loaded before its own, or without one.
     pub fn restart_with(&self, library: Option<&Path>) {
-        self.kill();
+        let server = self.server.lock().expect("the server").take();
+        if let Some(mut server) = server {
+            let asked = Command::new("kill").args(["-INT", &server.id().to_string()]).status().expect("kill runs");
+            assert!(asked.success() && server.wait().expect("ended").success(), "the server did not end well");
+        }
         *self.preloaded.lock().expect("a library") = library.map(Path::to_owned);
         self.start();
     }
