@@ -105,9 +105,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Nothing when PostgreSQL is not installed.
-    pub fn founded() -> Option<Self> {
-        let cluster = Cluster::durable_with(SETTINGS)?;
+    /// Nothing when PostgreSQL is not installed. Its flushes are slow if a library that makes them so is given.
+    pub fn founded(slowed_by: Option<&Path>) -> Option<Self> {
+        let cluster = Cluster::durable_under(SETTINGS, slowed_by)?;
         let run = |program: &str, arguments: &[&str]| {
             let path = format!("{}:{}", cluster.binaries().display(), std::env::var("PATH").unwrap_or_default());
             let ended = Command::new(program).env("PATH", path).args(arguments).status().expect("a program of PostgreSQL");

@@ -1,7 +1,7 @@
 //! The limit: PostgreSQL driven by pgbench, without HTTP, on the same cluster. L is its rate of job J1: a budget line raised within what was
 //! approved, an entry, two postings, two balances, in one durable transaction; no event, no chain, no idempotency.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -50,24 +50,23 @@ pub enum Way {
 
 /// A database with the accounts of the job, and what pgbench runs on it.
 pub struct Job {
-    folder: PathBuf,
-    name: &'static str,
     url: String,
     scripts: tempfile::TempDir,
 }
 
 impl Job {
-    pub fn on(cluster: &Cluster, name: &'static str) -> Self {
+    pub fn on(cluster: &Cluster, name: &str) -> Self {
         let target = cluster.make_database(name);
         let mut conn = target.connect(false).expect("a connection");
         conn.batch_execute(SCHEMA).expect("the accounts");
         conn.batch_execute("VACUUM ANALYZE").expect("analysed");
-        Self { folder: cluster.folder().to_owned(), name, url: cluster.url(name), scripts: tempfile::tempdir().expect("a folder") }
+        Self { url: cluster.url(name), scripts: tempfile::tempdir().expect("a folder") }
     }
 
     /// The folder of the server's socket, and the name of the database.
-    pub fn place(&self) -> (&Path, &str) {
-        (&self.folder, self.name)
+    pub fn place(&self) -> (String, &str) {
+        let (folder, name) = self.url.split_once('@').and_then(|(_, place)| place.split_once('/')).expect("a place");
+        (folder.replace("%2F", "/"), name)
     }
 
     /// Connections do the job for so long.

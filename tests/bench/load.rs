@@ -2,6 +2,7 @@
 //! machine with what they measure.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -13,31 +14,40 @@ use crate::contest::Figure;
 /// Writes the next request into the buffer.
 pub type Next<'a> = dyn Fn(&mut Vec<u8>) + 'a;
 
-/// The answers on a connection: their statuses, and nothing else that costs anything to know.
-struct Answers {
+/// The status of what got no answer, because the service closed the connection.
+pub const LOST: u16 = 0;
+
+/// A connection, and what came over it.
+struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
     filled: usize,
 }
 
-impl Answers {
-    /// Reads what has come.
-    async fn read(&mut self) {
-        let found = self.filled;
-        if self.buffer.len() - found < 4096 {
-            self.buffer.resize(found + 64 * 1024, 0);
-        }
-        let read = self.stream.read(&mut self.buffer[found..]).await.expect("an answer");
-        assert!(read > 0, "the service closed a connection");
-        self.filled += read;
+impl Connection {
+    async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the service accepts");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream, buffer: vec![0; 64 * 1024], filled: 0 }
     }
 
-    /// Waits for one whole answer; gives its status.
-    async fn next(&mut self) -> u16 {
+    /// Reads what has come.
+    async fn read(&mut self) -> io::Result<()> {
+        if self.buffer.len() - self.filled < 4096 {
+            self.buffer.resize(self.filled + 64 * 1024, 0);
+        }
+        let read = self.stream.read(&mut self.buffer[self.filled..]).await?;
+        self.filled += read;
+        if read > 0 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+
+    /// Sends a request and waits for its whole answer; gives its status, and looks at nothing else that costs anything to know.
+    async fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
+        self.stream.write_all(request).await?;
         let head = loop {
             match self.buffer[..self.filled].windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 Some(end) => break end + 4,
-                None => self.read().await,
+                None => self.read().await?,
             }
         };
         let text = std::str::from_utf8(&self.buffer[..head]).expect("a head");
@@ -49,26 +59,26 @@ impl Answers {
         assert!(length.is_some() || matches!(status, 204 | 304), "an answer without its length: {text}");
         let whole = head + length.unwrap_or(0);
         while self.filled < whole {
-            self.read().await;
+            self.read().await?;
         }
         self.buffer.copy_within(whole..self.filled, 0);
         self.filled -= whole;
-        status
+        Ok(status)
     }
 }
 
 async fn client(address: SocketAddr, until: Instant, next: &Next<'_>) -> Vec<(u16, u32)> {
-    let stream = TcpStream::connect(address).await.expect("the service accepts");
-    stream.set_nodelay(true).expect("a socket");
-    let mut answers = Answers { stream, buffer: vec![0; 64 * 1024], filled: 0 };
+    let mut connection = Connection::open(address).await;
     let (mut request, mut seen) = (Vec::with_capacity(2048), Vec::with_capacity(4096));
     while Instant::now() < until {
         request.clear();
         next(&mut request);
         let since = Instant::now();
-        answers.stream.write_all(&request).await.expect("a request");
-        let status = answers.next().await;
+        let status = connection.ask(&request).await.unwrap_or(LOST);
         seen.push((status, u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)));
+        if status == LOST {
+            connection = Connection::open(address).await;
+        }
     }
     seen
 }

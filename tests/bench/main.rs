@@ -110,7 +110,7 @@ fn main() {
         program: service::program(),
         slow_disk: disk::slow_down(&folder),
         sqlite: Sqlite::founded(),
-        postgres: Postgres::founded(),
+        postgres: Postgres::founded(None),
         table: Table::default(),
     };
     for (name, measure) in MEASURES {

@@ -22,7 +22,6 @@ use crate::{load, request, statement};
 const CLIENTS: usize = 16;
 /// How long commitments are made to read afterwards.
 const WRITING: Duration = Duration::from_secs(1);
-const NOMENCLATURE: &str = "/v1/nomenclatures/ml-ct-working-2025";
 
 /// What the execution of a budget reads: kept balances, no sums.
 const EXECUTION: [&str; 4] = [
@@ -113,20 +112,22 @@ fn read(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commune
     load::run(service.address, CLIENTS, WRITING, &request::commitments(&service, &communes[..1]));
     let (commune, token) = (&communes[0], service.token(communes[0].mayor));
     let base = format!("/v1/organisations/{}", commune.id);
-    let listed: Value = {
-        let text = fetch(&service, &token, &format!("{base}/commitments?limit=200")).body_mut().read_to_string().expect("a list");
-        serde_json::from_str(&text).expect("a list")
+    let json = |path: &str| -> Value {
+        let text = fetch(&service, &token, path).body_mut().read_to_string().expect("an answer");
+        serde_json::from_str(&text).expect("JSON")
     };
+    let listed = json(&format!("{base}/commitments?limit=200"));
     let rows = listed["data"].as_array().expect("rows").iter();
     let ids: Vec<Uuid> = rows.map(|row| row["id"].as_str().and_then(|id| id.parse().ok()).expect("an id")).collect();
     let paths = ids.iter().map(|id| format!("{base}/commitments/{id}")).collect();
-    let tag = fetch(&service, &token, NOMENCLATURE).headers().get("etag").map(|tag| tag.to_str().expect("a tag").to_owned());
+    let nomenclature = format!("/v1/nomenclatures/{}", json("/v1/nomenclatures")[0]["code"].as_str().expect("a nomenclature"));
+    let tag = fetch(&service, &token, &nomenclature).headers().get("etag").map(|tag| tag.to_str().expect("a tag").to_owned());
     let one = |path: &str, header: &str| request::reads(&token, vec![path.to_owned()], header);
 
     let empty = one("/v1/meta", "");
     let commitment = request::reads(&token, paths, "");
-    let published = one(NOMENCLATURE, "");
-    let unchanged = tag.as_ref().map(|tag| one(NOMENCLATURE, &format!("if-none-match: {tag}\r\n")));
+    let published = one(&nomenclature, "");
+    let unchanged = tag.as_ref().map(|tag| one(&nomenclature, &format!("if-none-match: {tag}\r\n")));
     let mut contest = Contest::default();
     contest.enter("empty", |lasting| load::run(service.address, CLIENTS, lasting, &empty));
     contest.enter("commitment", |lasting| load::run(service.address, CLIENTS, lasting, &commitment));

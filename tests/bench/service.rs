@@ -44,6 +44,8 @@ pub struct Service {
     child: Child,
     /// From its start until it was ready.
     pub started_in: Duration,
+    /// What it kept in memory then, in KiB.
+    pub began_with: f64,
 }
 
 fn url(target: &Target) -> String {
@@ -80,7 +82,8 @@ impl Service {
             assert!(ended.is_none() && since.elapsed() < Duration::from_secs(60), "the service is not ready: {}", said());
             std::thread::sleep(Duration::from_millis(5));
         }
-        Self { started_in: since.elapsed(), folder, target: target.clone(), address, child }
+        let (started_in, began_with) = (since.elapsed(), memory(&child, "VmRSS"));
+        Self { started_in, began_with, folder, target: target.clone(), address, child }
     }
 
     /// A token for someone, good for ten minutes.
@@ -89,11 +92,9 @@ impl Service {
         keys.sign(PrincipalId(principal), chrono::Utc::now().timestamp()).expect("a token")
     }
 
-    /// A line of the process's status in KiB: `VmRSS`, `VmHWM`.
-    pub fn memory(&self, name: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a line of the status");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    /// The most that it ever kept in memory, in KiB.
+    pub fn memory_at_most(&self) -> f64 {
+        memory(&self.child, "VmHWM")
     }
 
     /// Ends the service, and lets the program verify the database that it leaves.
@@ -109,6 +110,13 @@ impl Drop for Service {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A line of a process's status, in KiB.
+fn memory(child: &Child, name: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("a line of the status");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// What `sigida verify` says of a database that must be clean.

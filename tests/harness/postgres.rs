@@ -67,7 +67,7 @@ pub struct Cluster {
     folder: PathBuf,
     settings: &'static str,
     /// A library that is loaded into the server before its own.
-    preloaded: Mutex<Option<PathBuf>>,
+    preloaded: Option<PathBuf>,
     server: Mutex<Option<Child>>,
 }
 
@@ -94,22 +94,27 @@ impl Cluster {
 
     /// The same with settings of one's own, which must not make it less durable.
     pub fn durable_with(settings: &'static str) -> Option<Self> {
+        Self::durable_under(settings, None)
+    }
+
+    /// The same with a library loaded before its own.
+    pub fn durable_under(settings: &'static str, preloaded: Option<&Path>) -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(std::env::var(REQUIRED).is_err(), "PostgreSQL is required here, and its binaries were not found");
             eprintln!("PostgreSQL half SKIPPED: install the server (apt-get install postgresql)");
             return None;
         };
-        let cluster = Self::make(bin, settings);
+        let cluster = Self::make(bin, settings, preloaded);
         cluster.start();
         Some(cluster)
     }
 
-    fn make(bin: PathBuf, settings: &'static str) -> Self {
+    fn make(bin: PathBuf, settings: &'static str, preloaded: Option<&Path>) -> Self {
         let folder = tempfile::Builder::new().prefix("sigida-pg-").tempdir().expect("a folder").keep();
         if let Some((uid, gid)) = user() {
             chown(&folder, Some(uid), Some(gid)).expect("the folder given to postgres");
         }
-        let cluster = Self { bin, folder, settings, preloaded: Mutex::new(None), server: Mutex::new(None) };
+        let cluster = Self { bin, folder, settings, preloaded: preloaded.map(Path::to_owned), server: Mutex::new(None) };
         let data = cluster.data();
         let made = as_user(&cluster.bin.join("initdb"))
             .args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
@@ -139,15 +144,10 @@ impl Cluster {
         &self.bin
     }
 
-    /// The folder of the server's socket.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     fn spawn(&self) -> Child {
         let mut server = as_user(&self.bin.join("postgres"));
         server.args(["-D", &self.data(), "-k", &self.folder.to_string_lossy(), "-c", "listen_addresses=", "-c", "deadlock_timeout=200ms"]);
-        if let Some(library) = self.preloaded.lock().expect("a library").as_deref() {
+        if let Some(library) = &self.preloaded {
             server.env("LD_PRELOAD", library);
         }
         server.args(self.settings.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
@@ -167,13 +167,6 @@ impl Cluster {
             }
         }
         *self.server.lock().expect("the server") = Some(server);
-    }
-
-    /// Ends the server and starts it again with a library loaded before its own, or without one.
-    pub fn restart_with(&self, library: Option<&Path>) {
-        self.kill();
-        *self.preloaded.lock().expect("a library") = library.map(Path::to_owned);
-        self.start();
     }
 
     /// Ends the server and all its processes at once, as a failing machine does.
@@ -230,8 +223,8 @@ fn children_of(parent: u32) -> Vec<String> {
 
 /// The cluster of the whole suite, whose tests need no durability.
 fn shared(bin: PathBuf) -> Server {
-    let cluster =
-        Cluster::make(bin, "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB -c max_connections=400");
+    let settings = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB -c max_connections=400";
+    let cluster = Cluster::make(bin, settings, None);
     cluster.start();
     let server = Server { base: cluster.base() };
     // It lives as long as the tests; then the watchdog ends it.
