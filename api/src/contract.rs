@@ -1,6 +1,7 @@
 //! The contract: OpenAPI 3.1, made from the routes themselves and from the one declaration of who may call what.
 
 mod bound;
+pub mod example;
 pub mod parameter;
 pub mod refusal;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use actix_web::App;
 use actix_web::http::Method;
+use chrono::NaiveDate;
 use domain::word::Word;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
@@ -19,6 +21,7 @@ use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, O
 use utoipa_actix_web::AppExt as _;
 
 use self::bound::bound;
+use self::example::example;
 use self::refusal::refusals;
 use crate::access::{Access, Effect, Operation, THROTTLED, operation};
 use crate::export::{self, Form};
@@ -58,10 +61,14 @@ const TAGS: [(&str, &str); 12] = [
     ("revenue", "Debtors, revenue orders, receipts, adjustments."),
 ];
 
-/// The contract in YAML. Words that older readers take for truth values are quoted.
+/// The contract in YAML. Words that older readers take for truth values are quoted, and days that they take for instants.
 pub fn yaml() -> Result<String, String> {
     let text = contract().to_yaml().map_err(|error| error.to_string())?;
-    Ok(text.replace("- name: on\n", "- name: 'on'\n"))
+    let quoted = |line: &str| match line.rsplit_once(": ") {
+        Some((member, day)) if day.parse::<NaiveDate>().is_ok() => format!("{member}: '{day}'\n"),
+        _ => format!("{line}\n"),
+    };
+    Ok(text.replace("- name: on\n", "- name: 'on'\n").lines().map(quoted).collect())
 }
 
 /// The contract as the program serves it.
@@ -231,6 +238,7 @@ fn describe(path: &str, described: &mut Described) {
     add_path_parameters(path, described);
     add_forms(described);
     add_headers(declared.effect, described);
+    add_example(&id, described);
     add_problems(path, declared, described);
     tell_versions(declared.effect, described);
 }
@@ -278,6 +286,16 @@ fn add_path_parameters(path: &str, described: &mut Described) {
         .collect();
     own.append(parameters);
     *parameters = own;
+}
+
+/// A body that was accepted, for those who write their first.
+fn add_example(id: &str, described: &mut Described) {
+    let Some(RefOr::T(body)) = &mut described.request_body else { return };
+    for (_, content) in body.content.iter_mut().filter(|(kind, _)| !kind.starts_with("text/")) {
+        if let RefOr::T(content) = content {
+            content.example = example(id).cloned();
+        }
+    }
 }
 
 /// Every list is also a table: in the form that the parameter or the header Accept asks for.
@@ -334,7 +352,8 @@ fn add_headers(effect: Effect, described: &mut Described) {
         ));
     }
     if effect == Effect::Act {
-        parameters.push(header("If-Match", Required::True, "The ETag read before.", text_schema(64)));
+        let schema = text_schema(64).pattern(Some(r#"^"[0-9]{1,18}(-[a-z-]{1,20})?"$"#));
+        parameters.push(header("If-Match", Required::True, "The ETag read before.", schema));
     }
 }
 
