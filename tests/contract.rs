@@ -224,6 +224,27 @@ fn bodies_are_strict_and_texts_bounded() {
 }
 
 #[test]
+fn every_body_has_an_example_that_is_as_its_schema_says() {
+    let contract = Contract::read();
+    let mut shown = BTreeSet::new();
+    for operation in contract.operations() {
+        let id = text(&operation.described["operationId"]);
+        let kinds = operation.described["requestBody"]["content"].as_object().into_iter().flatten();
+        for (kind, content) in kinds.filter(|(kind, _)| !kind.starts_with("text/")) {
+            let example = &content["example"];
+            assert!(example.is_object(), "{id} shows no {kind}");
+            let faults = contract.faults_of(&content["schema"], example);
+            assert!(faults.is_empty(), "{id} shows a body that it does not take: {faults:#?}");
+            let none = contract.faults_of(&content["schema"], &json!({ "no_such_member": 1 }));
+            assert!(!none.is_empty(), "{id} takes anything");
+            shown.insert(id.clone());
+        }
+    }
+    let kept: BTreeSet<String> = api::contract::example::examples().map(|(operation, _)| operation.to_owned()).collect();
+    assert_eq!(kept, shown, "there are examples of exactly the operations that take a body");
+}
+
+#[test]
 fn words_are_spelled_in_the_contract_as_on_the_wire() {
     fn spelled<W: Word>(contract: &Contract, name: &str) {
         let words: Vec<&str> = W::ALL.iter().map(|word| word.as_str()).collect();

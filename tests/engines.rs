@@ -291,6 +291,13 @@ fn month(town: &Town) -> Vec<String> {
     });
     let refusal = town.client("council-registrar").create(&town.path("/consultations"), &nobody).refused(422, "ATTENDANCE_INVALID");
     minutes.note("a meeting that nobody attended", &refusal);
+    for (women, men) in [(i32::MAX, 1), (1, i32::MAX), (1_000_001, 0)] {
+        let crowd = json!({
+            "fiscal_year": 2025, "place": "x", "held_on": "2025-01-05", "women": women, "men": men, "minutes_sha256": "b".repeat(64),
+            "summary": "x",
+        });
+        town.client("council-registrar").create(&town.path("/consultations"), &crowd).refused(422, "ATTENDANCE_INVALID");
+    }
     let lines = town.path(&format!("/budgets/{}/lines", mayor.get(&town.path("/budgets")).text("/data/0/id")));
     minutes.note("lines as CSV", &mayor.send("GET", &lines, &[("accept", "text/csv")], &[]).expect(200));
     minutes.note("lines as a picture", &mayor.send("GET", &lines, &[("accept", "image/png")], &[]).refused(406, "NOT_ACCEPTABLE"));

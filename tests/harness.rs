@@ -1,10 +1,12 @@
 //! What every test needs: a town with a running server and a fresh database, and people who call it.
 
 pub mod acknowledged;
+pub mod body;
 pub mod chance;
 pub mod client;
 pub mod postgres;
 pub mod program;
+pub mod shape;
 pub mod town;
 pub mod witness;
 

@@ -120,6 +120,10 @@ on_both_engines! {
             }
             let sign_in = json!({ "login": "mayor\u{0}", "password": "le karité fleurit tôt" });
             town.stranger().create("/v1/sessions", &sign_in).refused(400, "REQUEST_BODY_INVALID");
+            let year = json!({ "fiscal_year": 2026, "nomenclature": "ML\u{7}\u{202E}" });
+            let quoted = town.client("finance-officer").create(&town.path("/fiscal-years"), &year);
+            let quoted = quoted.refused(422, "BUDGET_NOMENCLATURE_INVALID").text("/detail");
+            assert!(quoted.contains("ML\u{FFFD}\u{FFFD}"), "what a refusal repeats deceives nobody: {quoted:?}");
             let year = json!({ "fiscal_year": 2026, "nomenclature": "ML\u{0}" });
             town.client("finance-officer").create(&town.path("/fiscal-years"), &year).refused(400, "REQUEST_BODY_INVALID");
             let form = "grant_type=client_credentials&client_id=a%00b&client_secret=x";
@@ -128,6 +132,10 @@ on_both_engines! {
             assert!((400..500).contains(&answer.status), "{answer:?}");
             for path in ["/v1/events?kind=%00", "/v1/organisations?q=a%00b", "/v1/territorial-units?q=%00", "/v1/parameters?level=%00"] {
                 admin.get(path).refused(400, "REQUEST_PARAMETER_INVALID");
+            }
+            for sign in ["%0A", "%7F", "%C2%9D", "%E2%80%8B", "%E2%80%AE"] {
+                let refusal = admin.get(&format!("/v1/organisations?q=a{sign}b")).refused(400, "REQUEST_PARAMETER_INVALID");
+                assert_eq!(refusal.pointers(), ["?q"], "{sign}");
             }
             for path in ["/v1/charts/%00", "/v1/nomenclatures/a%00", "/v1/problems/%00", "/v1/organisations/%00"] {
                 admin.get(path).refused(404, "NOT_FOUND");
@@ -471,7 +479,8 @@ on_both_engines! {
         let auditor = town.client("auditor");
         for day in ["-9999-01-01", "+262142-12-31", "1899-12-31", "2201-01-01", "2025-02-29", "tomorrow"] {
             for path in ["/v1/parameters?on=", "/v1/territorial-units?on="] {
-                town.stranger().get(&format!("{path}{}", day.replace('+', "%2B"))).refused(400, "REQUEST_PARAMETER_INVALID");
+                let refusal = town.stranger().get(&format!("{path}{}", day.replace('+', "%2B"))).refused(400, "REQUEST_PARAMETER_INVALID");
+                assert_eq!(refusal.pointers(), ["?on"], "{day}");
             }
             auditor.get(&town.path(&format!("/commitments?from={}", day.replace('+', "%2B")))).refused(400, "REQUEST_PARAMETER_INVALID");
             let body = json!({ "principal_id": town.person("mayor"), "role": "certifier", "valid_from": day });

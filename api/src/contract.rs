@@ -2,6 +2,7 @@
 
 mod answer;
 mod bound;
+pub mod example;
 pub mod parameter;
 pub mod refusal;
 
@@ -9,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use actix_web::App;
 use actix_web::http::Method;
+use chrono::NaiveDate;
 use domain::word::Word;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -22,6 +24,7 @@ use utoipa_actix_web::AppExt as _;
 
 use self::answer::{add_problems, problem_schema, share};
 use self::bound::bound;
+use self::example::example;
 use crate::access::{Access, Effect, Operation, operation};
 use crate::export::{self, Form};
 use crate::page;
@@ -69,10 +72,14 @@ const TAGS: [(&str, &str); 12] = [
     ("revenue", "Debtors, revenue orders, receipts, adjustments."),
 ];
 
-/// The contract in YAML. Words that older readers take for truth values are quoted.
+/// The contract in YAML. Words that older readers take for truth values are quoted, and days that they take for instants.
 pub fn yaml() -> Result<String, String> {
     let text = contract().to_yaml().map_err(|error| error.to_string())?;
-    Ok(text.replace("- name: on\n", "- name: 'on'\n"))
+    let quoted = |line: &str| match line.rsplit_once(": ") {
+        Some((member, day)) if day.parse::<NaiveDate>().is_ok() => format!("{member}: '{day}'\n"),
+        _ => format!("{line}\n"),
+    };
+    Ok(text.replace("- name: on\n", "- name: 'on'\n").lines().map(quoted).collect())
 }
 
 /// The contract as the program serves it.
@@ -220,6 +227,7 @@ fn describe(path: &str, described: &mut Described) {
     add_path_parameters(path, described);
     add_forms(described);
     add_headers(declared.effect, described);
+    add_example(&id, described);
     add_problems(path, declared, described);
     tell_versions(declared.effect, described);
 }
@@ -267,6 +275,16 @@ fn add_path_parameters(path: &str, described: &mut Described) {
         .collect();
     own.append(parameters);
     *parameters = own;
+}
+
+/// A body that was accepted, for those who write their first.
+fn add_example(id: &str, described: &mut Described) {
+    let Some(RefOr::T(body)) = &mut described.request_body else { return };
+    for (_, content) in body.content.iter_mut().filter(|(kind, _)| !kind.starts_with("text/")) {
+        if let RefOr::T(content) = content {
+            content.example = example(id).cloned();
+        }
+    }
 }
 
 /// Every list is also a table: in the form that the parameter or the header Accept asks for.
@@ -323,7 +341,8 @@ fn add_headers(effect: Effect, described: &mut Described) {
         ));
     }
     if effect == Effect::Act {
-        parameters.push(header("If-Match", Required::True, "The ETag read before.", text_schema(64)));
+        let schema = text_schema(64).pattern(Some(r#"^"[0-9]{1,18}(-[a-z-]{1,20})?"$"#));
+        parameters.push(header("If-Match", Required::True, "The ETag read before.", schema));
     }
 }
 

@@ -27,11 +27,16 @@ pub const TOKEN_SECONDS: i64 = 12 * 3600;
 
 /// The file names in the folder of a demonstration.
 const DATABASE: &str = "sigida.db";
+const DATABASE_URL: &str = "database-url";
 const SIGNING_KEY: &str = "signing-key.pem";
 
-/// The database of a demonstration folder.
-pub fn target(folder: &Path) -> Target {
-    Target::Sqlite(folder.join(DATABASE))
+/// The database of a demonstration folder: its own, or the one that its file `database-url` names.
+pub fn target(folder: &Path) -> Result<Target, String> {
+    match std::fs::read_to_string(folder.join(DATABASE_URL)) {
+        Ok(url) => Target::parse(url.trim()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Target::Sqlite(folder.join(DATABASE))),
+        Err(error) => Err(format!("{}: {error}", folder.join(DATABASE_URL).display())),
+    }
 }
 
 /// The key pair of a demonstration folder; made at the first start.
@@ -47,7 +52,7 @@ pub fn today() -> NaiveDate {
 /// Runs the demonstration until it is stopped.
 pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let store = Store::open(&target(folder), Sizes::default()).map_err(|fault| fault.to_string())?;
+    let store = Store::open(&target(folder)?, Sizes::default()).map_err(|fault| fault.to_string())?;
     let clock = Clock::settable(year::FIRST_DAY);
     let loaded = install(&store, clock.now(), clock.today()).await.map_err(|fault| fault.to_string())?;
     println!("Sigida demo: data in {}", folder.display());

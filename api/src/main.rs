@@ -39,6 +39,8 @@ enum Command {
         config: Option<PathBuf>,
     },
     /// Try everything: an embedded database with the real territory and a fictional commune.
+    ///
+    /// A file `database-url` in the folder names an empty PostgreSQL database to play on instead.
     Demo {
         /// Folder for the database and the signing key; kept for the next start.
         #[arg(long, default_value = "sigida-demo")]
@@ -194,7 +196,7 @@ async fn migrate(config: Option<&Path>) -> Result<(), String> {
 
 fn target(config: Option<&Path>, folder: Option<&Path>) -> Result<Target, String> {
     match folder {
-        Some(folder) => Ok(demo::target(folder)),
+        Some(folder) => demo::target(folder),
         None => Ok(Config::read(config)?.target),
     }
 }
@@ -230,7 +232,7 @@ fn restore(file: &Path, config: Option<&Path>, folder: Option<&Path>) -> Result<
 
 fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<(), String> {
     let (keys, target): (Keys, Target) = match folder {
-        Some(folder) => (demo::keys(folder)?, demo::target(folder)),
+        Some(folder) => (demo::keys(folder)?, demo::target(folder)?),
         None => {
             let config = Config::read(config)?;
             (config.keys()?, config.target)

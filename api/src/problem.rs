@@ -8,6 +8,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use db::fault::Fault;
 use domain::refusal::{Code, Family, FieldError, Refusal, codes};
+use domain::text::forbidden;
 use serde_json::{Map, Value, json};
 
 codes! {
@@ -99,11 +100,12 @@ pub const ERROR_DETAIL_MAX: usize = 2000;
 pub const POINTER_MAX: usize = 200;
 pub const INSTANCE_MAX: usize = 2000;
 
-/// A text that may quote its caller, no longer than is told.
+/// A text that may quote its caller, no longer than is told, and without what deceives.
 fn bounded(text: &str, most: usize) -> String {
+    let shown = text.chars().map(|c| if forbidden(c) { char::REPLACEMENT_CHARACTER } else { c });
     match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => shown.collect(),
+        Some(_) => shown.take(most - 1).chain(['…']).collect(),
     }
 }
 
@@ -221,11 +223,10 @@ fn field(error: &FieldError, language: Language) -> Value {
 }
 
 impl Problem {
-    /// A problem with a word from the parser on why a request cannot be read. What it repeats of the request is shown without
-    /// control characters.
+    /// A problem with a word from the parser on why a request cannot be read.
     pub fn unreadable(code: &'static Code, pointer: &str, reason: &str) -> Self {
         let mut refusal = code.refuse();
-        let reason: String = reason.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
+        let reason = reason.to_owned();
         refusal.errors.push(FieldError { pointer: pointer.to_owned(), code: code.name, detail_fr: reason.clone(), detail_en: reason });
         refusal.into()
     }

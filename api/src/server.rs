@@ -363,6 +363,8 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()).config(page_config()))
             .default_service(web::to(unknown_path))
     })
+    // A packed answer is written in pieces; none waits until the caller has acknowledged the one before.
+    .tcp_nodelay(true)
     .on_connect(idle::watch)
     .workers(listening.workers)
     .max_connections(CONNECTIONS_MAX)

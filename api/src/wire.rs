@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use domain::money::{Amount, Currency};
@@ -36,10 +37,13 @@ pub struct AmountText(pub String);
 #[schema(value_type = String, pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "XOF")]
 pub struct CurrencyText(pub String);
 
+/// The years that a date may lie in.
+pub const YEARS: RangeInclusive<i32> = 1900..=2200;
+
 /// A date of the years 1900 to 2200: what both engines keep, and what public accounting needs.
 pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     let date = NaiveDate::deserialize(deserializer)?;
-    if (1900..=2200).contains(&date.year()) { Ok(date) } else { Err(serde::de::Error::custom("a date lies in the years 1900 to 2200")) }
+    if YEARS.contains(&date.year()) { Ok(date) } else { Err(serde::de::Error::custom("a date lies in the years 1900 to 2200")) }
 }
 
 /// As [`day`], where the date may be absent.

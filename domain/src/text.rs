@@ -3,6 +3,16 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
+/// What a text holds, as a pattern: no characters that are [`forbidden`].
+pub const ALLOWED: &str = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]*$";
+
+/// As [`ALLOWED`], and something that is seen.
+pub const NOT_BLANK: &str = concat!(
+    r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]*",
+    r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]",
+    r"[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]*$",
+);
+
 /// Text of 1 to `MAX` characters, in Unicode form NFC, trimmed, without control, bidirectional-override or zero-width
 /// characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +77,7 @@ impl<const MAX: usize> utoipa::PartialSchema for Text<MAX> {
             .schema_type(utoipa::openapi::schema::Type::String)
             .min_length(Some(1))
             .max_length(Some(MAX))
+            .pattern(Some(NOT_BLANK))
             .into()
     }
 }
@@ -79,7 +90,7 @@ impl<const MAX: usize> utoipa::ToSchema for Text<MAX> {
 
 /// Characters that no honest text needs: controls (U+0000 breaks databases), bidirectional overrides and isolates
 /// (text that reads otherwise than it is), zero-width characters (equal to the eye, different to the machine).
-fn forbidden(c: char) -> bool {
+pub fn forbidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }

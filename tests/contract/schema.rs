@@ -141,10 +141,15 @@ impl Contract {
         }
     }
 
-    pub fn matches(&self, schema: &Value, value: &Value) -> bool {
+    /// What in a value is not as a schema says.
+    pub fn faults_of(&self, schema: &Value, value: &Value) -> Vec<String> {
         let mut found = Vec::new();
         self.faults(schema, value, "", &mut found);
-        found.is_empty()
+        found
+    }
+
+    pub fn matches(&self, schema: &Value, value: &Value) -> bool {
+        self.faults_of(schema, value).is_empty()
     }
 
     /// Holds a real answer against the operation's response of its status and content type; gives the answer on.

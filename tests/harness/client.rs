@@ -137,7 +137,7 @@ impl Client {
         let status = response.status().as_u16();
         let bytes = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
         let answer = Answer { status, headers: received, bytes };
-        if witness::saw(method, path, &answer) {
+        if witness::saw(method, path, body, &answer) {
             self.keep(path, headers, &answer);
         }
         Ok(answer)

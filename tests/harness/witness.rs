@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex};
 
-use super::Answer;
+use super::{Answer, body, shape};
 use crate::contract::Contract;
 
 /// The paths of the contract in their segments, by method and number of segments.
@@ -16,6 +16,9 @@ type Routes = HashMap<(String, usize), Vec<(Vec<String>, String)>>;
 static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 static ROUTES: LazyLock<Routes> = LazyLock::new(routes);
 static SEEN: LazyLock<Mutex<(BTreeSet<String>, File)>> = LazyLock::new(|| Mutex::new((BTreeSet::new(), begin())));
+/// The bodies that were accepted: of each operation and set of members the one that sorts first.
+static ACCEPTED: LazyLock<Mutex<(HashMap<(String, BTreeSet<String>), String>, File)>> =
+    LazyLock::new(|| Mutex::new((HashMap::new(), File::create(accepted()).expect("a record"))));
 
 fn routes() -> Routes {
     let mut routes = Routes::new();
@@ -33,6 +36,23 @@ fn routes() -> Routes {
 /// Where what was seen is written: one file per run of cargo, which starts the suite and then who reads the file.
 pub fn record() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("seen-{}.csv", std::os::unix::process::parent_id()))
+}
+
+/// Where bodies that were accepted are written, beside the record.
+fn accepted() -> PathBuf {
+    record().with_extension("ndjson")
+}
+
+/// Remembers a body that was accepted, as a sample.
+fn accept(operation: &str, sent: &[u8]) {
+    let Some(sent) = body::read(sent) else { return };
+    let sample = serde_json::json!({ "operation": operation, "body": body::sample(operation, &sent) }).to_string();
+    let mut accepted = ACCEPTED.lock().expect("the bodies");
+    let place = (operation.to_owned(), shape::shape(&sent));
+    if accepted.0.get(&place).is_none_or(|before| sample < *before) {
+        writeln!(accepted.1, "{sample}").expect("written");
+        accepted.0.insert(place, sample);
+    }
 }
 
 /// Begins the record. A suite that was asked for some of its tests only says so.
@@ -56,11 +76,14 @@ pub fn path_of(method: &str, target: &str) -> Option<&'static str> {
 /// Holds an answer against the contract and remembers it. Says whether it is the first of an operation that knows what its
 /// caller has.
 #[track_caller]
-pub fn saw(method: &str, target: &str, answer: &Answer) -> bool {
+pub fn saw(method: &str, target: &str, sent: &[u8], answer: &Answer) -> bool {
     let Some(path) = path_of(method, target) else { return false };
     let lower = method.to_lowercase();
     CONTRACT.check(&lower, path, answer, !target.contains("dry_run=true"));
     let operation = CONTRACT.0["paths"][path][&lower]["operationId"].as_str().expect("an id").to_owned();
+    if answer.status < 300 && method != "GET" && !target.contains("dry_run=true") {
+        accept(&operation, sent);
+    }
     let packed = answer.header("content-encoding").is_some();
     let code = if answer.status >= 400 && !packed { answer.text("/code") } else { String::new() };
     let line = format!("{operation},{},{code}", answer.status);

@@ -1,12 +1,10 @@
 //! Bounds of every schema: how long texts and lists are, what stands in them, how large numbers become. What a type does not
 //! say of itself follows from its form.
 
+use domain::text::ALLOWED;
 use utoipa::Number;
 use utoipa::openapi::schema::{AdditionalProperties, Array, ArrayItems, KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Content, Header, OpenApi, RefOr, Response};
-
-/// What any text holds: no control characters.
-const TEXT: &str = r"^[^\x00-\x1f\x7f]*$";
 
 /// The largest integer that every JSON reader takes exactly.
 const INTEGER_MAX: isize = 9_007_199_254_740_991;
@@ -93,6 +91,10 @@ fn complete_object(object: &mut Object) {
     if let Some(AdditionalProperties::RefOr(value)) = object.additional_properties.as_deref_mut() {
         complete(value);
     }
+    // An object of which nothing is said may hold anything, and clients are told so.
+    if is(&object.schema_type, &Type::Object) && object.properties.is_empty() {
+        object.additional_properties.get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(true)));
+    }
     if is(&object.schema_type, &Type::Integer) {
         object.format.get_or_insert(SchemaFormat::KnownFormat(KnownFormat::Int64));
         object.minimum.get_or_insert(Number::Int(0));
@@ -116,7 +118,7 @@ fn complete_object(object: &mut Object) {
         }
         Some(_) => {}
         None => {
-            object.pattern.get_or_insert_with(|| TEXT.to_owned());
+            object.pattern.get_or_insert_with(|| ALLOWED.to_owned());
         }
     }
 }

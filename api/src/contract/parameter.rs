@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
+use domain::text::forbidden;
 use utoipa::Number;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, SchemaType, Type};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use crate::access::operation;
 use crate::problem::{Problem, REQUEST_PARAMETER_INVALID};
+use crate::wire::YEARS;
 
 /// What a parameter may hold.
 enum Kind {
@@ -77,9 +79,15 @@ impl Kind {
             }
             Kind::Boolean => (matches!(value, "true" | "false"), "true or false".to_owned()),
             Kind::Uuid => (Uuid::parse_str(value).is_ok(), "an id (UUID)".to_owned()),
-            Kind::Date => (value.len() == 10 && value.parse::<NaiveDate>().is_ok(), "a day such as 2025-03-14".to_owned()),
+            Kind::Date => {
+                let day = value.parse::<NaiveDate>().ok().filter(|day| value.len() == 10 && YEARS.contains(&day.year()));
+                (day.is_some(), "a day of the years 1900 to 2200, such as 2025-03-14".to_owned())
+            }
             Kind::Words(words) => (words.iter().any(|word| word == value), format!("one of {}", words.join(", "))),
-            Kind::Text { longest } => (value.chars().count() <= *longest, format!("at most {longest} characters")),
+            Kind::Text { longest } => {
+                let fits = value.chars().count() <= *longest && !value.contains(forbidden);
+                (fits, format!("at most {longest} characters, none of them a control character"))
+            }
         };
         (!fits).then_some(expected)
     }

@@ -47,7 +47,7 @@ pub async fn prove(call: &Call, login: &str, secret: String, kind: PrincipalKind
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Always "client_credentials".
-    #[schema(max_length = 30, example = "client_credentials")]
+    #[schema(max_length = 30, pattern = "^client_credentials$", example = "client_credentials")]
     grant_type: String,
     #[schema(max_length = 100)]
     client_id: String,

@@ -257,7 +257,7 @@ pub struct NewRevenueOrder {
     /// Required for an individual order, unless it regularises receipts.
     debtor_id: Option<DebtorId>,
     /// Required for a roll: how many taxpayers it has.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647)]
     taxpayers: Option<i32>,
     label: Text<300>,
     amount: AmountText,

@@ -238,6 +238,9 @@ impl Facts<'_> {
     }
 }
 
+/// The most councillors that a council can have.
+pub const COUNCIL_MAX: i32 = 200;
+
 /// A vote of the council.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
@@ -253,8 +256,9 @@ impl Vote {
     /// What the council decided. Quorum: a majority of serving members. Carried: more votes for than against.
     pub fn outcome(&self, debates: &[PublicDebate], debate_required: bool) -> Result<BudgetState, Refusal> {
         let counted = i64::from(self.votes_for) + i64::from(self.votes_against) + i64::from(self.abstentions);
-        let negative = [self.serving, self.present, self.votes_for, self.votes_against, self.abstentions].iter().any(|count| *count < 0);
-        if negative || counted > i64::from(self.present) || self.present > self.serving {
+        let counts = [self.serving, self.present, self.votes_for, self.votes_against, self.abstentions];
+        if counts.iter().any(|count| !(0..=COUNCIL_MAX).contains(count)) || counted > i64::from(self.present) || self.present > self.serving
+        {
             return Err(BUDGET_VOTE_INCONSISTENT
                 .refuse()
                 .with("counted", counted)
@@ -302,6 +306,7 @@ mod tests {
         assert_eq!(code(Vote { present: 8, votes_against: 3, ..vote }, &debates), Err("BUDGET_NO_QUORUM"));
         assert_eq!(code(Vote { held_on: day("2024-10-19"), ..vote }, &debates), Err("BUDGET_DEBATE_MISSING"), "the debate comes before");
         assert_eq!(code(Vote { votes_for: 6, ..vote }, &debates), Err("BUDGET_VOTE_INCONSISTENT"));
+        assert_eq!(code(Vote { serving: 201, present: 150, ..vote }, &debates), Err("BUDGET_VOTE_INCONSISTENT"));
         assert_eq!(code(vote, &[]), Err("BUDGET_DEBATE_MISSING"));
     }
 }

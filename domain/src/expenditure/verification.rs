@@ -83,6 +83,9 @@ pub struct InvoiceLine {
     pub unit_price: Amount,
 }
 
+/// The largest quantity of a line.
+pub const QUANTITY_MAX: i64 = 1_000_000_000;
+
 /// Refuses an invoice whose lines and tax do not make its total. An invoice without lines is not recomputed; it names no
 /// tax either.
 pub fn recompute(lines: &[InvoiceLine], tax: Amount, stated: Amount, currency: Currency) -> Result<(), Refusal> {
@@ -93,7 +96,7 @@ pub fn recompute(lines: &[InvoiceLine], tax: Amount, stated: Amount, currency: C
         sum.checked_add(i128::from(line.unit_price.minor()).checked_mul(i128::from(line.quantity))?)
     });
     let computed = sum.and_then(|sum| i64::try_from(sum).ok()).and_then(Amount::from_minor);
-    if computed == Some(stated) && !lines.is_empty() && lines.iter().all(|line| line.quantity > 0) {
+    if computed == Some(stated) && !lines.is_empty() && lines.iter().all(|line| (1..=QUANTITY_MAX).contains(&line.quantity)) {
         return Ok(());
     }
     Err(VERIFICATION_ARITHMETIC
@@ -245,6 +248,8 @@ mod tests {
         assert_eq!(taxed.code, &VERIFICATION_ARITHMETIC);
         let absurd = [InvoiceLine { quantity: i64::MAX, unit_price: amount(1_000_000_000_000_000) }];
         assert!(recompute(&absurd, Amount::ZERO, amount(1), Currency::XOF).is_err());
+        let many = [InvoiceLine { quantity: QUANTITY_MAX + 1, unit_price: amount(1) }];
+        assert!(recompute(&many, Amount::ZERO, amount(QUANTITY_MAX + 1), Currency::XOF).is_err());
     }
 
     #[test]
