@@ -118,7 +118,8 @@ def begin():
 
 
 begin()
-SPARED = {"principal_id", "role_assignment_id"}
+# Nor is another organisation than the commune asked about: there is nothing in it.
+SPARED = {"principal_id", "role_assignment_id", "organisation_id"}
 
 
 def real(name, value):
