@@ -50,6 +50,11 @@ fn kept(engine: &str, make: impl FnOnce(&Path) -> Vec<Commune>) -> Kept {
     }
     let since = Instant::now();
     eprintln!("founding the communes on {engine}…");
+    for stale in std::fs::read_dir(folder()).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if stale.is_file() && stale.file_name().is_some_and(|name| name.to_string_lossy().starts_with(engine)) {
+            std::fs::remove_file(stale).expect("removed");
+        }
+    }
     let communes = make(&file);
     std::fs::write(&beside, serde_json::to_vec(&communes).expect("JSON")).expect("kept");
     eprintln!("founded {} communes on {engine} in {:.0} s", communes.len(), since.elapsed().as_secs_f64());
