@@ -138,7 +138,7 @@ impl Holdings {
                 }
             }
         }
-        collect(&Contract::read().0, &mut |word| drop(holdings.remove(word)));
+        collect(&without_examples(Contract::read().0), &mut |word| drop(holdings.remove(word)));
         Self(holdings)
     }
 
@@ -149,6 +149,17 @@ impl Holdings {
 
     fn sealed(&self, declared: &Declared) -> Vec<&String> {
         self.0.keys().filter(|value| self.least(declared, value) == Some(rank(Sensitivity::Sealed))).collect()
+    }
+}
+
+/// The contract without its examples, which are what stories sent.
+fn without_examples(contract: Value) -> Value {
+    match contract {
+        Value::Object(members) => {
+            members.into_iter().filter(|(name, _)| name != "example").map(|(name, member)| (name, without_examples(member))).collect()
+        }
+        Value::Array(rows) => rows.into_iter().map(without_examples).collect(),
+        other => other,
     }
 }
 

@@ -1,5 +1,6 @@
 //! How often: whoever asks more than their quota waits as long as they are told, and nobody else does.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use api::config::{RatePolicy, SignInPolicy};
@@ -10,6 +11,7 @@ use crate::harness::program::Place;
 use crate::harness::town::{Annex, UNHURRIED};
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
+use crate::status::every_operation;
 
 /// A quota that comes back slowly enough to be watched: one request every five seconds.
 const QUOTA: u32 = 12;
@@ -139,6 +141,23 @@ on_both_engines! {
         for other in ["203.0.113.8", "2001:db8:1:3::1", "garbage"] {
             assert_eq!(told(&ask(other).expect(200)).1, QUOTA - 1, "{other}");
         }
+    }
+}
+
+#[test]
+fn every_operation_but_the_probes_is_refused_beyond_the_quota() {
+    let town = Town::on_sqlite(Stage::Open);
+    let drafts = every_operation(&town);
+    let annex = town.limited(SignInPolicy::default(), RatePolicy { per_principal: 1, ..UNHURRIED });
+    let mut spent = BTreeSet::new();
+    let counted: Vec<_> = drafts.iter().filter(|draft| api::rate::counts(&draft.pattern)).collect();
+    assert_eq!(counted.len() + 2, drafts.len());
+    for draft in counted {
+        let client = holder(&town, &annex, draft.login);
+        if spent.insert(draft.login) {
+            client.get("/v1/meta").expect(200);
+        }
+        draft.send(&client).refused(429, "TOO_MANY_REQUESTS");
     }
 }
 
