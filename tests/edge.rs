@@ -259,6 +259,7 @@ on_both_engines! {
         let at_once = next(&answers, 7);
         let later = next(&answers, 3);
         eprintln!("refused at once after {:?}, others after {:?}", at_once.iter().map(|(_, took)| took).max(), later[0].1);
+        assert!(at_once.iter().all(|(_, took)| *took < READ_PATIENCE), "who finds no place does not wait");
         assert!(later.iter().all(|(_, took)| *took >= READ_PATIENCE && *took < READ_PATIENCE + SLACK));
         at_once.into_iter().chain(later).for_each(|(answer, _)| is_busy(answer));
         edge.stranger().get("/health/live").expect(200);

@@ -13,11 +13,14 @@ use crate::contract::Contract;
 /// The paths of the contract in their segments, by method and number of segments.
 type Routes = HashMap<(String, usize), Vec<(Vec<String>, String)>>;
 
+/// By operation and set of members.
+type Accepted = HashMap<(String, BTreeSet<String>), String>;
+
 static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 static ROUTES: LazyLock<Routes> = LazyLock::new(routes);
 static SEEN: LazyLock<Mutex<(BTreeSet<String>, File)>> = LazyLock::new(|| Mutex::new((BTreeSet::new(), begin())));
 /// The bodies that were accepted: of each operation and set of members the one that sorts first.
-static ACCEPTED: LazyLock<Mutex<(HashMap<(String, BTreeSet<String>), String>, File)>> =
+static ACCEPTED: LazyLock<Mutex<(Accepted, File)>> =
     LazyLock::new(|| Mutex::new((HashMap::new(), File::create(accepted()).expect("a record"))));
 
 fn routes() -> Routes {

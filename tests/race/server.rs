@@ -104,7 +104,9 @@ fn eight(town: &Town, annex: &town::Annex, login: &str) -> Vec<Client> {
 /// Each asks for one of two acts, so that both are asked for at both servers.
 fn either(clients: &[Client], one: impl Fn(&Client) -> Answer + Sync, other: impl Fn(&Client) -> Answer + Sync) -> Vec<Answer> {
     let turn = std::sync::atomic::AtomicUsize::new(0);
-    at_once(clients, |client| if turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) / 2 % 2 == 0 { one(client) } else { other(client) })
+    at_once(clients, |client| {
+        if (turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) / 2).is_multiple_of(2) { one(client) } else { other(client) }
+    })
 }
 
 on_both_engines! {
