@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::access::{Access, Effect, OPERATIONS, Operation};
-use api::contract::{contract, operations};
+use api::contract::contract;
+use api::contract::outline::operations;
 use api::demo::cast::LOGINS;
 use db::connection::Conn;
 use diesel::prelude::*;

@@ -12,7 +12,7 @@ use api::access::{Access, Effect, Operation};
 use api::auth::{Call, Desk};
 use api::clock::Clock;
 use api::config::RatePolicy;
-use api::contract::operations;
+use api::contract::outline::operations;
 use api::limit::{
     BODY_DEADLINE, BODY_MAX, CALLERS_MAX, CONNECTIONS_MAX, DEPTH_MAX, HEAD_DEADLINE, HEAD_MAX, HEADERS_MAX, IDLE_MAX, IMPORT_MAX,
     KEEP_ALIVE, STOP_SECONDS, TARGET_MAX, UNREAD_MAX,
@@ -33,7 +33,7 @@ pub use wire::Wire;
 /// What a test may be late on a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
 
-static TRAP: Operation = Operation { id: "read_meta", access: Access::Open, effect: Effect::Read };
+static TRAP: Operation = Operation { id: "read_meta", access: Access::Open, effect: Effect::Read, published: false };
 
 /// Where the service of this proof falls: in a handler, on a reader, on a lane, at housekeeping.
 const TRAPS: [&str; 4] = ["/v1/traps/handler", "/v1/traps/read", "/v1/traps/write", "/v1/traps/keep"];

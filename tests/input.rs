@@ -360,7 +360,7 @@ on_both_engines! {
     }
 
     Stage::Gathered, fn a_resource_says_which_methods_it_offers(town) {
-        let routes = api::contract::operations().expect("operations");
+        let routes = api::contract::outline::operations().expect("operations");
         for pattern in routes.keys().map(|(_, pattern)| pattern) {
             let mut offered: Vec<&str> = routes.keys().filter(|(_, known)| known == pattern).map(|(method, _)| method.as_str()).collect();
             offered.sort_unstable();

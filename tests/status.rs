@@ -43,9 +43,10 @@ fn use_keys(town: &Town) {
     for login in LOGINS {
         let claim = Claim { principal: town.person(login), key: USED.to_owned(), fingerprint: [0; 32] };
         let answer = db::audit::Answer { status: 200, location: None, etag: None, body: b"{}".to_vec() };
-        let kept = store.write(OrganisationId::platform(), author.clone(), move |tx| {
-            tx.answer = Some((claim.clone(), answer.clone()));
-            Ok(Outcome::Happened((), Event::of("key.used", "principal", claim.principal.0, 1).into()))
+        let event = Event::of("key.used", "principal", claim.principal.0, 1);
+        let kept = store.write_once(OrganisationId::platform(), author.clone(), Some(claim), move |tx| {
+            tx.answer = Some(answer.clone());
+            Ok(Outcome::Happened((), event.clone().into()))
         });
         actix_web::rt::System::new().block_on(kept).expect("kept");
     }

@@ -8,9 +8,10 @@ mod shape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use api::contract::contract;
 use api::contract::example::{example, examples};
+use api::contract::outline::operations;
 use api::contract::refusal::{follows, is_listed, listed};
-use api::contract::{contract, operations};
 use serde_json::{Map, Value, json};
 use shape::shape;
 

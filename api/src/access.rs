@@ -40,22 +40,28 @@ pub struct Operation {
     pub id: &'static str,
     pub access: Access,
     pub effect: Effect,
+    /// Whether the answer is reference data, the same for everyone.
+    pub published: bool,
 }
 
 const fn read(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Read }
+    Operation { id, access, effect: Effect::Read, published: false }
 }
 
 const fn create(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Create }
+    Operation { id, access, effect: Effect::Create, published: false }
 }
 
 const fn act(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Act }
+    Operation { id, access, effect: Effect::Act, published: false }
 }
 
 const fn secret(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Secret }
+    Operation { id, access, effect: Effect::Secret, published: false }
+}
+
+const fn publish(id: &'static str) -> Operation {
+    Operation { id, access: Access::Open, effect: Effect::Read, published: true }
 }
 
 use Access::{Members, Open, Platform, Roles, SignedIn};
@@ -131,15 +137,15 @@ pub const OPERATIONS: &[Operation] = &[
     create("declare_kinship", Roles(&[Administrator])),
     act("end_kinship", Roles(&[Administrator])),
     // parameter
-    read("list_parameters", Open),
+    publish("list_parameters"),
     // participation
     read("list_consultations", Open),
     create("record_consultation", Roles(&[CouncilRegistrar, AuthorisingOfficer, FinanceOfficer])),
     read("list_public_debates", Open),
     create("record_public_debate", Roles(&[CouncilRegistrar, AuthorisingOfficer, FinanceOfficer])),
     // budget
-    read("list_nomenclatures", Open),
-    read("read_nomenclature", Open),
+    publish("list_nomenclatures"),
+    publish("read_nomenclature"),
     read("list_fiscal_years", Open),
     read("read_fiscal_year", Open),
     create("prepare_fiscal_year", Roles(&[Accountant, FinanceOfficer, AuthorisingOfficer])),
@@ -159,8 +165,8 @@ pub const OPERATIONS: &[Operation] = &[
     act("settle_budget", Roles(&[StateRepresentative])),
     read("read_budget_execution", Members),
     // ledger
-    read("list_charts", Open),
-    read("read_chart", Open),
+    publish("list_charts"),
+    publish("read_chart"),
     act("record_opening_balances", Roles(&[Accountant])),
     read("read_trial_balance", BOOK_READERS),
     read("read_cash_position", BOOK_READERS),
@@ -174,7 +180,7 @@ pub const OPERATIONS: &[Operation] = &[
     // expenditure
     read("list_commitments", Members),
     read("read_commitment", Members),
-    read("list_expenditure_kinds", Open),
+    publish("list_expenditure_kinds"),
     create("commit_expenditure", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
     act("increase_commitment", Roles(&[AuthorisingOfficer, AuthorisingDelegate])),
     act("release_commitment", Roles(&[AuthorisingOfficer])),
@@ -252,7 +258,7 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_ticket_movements", Members),
     read("read_ticket_movement", Members),
     // revenue
-    read("list_tax_shares", Open),
+    publish("list_tax_shares"),
     read("list_levy_authorisations", Open),
     read("read_levy_authorisation", Open),
     create("record_levy_authorisation", Roles(&[CouncilRegistrar])),

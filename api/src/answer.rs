@@ -1,9 +1,11 @@
 //! Answers: JSON with a strong ETag, and writes that take effect once.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, IF_NONE_MATCH, LINK, LOCATION};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, LOCATION};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use db::audit::{Answer, Claim};
+use db::connection::Conn;
 use db::fault::Fault;
 use db::store::{Outcome, Tx};
 use domain::audit::Events;
@@ -57,6 +59,43 @@ pub fn versioned(request: &HttpRequest, version: i64, view: &impl Serialize) -> 
     Ok(HttpResponse::Ok().insert_header((ETAG, tag)).insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
 }
 
+/// What is the same for everyone, as it is sent.
+pub struct Published {
+    body: Bytes,
+    tag: String,
+}
+
+impl Published {
+    pub fn new(body: Bytes) -> Self {
+        let tag = tag_of(&body, "json");
+        Self { body, tag }
+    }
+
+    /// 200 with its ETag, or 304 if the caller has it.
+    pub fn send(&self, request: &HttpRequest) -> HttpResponse {
+        if holds(request, &self.tag) {
+            return HttpResponse::NotModified().insert_header((ETAG, self.tag.as_str())).finish();
+        }
+        let headers = [(ETAG, self.tag.as_str()), (CACHE_CONTROL, "public, no-cache"), (CONTENT_TYPE, "application/json")];
+        headers.into_iter().fold(&mut HttpResponse::Ok(), HttpResponseBuilder::insert_header).body(self.body.clone())
+    }
+}
+
+/// Reference data that is the same for everyone: read once a minute at most, and sent to whoever does not have it.
+pub async fn published<T: Serialize + Send + 'static>(
+    request: &HttpRequest,
+    call: &Call,
+    read: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static,
+) -> Answered {
+    let asked = (call.target.clone(), call.today);
+    if let Some(kept) = call.desk.published.get(&asked) {
+        return Ok(kept.send(request));
+    }
+    let view = call.store().read(read).await?;
+    let body = serde_json::to_vec(&view).map_err(|error| Fault::Broken(error.to_string()))?;
+    Ok(call.desk.published.put(asked, Published::new(body.into())).send(request))
+}
+
 /// A PDF.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
@@ -72,8 +111,7 @@ pub async fn paper(request: &HttpRequest, name: &str, draw: impl FnOnce() -> Res
         }
         Err(_) => return Err(Problem::from(&SERVICE_BROKEN)),
     };
-    let digest = domain::audit::hex(&Sha256::digest(&bytes));
-    let tag = format!("\"{}-pdf\"", digest.get(..32).unwrap_or(&digest));
+    let tag = tag_of(&bytes, "pdf");
     if holds(request, &tag) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, tag)).finish());
     }
@@ -83,6 +121,12 @@ pub async fn paper(request: &HttpRequest, name: &str, draw: impl FnOnce() -> Res
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
         .body(bytes))
+}
+
+/// The ETag of what has no version: a digest of its bytes.
+fn tag_of(bytes: &[u8], form: &str) -> String {
+    let digest = domain::audit::hex(&Sha256::digest(bytes));
+    format!("\"{}-{form}\"", digest.get(..32).unwrap_or(&digest))
 }
 
 /// Whether If-None-Match names this tag, whatever encoding it was sent in.
@@ -146,16 +190,12 @@ impl<T: Sync + Send + 'static> Asked<T> {
         let store = call.store().clone();
         let author = call.author();
         let (answer, replayed) = store
-            .write(organisation, author, move |tx| {
-                if let Some(claim) = &claim
-                    && let Some(answer) = db::audit::find_answer(tx.conn, claim)?
-                {
+            .write_once(organisation, author, claim, move |tx| {
+                if let Some(answer) = tx.earlier.take() {
                     return Ok(Outcome::Replayed((answer, true)));
                 }
                 let (answer, events) = effect(&call, &body, tx)?;
-                if let Some(claim) = &claim {
-                    tx.answer = Some((claim.clone(), answer.clone()));
-                }
+                tx.answer = Some(answer.clone());
                 Ok(Outcome::Happened((answer, false), events))
             })
             .await?;

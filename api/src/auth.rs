@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -15,6 +15,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
 use db::identity::Standing;
+use db::kept::Kept;
+use db::shelf;
 use db::store::{Author, Store};
 use domain::audit::{Actor, IDEMPOTENCY_KEY_MISSING};
 use domain::id::{OrganisationId, PrincipalId, SessionId};
@@ -24,11 +26,11 @@ use domain::word::Word;
 use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
+use crate::answer::Published;
 use crate::clock::Clock;
 use crate::config::{RatePolicy, SignInPolicy};
-use crate::contract::contract;
-use crate::contract::parameter::{Parameters, query_parameters};
-use crate::export::{Column, Form, tables};
+use crate::contract::outline::OUTLINE;
+use crate::export::{Column, Form};
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::rate::{Caller, Rates};
 use crate::token::{Bearer, Keys};
@@ -50,18 +52,16 @@ pub struct Desk {
     pub rates: Rates,
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
-    /// Query parameters by operation, from the contract too.
-    parameters: HashMap<&'static str, Parameters>,
-    /// The columns of each operation that lists, from the contract as well.
-    tables: HashMap<&'static str, Arc<Vec<Column>>>,
-    standings: Mutex<HashMap<Known, (Instant, Arc<Standing>)>>,
+    standings: Kept<Known, Standing>,
+    /// Answers that are the same for everyone, by what was asked, on which day.
+    pub published: Kept<(String, NaiveDate), Published>,
 }
 
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
-        let (parameters, tables) = (query_parameters(&contract()), tables());
-        Self { store, clock, keys, sign_in, rates, routes, parameters, tables, standings: Mutex::new(HashMap::new()) }
+        let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, shelf::KEPT_MAX));
+        Self { store, clock, keys, sign_in, rates, routes, standings, published }
     }
 
     /// The same with another policy of sign-ins.
@@ -78,33 +78,20 @@ impl Desk {
 
     /// Refuses query parameters that the contract does not describe so.
     fn require_known(&self, operation: &Operation, query: &str) -> Result<(), Problem> {
-        self.parameters.get(operation.id).map_or(Ok(()), |known| known.require(query))
+        OUTLINE.parameters.get(operation.id).map_or(Ok(()), |known| known.require(query))
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
         let Bearer { principal, session } = bearer;
-        let remembered = self.standings.lock().ok().and_then(|known| {
-            known
-                .get(&(principal, session))
-                .filter(|(since, _)| since.elapsed() < STANDING_LIFETIME)
-                .map(|(_, standing)| Arc::clone(standing))
-        });
-        if let Some(standing) = remembered {
+        if let Some(standing) = self.standings.get(&(principal, session)) {
             return Ok(standing);
         }
         let now = self.clock.now();
-        let standing = match self.store.read(move |conn| db::identity::find_standing(conn, principal, session, now)).await {
-            Ok(standing) => Arc::new(standing),
-            Err(Fault::Missing) => return Err(Problem::from(&TOKEN_INVALID)),
-            Err(fault) => return Err(fault.into()),
-        };
-        if let Ok(mut known) = self.standings.lock() {
-            if known.len() >= STANDINGS_MAX {
-                known.clear();
-            }
-            known.insert((principal, session), (Instant::now(), Arc::clone(&standing)));
+        match self.store.read(move |conn| db::identity::find_standing(conn, principal, session, now)).await {
+            Ok(standing) => Ok(self.standings.put((principal, session), standing)),
+            Err(Fault::Missing) => Err(Problem::from(&TOKEN_INVALID)),
+            Err(fault) => Err(fault.into()),
         }
-        Ok(standing)
     }
 }
 
@@ -165,12 +152,12 @@ impl Call {
 
     /// Whether the operation lists: then the form of the answer can be chosen.
     pub fn lists(&self) -> bool {
-        self.desk.tables.contains_key(self.operation.id)
+        OUTLINE.tables.contains_key(self.operation.id)
     }
 
     /// The columns of the list as a table.
     pub fn columns(&self) -> Arc<Vec<Column>> {
-        self.desk.tables.get(self.operation.id).cloned().unwrap_or_default()
+        OUTLINE.tables.get(self.operation.id).cloned().unwrap_or_default()
     }
 
     pub fn cursor_secret(&self) -> [u8; 32] {

@@ -3,13 +3,13 @@
 mod answer;
 mod bound;
 pub mod example;
+pub mod outline;
 pub mod parameter;
 pub mod refusal;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use actix_web::App;
-use actix_web::http::Method;
 use chrono::NaiveDate;
 use domain::word::Word;
 use utoipa::openapi::content::ContentBuilder;
@@ -25,7 +25,7 @@ use utoipa_actix_web::AppExt as _;
 use self::answer::{add_problems, problem_schema, share};
 use self::bound::bound;
 use self::example::example;
-use crate::access::{Access, Effect, Operation, operation};
+use crate::access::{Access, Effect, operation};
 use crate::export::{self, Form};
 use crate::page;
 use crate::rate::counts;
@@ -151,8 +151,10 @@ fn tell_kept(contract: &mut OpenApi) {
         };
         let of_a_version =
             matches!(shown, Some(RefOr::Ref(to)) if to.ref_location.rsplit('/').next().is_some_and(|name| versioned.contains(name)));
-        let excepted = read.operation_id.as_deref().is_some_and(|id| CHANGES_WITHOUT_VERSION.contains(&id));
-        if excepted || !(of_a_version || answer.content.contains_key("application/pdf")) {
+        let id = read.operation_id.as_deref().unwrap_or_default();
+        let published = operation(id).is_some_and(|declared| declared.published);
+        let excepted = CHANGES_WITHOUT_VERSION.contains(&id);
+        if excepted || !(of_a_version || published || answer.content.contains_key("application/pdf")) {
             continue;
         }
         let etag =
@@ -188,22 +190,6 @@ fn keep_totals_to_money(contract: &mut OpenApi) {
             page.properties.shift_remove("totals");
         }
     }
-}
-
-/// The operations by method and path, as the routes declare them. A route without a declaration of access stops the
-/// program at its start.
-pub fn operations() -> Result<HashMap<(Method, String), &'static Operation>, String> {
-    let mut operations = HashMap::new();
-    for (path, item) in &contract().paths.paths {
-        let described = [(Method::GET, &item.get), (Method::POST, &item.post), (Method::PUT, &item.put), (Method::PATCH, &item.patch)];
-        for (method, described) in described {
-            let Some(described) = described else { continue };
-            let id = described.operation_id.as_deref().unwrap_or_default();
-            let declared = operation(id).ok_or_else(|| format!("{method} {path} ({id}) does not declare who may call it"))?;
-            operations.insert((method, path.clone()), declared);
-        }
-    }
-    Ok(operations)
 }
 
 /// The methods that the contract may hold.

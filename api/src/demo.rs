@@ -18,7 +18,7 @@ use db::store::{Sizes, Store};
 
 use crate::auth::Desk;
 use crate::clock::Clock;
-use crate::contract::operations;
+use crate::contract::outline::operations;
 use crate::server::{Listening, serve};
 use crate::token::Keys;
 

@@ -19,7 +19,6 @@ use crate::access::operation;
 use crate::answer::Answered;
 use crate::auth::Call;
 use crate::body;
-use crate::contract::contract;
 use crate::page::Page;
 use crate::problem::{NOT_ACCEPTABLE, Problem, REQUEST_PARAMETER_INVALID};
 
@@ -136,14 +135,13 @@ pub fn page_of(described: &Described) -> Option<&str> {
 }
 
 /// The columns of each operation that lists.
-pub fn tables() -> HashMap<&'static str, Arc<Vec<Column>>> {
-    let contract = contract();
+pub fn tables(contract: &OpenApi) -> HashMap<&'static str, Arc<Vec<Column>>> {
     let mut tables = HashMap::new();
     for item in contract.paths.paths.values() {
         let Some(described) = &item.get else { continue };
         let declared = described.operation_id.as_deref().and_then(operation);
         if let (Some(declared), Some(page)) = (declared, page_of(described)) {
-            tables.insert(declared.id, Arc::new(columns_of(&contract, page)));
+            tables.insert(declared.id, Arc::new(columns_of(contract, page)));
         }
     }
     tables
@@ -254,6 +252,7 @@ pub fn tabled<T: Serialize + Send + 'static>(call: &Call, page: Page<T>, next: O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::contract;
 
     #[test]
     fn the_form_is_what_the_caller_likes_best() {
@@ -280,7 +279,7 @@ mod tests {
 
     #[test]
     fn every_list_has_columns_of_known_kinds() {
-        let tables = tables();
+        let tables = tables(&contract());
         assert!(tables.len() >= 15);
         let of = |id: &str, name: &str| tables[id].iter().find(|column| column.name == name).map(|column| column.kind);
         assert_eq!(of("list_commitments", "amount"), Some(Kind::Amount));

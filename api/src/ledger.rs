@@ -6,7 +6,7 @@ pub mod manual;
 pub mod opening;
 pub mod trial_balance;
 
-use actix_web::{get, web};
+use actix_web::{HttpRequest, get, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
 use db::fault::Fault;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::answer::{Answered, listed, ok};
+use crate::answer::{Answered, listed, ok, published};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::organisation::currency_in;
@@ -80,24 +80,15 @@ fn chart_view(row: db::ledger::ChartRow) -> ChartView {
 /// The charts of accounts.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = Vec<ChartView>)))]
 #[get("/v1/charts")]
-pub async fn list_charts(call: Call) -> Answered {
-    let rows = call.store().read(db::ledger::list_charts).await?;
-    ok(&rows.into_iter().map(chart_view).collect::<Vec<_>>())
+pub async fn list_charts(request: HttpRequest, call: Call) -> Answered {
+    published(&request, &call, |conn| Ok(db::ledger::list_charts(conn)?.into_iter().map(chart_view).collect::<Vec<_>>())).await
 }
 
 /// A chart of accounts with its accounts.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ChartDetail)))]
 #[get("/v1/charts/{code}")]
-pub async fn read_chart(call: Call, path: web::Path<String>) -> Answered {
+pub async fn read_chart(request: HttpRequest, call: Call, path: web::Path<String>) -> Answered {
     let code = path.into_inner();
-    let (chart, accounts) = call
-        .store()
-        .read(move |conn| {
-            let chart = db::ledger::find_chart_by_code(conn, &code)?;
-            let accounts = db::ledger::list_chart_accounts(conn, chart.id.0)?;
-            Ok((chart, accounts))
-        })
-        .await?;
     let account = |row: ChartAccountRow| ChartAccount {
         code: row.code,
         label_fr: row.label_fr,
@@ -106,7 +97,12 @@ pub async fn read_chart(call: Call, path: web::Path<String>) -> Answered {
         postable: row.postable,
         gfsm_code: row.gfsm_code,
     };
-    ok(&ChartDetail { chart: chart_view(chart), accounts: accounts.into_iter().map(account).collect() })
+    published(&request, &call, move |conn| {
+        let chart = db::ledger::find_chart_by_code(conn, &code)?;
+        let accounts = db::ledger::list_chart_accounts(conn, chart.id.0)?;
+        Ok(ChartDetail { chart: chart_view(chart), accounts: accounts.into_iter().map(account).collect() })
+    })
+    .await
 }
 
 /// The currency of an organisation whose year is visible in the scope.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::auth::Desk;
 use api::clock::Clock;
 use api::config::Config;
-use api::contract::operations;
+use api::contract::outline::operations;
 use api::token::Keys;
 use api::{demo, founding, server};
 use clap::{Parser, Subcommand};

@@ -1,13 +1,13 @@
 //! Legal values in force: deadlines, ceilings, percentages, with their source and how sure it is. Public.
 
-use actix_web::get;
+use actix_web::{HttpRequest, get};
 use chrono::NaiveDate;
 use db::parameter::ParameterRow;
 use domain::parameter::Confidence;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, ok};
+use crate::answer::{Answered, published};
 use crate::auth::Call;
 use crate::body::Query;
 
@@ -63,9 +63,12 @@ pub struct ParameterQuery {
 /// The legal values in force.
 #[utoipa::path(tag = "parameter", params(ParameterQuery), responses((status = 200, body = Vec<ParameterView>)))]
 #[get("/v1/parameters")]
-pub async fn list_parameters(call: Call, query: Query<ParameterQuery>) -> Answered {
+pub async fn list_parameters(request: HttpRequest, call: Call, query: Query<ParameterQuery>) -> Answered {
     let on = query.0.on.unwrap_or(call.today);
     let level = query.0.level.unwrap_or_else(|| "commune".to_owned());
-    let rows = call.store().read(move |conn| db::parameter::list_parameters(conn, COUNTRY, &level, on)).await?;
-    ok(&rows.into_iter().map(view).collect::<Vec<_>>())
+    published(&request, &call, move |conn| {
+        let rows = db::parameter::list_parameters(conn, COUNTRY, &level, on)?;
+        Ok(rows.into_iter().map(view).collect::<Vec<_>>())
+    })
+    .await
 }

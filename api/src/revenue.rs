@@ -16,10 +16,11 @@ pub mod refund;
 pub mod transfer;
 pub mod transition;
 
-use actix_web::{get, post, web};
+use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::fiscal_year::find_fiscal_year;
 use db::fault::Fault;
+use db::revenue::share::TaxShareRow;
 use db::revenue::{LevyAuthorisationFilter, LevyAuthorisationRow, NewAuthorisation};
 use domain::audit::Event;
 use domain::budget::nomenclature::Article;
@@ -33,7 +34,7 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, listed, ok};
+use crate::answer::{Answered, created, listed, ok, published};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
@@ -222,20 +223,23 @@ pub struct TaxShareQuery {
 /// How taxes are shared between the levels of local government. An article without shares is wholly the organisation's own.
 #[utoipa::path(tag = "revenue", params(TaxShareQuery), responses((status = 200, body = Vec<TaxShareView>)))]
 #[get("/v1/tax-shares")]
-pub async fn list_tax_shares(call: Call, query: Query<TaxShareQuery>) -> Answered {
+pub async fn list_tax_shares(request: HttpRequest, call: Call, query: Query<TaxShareQuery>) -> Answered {
     let (on, article) = (query.0.on.unwrap_or(call.today), query.0.article);
-    let rows = call.store().read(move |conn| db::revenue::share::list_tax_shares(conn, on, article.as_deref())).await?;
-    let shares: Vec<TaxShareView> = rows
-        .into_iter()
-        .map(|row| TaxShareView {
-            article: row.article,
-            level: row.level.0,
-            bps: row.bps,
-            valid_from: row.valid_from,
-            valid_to: row.valid_to,
-            confidence: row.confidence.0,
-            source: row.source,
-        })
-        .collect();
-    ok(&shares)
+    published(&request, &call, move |conn| {
+        let rows = db::revenue::share::list_tax_shares(conn, on, article.as_deref())?;
+        Ok(rows.into_iter().map(share_view).collect::<Vec<_>>())
+    })
+    .await
+}
+
+fn share_view(row: TaxShareRow) -> TaxShareView {
+    TaxShareView {
+        article: row.article,
+        level: row.level.0,
+        bps: row.bps,
+        valid_from: row.valid_from,
+        valid_to: row.valid_to,
+        confidence: row.confidence.0,
+        source: row.source,
+    }
 }

@@ -10,7 +10,7 @@ use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{App, HttpMessage as _, HttpResponse, HttpServer, ResponseError, web};
+use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use actix_web_prom::{PrometheusMetrics, PrometheusMetricsBuilder};
 use futures_util::FutureExt as _;
 use prometheus::{Encoder as _, TextEncoder};
@@ -19,14 +19,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
+use crate::answer::Published;
 use crate::auth::{Desk, Shown, admit};
+use crate::contract::outline::OUTLINE;
 use crate::idle::{self, Idle};
 use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
-use crate::{
-    audit, budget, cash_office, contract, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
-};
+use crate::{audit, budget, cash_office, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(routes: &mut ServiceConfig<'_>) {
@@ -341,15 +341,15 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
     let socket = TcpListener::bind(listening.address)?;
     let address = socket.local_addr()?;
     let desk = web::Data::from(Arc::new(desk));
-    let contract = contract::contract();
-    let served = web::Data::new(contract.to_json().map_err(std::io::Error::other)?);
+    let contract = Published::new(OUTLINE.json.clone().map_err(std::io::Error::other)?);
+    let contract = web::Data::new(contract);
     let metrics = metrics().map_err(std::io::Error::other)?;
     let registry = metrics.registry.clone();
     let origins = listening.cors_origins.clone();
     let server = HttpServer::new(move || {
         let app = App::new()
             .app_data(desk.clone())
-            .app_data(served.clone())
+            .app_data(contract.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Problem::from(&NOT_FOUND).into()))
             .wrap(from_fn(admit))
             .wrap(from_fn(finish))
@@ -360,7 +360,7 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
         let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
         app.route("/openapi.json", web::get().to(openapi_json))
             .service(web::redirect("/docs", "/docs/"))
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", contract.clone()).config(page_config()))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(page_config()))
             .default_service(web::to(unknown_path))
     })
     // A packed answer is written in pieces; none waits until the caller has acknowledged the one before.
@@ -395,6 +395,6 @@ async fn read_metrics(registry: web::Data<prometheus::Registry>) -> Result<HttpR
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
 }
 
-async fn openapi_json(text: web::Data<String>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(text.get_ref().clone())
+async fn openapi_json(request: HttpRequest, contract: web::Data<Published>) -> HttpResponse {
+    contract.send(&request)
 }

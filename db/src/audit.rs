@@ -1,9 +1,11 @@
 //! The event log: chains, the feed, and idempotency keys.
 
+pub mod log;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary};
-use domain::audit::{Events, GENESIS, IDEMPOTENCY_KEY_REUSED, Place, canonical_bytes, facts_text, leaf_hash};
+use diesel::sql_types::BigInt;
+use domain::audit::GENESIS;
 use domain::id::{OrganisationId, PrincipalId};
 use domain::sensitivity::Sensitivity;
 use uuid::Uuid;
@@ -12,20 +14,8 @@ use crate::column::{Col, Identity};
 use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::prepared::{Part, Statement, together};
-use crate::schema::{audit_heads, event_positions, event_sequencer, events, idempotency_keys};
-use crate::store::Tx;
-
-/// The end of a chain.
-#[derive(Clone, Copy, Debug)]
-pub struct Head {
-    pub sequence: i64,
-    pub hash: [u8; 32],
-}
-
-fn hash_of(bytes: &[u8]) -> Result<[u8; 32], Fault> {
-    bytes.try_into().map_err(|_| Fault::Corrupt("a hash is not 32 bytes long".to_owned()))
-}
+use crate::prepared::Statement;
+use crate::schema::{audit_heads, event_positions, event_sequencer, events};
 
 /// Starts the chain of a new organisation, before the organisation's own row.
 pub fn insert_head(conn: &mut Conn, organisation: OrganisationId) -> Result<(), Fault> {
@@ -38,80 +28,6 @@ pub fn insert_head(conn: &mut Conn, organisation: OrganisationId) -> Result<(), 
         ))
         .execute(conn)?;
     Ok(())
-}
-
-/// Takes the organisation's head: the first lock of every write.
-pub fn lock_head(conn: &mut Conn, organisation: OrganisationId) -> Result<Head, Fault> {
-    let query =
-        audit_heads::table.filter(audit_heads::organisation_id.eq(Col(organisation))).select((audit_heads::sequence, audit_heads::hash));
-    let (sequence, hash): (i64, Vec<u8>) = Locked(query).get_result(conn)?;
-    Ok(Head { sequence, hash: hash_of(&hash)? })
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = events, treat_none_as_default_value = false)]
-struct NewEvent<'a> {
-    organisation_id: Col<OrganisationId>,
-    sequence: i64,
-    recorded_at: Col<DateTime<Utc>>,
-    principal_id: Option<Col<PrincipalId>>,
-    role: &'a str,
-    kind: &'a str,
-    subject_kind: &'a str,
-    subject_id: Col<Uuid>,
-    subject_version: i64,
-    state_before: Option<&'a str>,
-    state_after: Option<&'a str>,
-    facts: String,
-    bytes: Vec<u8>,
-    hash: Vec<u8>,
-    sensitivity: i32,
-}
-
-/// Puts what happened on the chain, in the transaction in which it happened, and keeps the answer with it.
-pub fn append(tx: &mut Tx<'_>, mut head: Head, happened: &Events) -> Result<(), Fault> {
-    let first = head.sequence;
-    let mut insertions = Vec::new();
-    for event in happened.iter() {
-        let place = Place {
-            organisation: tx.organisation,
-            sequence: head.sequence + 1,
-            recorded_at: tx.author.now,
-            actor: &tx.author.actor,
-            previous: head.hash,
-        };
-        let bytes = canonical_bytes(event, &place);
-        head = Head { sequence: place.sequence, hash: leaf_hash(&bytes) };
-        let row = NewEvent {
-            organisation_id: Col(tx.organisation),
-            sequence: head.sequence,
-            recorded_at: Col(tx.author.now),
-            principal_id: tx.author.actor.principal.map(Col),
-            role: &tx.author.actor.role,
-            kind: event.kind,
-            subject_kind: event.subject_kind,
-            subject_id: Col(event.subject_id),
-            subject_version: event.subject_version,
-            state_before: event.state_before.as_deref(),
-            state_after: event.state_after.as_deref(),
-            facts: facts_text(&event.facts),
-            bytes,
-            hash: head.hash.to_vec(),
-            sensitivity: Sensitivity::Internal.rank(),
-        };
-        insertions.push(diesel::insert_into(events::table).values(row));
-    }
-    let moved = Statement::new("UPDATE audit_heads SET sequence = ?, hash = ? WHERE organisation_id = ? AND sequence = ?")
-        .bind::<BigInt, _>(head.sequence)
-        .bind::<Binary, _>(head.hash.to_vec())
-        .bind::<Identity, _>(Col(tx.organisation))
-        .bind::<BigInt, _>(first);
-    let answer = tx.answer.take().map(|(claim, answer)| diesel::insert_into(idempotency_keys::table).values(key_row(tx, claim, answer)));
-    let mut statements: Vec<Part<'_>> = vec![&moved];
-    statements.extend(insertions.iter().map(|insertion| insertion as Part<'_>));
-    statements.extend(answer.iter().map(|insertion| insertion as Part<'_>));
-    let touched = together(tx.conn, &statements).map_err(|error| Fault::from(error).taken(|| IDEMPOTENCY_KEY_REUSED.refuse()))?;
-    if touched == statements.len() { Ok(()) } else { Err(Fault::Broken("the chain has no head".to_owned())) }
 }
 
 /// An event as readers see it.
@@ -240,50 +156,4 @@ pub struct Claim {
     pub key: String,
     /// SHA-256 over method, path and body.
     pub fingerprint: [u8; 32],
-}
-
-/// The answer that an equal request already got; refuses the key if another request used it.
-pub fn find_answer(conn: &mut Conn, claim: &Claim) -> Result<Option<Answer>, Fault> {
-    let found: Option<(Vec<u8>, Answer)> = idempotency_keys::table
-        .filter(idempotency_keys::principal_id.eq(Col(claim.principal)))
-        .filter(idempotency_keys::key.eq(&claim.key))
-        .select((
-            idempotency_keys::fingerprint,
-            (idempotency_keys::status, idempotency_keys::location, idempotency_keys::etag, idempotency_keys::body),
-        ))
-        .first(conn)
-        .optional()?;
-    match found {
-        None => Ok(None),
-        Some((fingerprint, _)) if fingerprint != claim.fingerprint => Err(IDEMPOTENCY_KEY_REUSED.refuse().into()),
-        Some((_, answer)) => Ok(Some(answer)),
-    }
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
-struct NewKey {
-    principal_id: Col<PrincipalId>,
-    key: String,
-    organisation_id: Col<OrganisationId>,
-    fingerprint: Vec<u8>,
-    status: i32,
-    location: Option<String>,
-    etag: Option<String>,
-    body: Vec<u8>,
-    recorded_at: Col<DateTime<Utc>>,
-}
-
-fn key_row(tx: &Tx<'_>, claim: Claim, answer: Answer) -> NewKey {
-    NewKey {
-        principal_id: Col(claim.principal),
-        key: claim.key,
-        organisation_id: Col(tx.organisation),
-        fingerprint: claim.fingerprint.to_vec(),
-        status: answer.status,
-        location: answer.location,
-        etag: answer.etag,
-        body: answer.body,
-        recorded_at: Col(tx.author.now),
-    }
 }

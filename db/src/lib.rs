@@ -12,6 +12,7 @@ pub mod connection;
 pub mod expenditure;
 pub mod fault;
 pub mod identity;
+pub mod kept;
 pub mod ledger;
 pub mod number;
 pub mod organisation;

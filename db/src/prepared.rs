@@ -4,7 +4,10 @@
 //! events, numbers, credits) is worth more: [`Statement`] is an update written out, and [`together`] runs what has no need to
 //! see each other's effects.
 
+use std::marker::PhantomData;
+
 use diesel::QueryResult;
+use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
@@ -15,26 +18,26 @@ use crate::connection::{Conn, MultiBackend};
 /// A value with the type of its column.
 struct Bound<ST, U> {
     value: U,
-    kind: std::marker::PhantomData<ST>,
+    kind: PhantomData<ST>,
 }
 
-impl<ST, U> QueryFragment<MultiBackend> for Bound<ST, U>
+impl<ST, U, DB> QueryFragment<DB> for Bound<ST, U>
 where
-    MultiBackend: HasSqlType<ST>,
-    U: ToSql<ST, MultiBackend>,
+    DB: Backend + HasSqlType<ST>,
+    U: ToSql<ST, DB>,
 {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_bind_param::<ST, U>(&self.value)
     }
 }
 
-/// A statement written out, the same for both engines. Each `?` stands for the value bound next.
-pub struct Statement<'a> {
+/// A statement written out, the same for both engines, or for one. Each `?` stands for the value bound next.
+pub struct Statement<'a, DB: Backend = MultiBackend> {
     text: &'static str,
-    values: Vec<Box<dyn QueryFragment<MultiBackend> + 'a>>,
+    values: Vec<Box<dyn QueryFragment<DB> + 'a>>,
 }
 
-impl<'a> Statement<'a> {
+impl<'a, DB: Backend> Statement<'a, DB> {
     pub fn new(text: &'static str) -> Self {
         Self { text, values: Vec::new() }
     }
@@ -43,26 +46,28 @@ impl<'a> Statement<'a> {
     pub fn bind<ST, U>(mut self, value: U) -> Self
     where
         ST: 'a,
-        U: ToSql<ST, MultiBackend> + 'a,
-        MultiBackend: HasSqlType<ST>,
+        U: ToSql<ST, DB> + 'a,
+        DB: HasSqlType<ST>,
     {
-        self.values.push(Box::new(Bound::<ST, U> { value, kind: std::marker::PhantomData }));
+        self.values.push(Box::new(Bound::<ST, U> { value, kind: PhantomData }));
         self
     }
+}
 
+impl Statement<'_> {
     /// Runs it; gives the number of rows that it touched.
     pub fn run(&self, conn: &mut Conn) -> QueryResult<usize> {
         Alone(self).execute(conn)
     }
 
     /// Runs it; gives the number that it returns.
-    pub fn number(&self, conn: &mut Conn) -> QueryResult<i64> {
-        Counted(self).get_result(conn)
+    pub fn number(self, conn: &mut Conn) -> QueryResult<i64> {
+        Rows::<BigInt, _>::of(self).get_result(conn)
     }
 }
 
-impl QueryFragment<MultiBackend> for Statement<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut values = self.values.iter();
         for (index, piece) in self.text.split('?').enumerate() {
             if index > 0 {
@@ -72,6 +77,35 @@ impl QueryFragment<MultiBackend> for Statement<'_> {
             out.push_sql(piece);
         }
         Ok(())
+    }
+}
+
+/// A statement that gives rows of such columns.
+pub struct Rows<ST, S> {
+    statement: S,
+    kind: PhantomData<ST>,
+}
+
+impl<ST, S> Rows<ST, S> {
+    pub fn of(statement: S) -> Self {
+        Self { statement, kind: PhantomData }
+    }
+}
+
+impl<ST, S> Query for Rows<ST, S> {
+    type SqlType = ST;
+}
+
+impl<ST, S> QueryId for Rows<ST, S> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<ST, S, C> RunQueryDsl<C> for Rows<ST, S> {}
+
+impl<ST, S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Rows<ST, S> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.statement.walk_ast(out)
     }
 }
 
@@ -85,23 +119,11 @@ macro_rules! by_text {
         impl RunQueryDsl<Conn> for $name<'_> {}
     )+};
 }
-by_text!(Alone, Counted, Trip);
+by_text!(Alone, Trip);
 
 struct Alone<'a>(Part<'a>);
 
 impl QueryFragment<MultiBackend> for Alone<'_> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        self.0.walk_ast(out)
-    }
-}
-
-struct Counted<'a>(Part<'a>);
-
-impl Query for Counted<'_> {
-    type SqlType = BigInt;
-}
-
-impl QueryFragment<MultiBackend> for Counted<'_> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         self.0.walk_ast(out)
     }

@@ -1,10 +1,8 @@
 //! Reference data read once and kept at hand. Its rows are never changed; a newer program that shares the database may add
 //! some, so nothing is kept for longer than a minute.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use domain::budget::nomenclature::Nomenclature;
@@ -14,50 +12,30 @@ use uuid::Uuid;
 
 use crate::connection::Conn;
 use crate::fault::Fault;
+use crate::kept::Kept;
 
-const KEPT: Duration = Duration::from_secs(60);
+pub const KEPT: Duration = Duration::from_secs(60);
 /// More kinds of one thing than there are; reaching it empties the place.
-const KEPT_MAX: usize = 1_000;
-
-/// What was read of one kind of thing, and when.
-struct Place<K, V>(Mutex<HashMap<K, (Instant, Arc<V>)>>);
-
-impl<K, V> Default for Place<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Hash + Eq, V> Place<K, V> {
-    fn find(&self, key: K, read: impl FnOnce(&K) -> Result<V, Fault>) -> Result<Arc<V>, Fault> {
-        let kept = self
-            .0
-            .lock()
-            .ok()
-            .and_then(|kept| kept.get(&key).filter(|(since, _)| since.elapsed() < KEPT).map(|(_, found)| Arc::clone(found)));
-        if let Some(found) = kept {
-            return Ok(found);
-        }
-        let found = Arc::new(read(&key)?);
-        if let Ok(mut kept) = self.0.lock() {
-            if kept.len() >= KEPT_MAX {
-                kept.clear();
-            }
-            kept.insert(key, (Instant::now(), Arc::clone(&found)));
-        }
-        Ok(found)
-    }
-}
+pub const KEPT_MAX: usize = 1_000;
 
 /// Country, level of local government, day.
 type Validity = (String, String, NaiveDate);
 
 /// Reference data of one database.
-#[derive(Default)]
 pub struct Shelf {
-    nomenclatures: Place<Uuid, Nomenclature>,
-    kinds: Place<String, (Kind, Vec<Requirement>)>,
-    parameters: Place<Validity, Parameters>,
+    nomenclatures: Kept<Uuid, Nomenclature>,
+    kinds: Kept<String, (Kind, Vec<Requirement>)>,
+    parameters: Kept<Validity, Parameters>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self { nomenclatures: kept(), kinds: kept(), parameters: kept() }
+    }
+}
+
+fn kept<K: std::hash::Hash + Eq, V>() -> Kept<K, V> {
+    Kept::new(KEPT, KEPT_MAX)
 }
 
 impl Shelf {

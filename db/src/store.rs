@@ -1,17 +1,17 @@
 //! The two doors to the database: [`Store::read`] and [`Store::write`].
 //!
-//! Writes run on **lanes**. A lane takes whatever waits (never lingering to fill a group), runs each job in a savepoint
-//! of one transaction, commits once, then answers all: one fsync serves many requests, and one refusal sinks nobody.
-//! SQLite has one lane; PostgreSQL has several, chosen by organisation. A third door, [`Store::keep`], is closed to
-//! housekeeping that nobody audits.
+//! Writes run on **lanes**. A lane takes whatever waits (never lingering to fill a group), runs each job in one transaction,
+//! commits once, then answers all: one fsync serves many requests. When one of the group is refused, the group runs again
+//! with each job in a savepoint: one refusal sinks nobody. SQLite has one lane; PostgreSQL has several, chosen by
+//! organisation. A third door, [`Store::keep`], is closed to housekeeping that nobody audits.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod lane;
+
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::connection::SimpleConnection;
 use diesel::r2d2::{Pool, PooledConnection};
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
@@ -22,18 +22,14 @@ use crate::audit::{Answer, Claim};
 use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
 use crate::fault::Fault;
 use crate::shelf::Shelf;
+use crate::store::lane::{Job, Lane, Work};
 
-/// The most jobs that share one transaction.
-const GROUP_MAX: usize = 512;
 /// The most writes that wait for a lane before new ones are refused.
 pub const WRITES_WAITING_MAX: usize = 1024;
 /// The most reads that wait for a connection before new ones are refused.
 pub const READS_WAITING_MAX: usize = 256;
 /// How long a read waits for a connection.
 pub const READ_PATIENCE: Duration = Duration::from_secs(2);
-/// How often a group that met a deadlock is run again.
-const ATTEMPTS: usize = 3;
-
 /// How many connections a store opens, and how many requests may wait for one.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -85,11 +81,17 @@ pub struct Tx<'c> {
     pub author: Author,
     /// Reference data that was read before.
     pub shelf: &'c Shelf,
+    /// What was answered to an equal request before.
+    pub earlier: Option<Answer>,
     /// The answer to keep with what happened.
-    pub answer: Option<(Claim, Answer)>,
+    pub answer: Option<Answer>,
 }
 
-impl Tx<'_> {
+impl<'c> Tx<'c> {
+    fn new(conn: &'c mut Conn, organisation: OrganisationId, author: Author, shelf: &'c Shelf) -> Self {
+        Self { conn, organisation, author, shelf, earlier: None, answer: None }
+    }
+
     pub fn today(&self) -> NaiveDate {
         self.author.today
     }
@@ -153,7 +155,7 @@ impl Store {
         let mut lanes = Vec::with_capacity(count);
         for index in 0..count {
             let (sender, receiver) = sync_channel(sizes.writes_waiting);
-            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf) };
+            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf), wary: 0 };
             std::thread::Builder::new()
                 .name(format!("lane-{index}"))
                 .spawn(move || lane.run())
@@ -194,7 +196,7 @@ impl Store {
         query: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let shelf = Arc::clone(&self.inner.shelf);
-        self.read(move |conn| query(&mut Tx { conn, organisation, author, shelf: &shelf, answer: None })).await
+        self.read(move |conn| query(&mut Tx::new(conn, organisation, author, &shelf))).await
     }
 
     /// Writes on an organisation's data. The closure may run more than once, and returns what happened.
@@ -204,8 +206,20 @@ impl Store {
         author: Author,
         job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
+        self.write_once(organisation, author, None, job).await
+    }
+
+    /// As [`Store::write`], for a request that takes effect once: the job finds what was answered to an equal one before, or
+    /// leaves its answer to be kept.
+    pub async fn write_once<T: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        author: Author,
+        claim: Option<Claim>,
+        job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         let (sender, receiver) = oneshot::channel();
-        self.submit(organisation, Box::new(Work { organisation, author: Some(author), job, result: None, sender: Some(sender) }))?;
+        self.submit(organisation, Box::new(Work { organisation, author: Some(author), claim, job, result: None, sender: Some(sender) }))?;
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
@@ -215,7 +229,10 @@ impl Store {
         let (sender, receiver) = oneshot::channel();
         let platform = OrganisationId::platform();
         let job = move |tx: &mut Tx<'_>| job(tx.conn).map(Outcome::Replayed);
-        self.submit(platform, Box::new(Work { organisation: platform, author: None, job, result: None, sender: Some(sender) }))?;
+        self.submit(
+            platform,
+            Box::new(Work { organisation: platform, author: None, claim: None, job, result: None, sender: Some(sender) }),
+        )?;
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
@@ -237,161 +254,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + S
         Ok(result) => result,
         Err(error) => Err(Fault::Broken(error.to_string())),
     }
-}
-
-/// A write that waits for its lane.
-trait Job: Send {
-    fn organisation(&self) -> OrganisationId;
-    /// Runs inside a savepoint; keeps the result until the commit. `Err` asks for the savepoint to be undone.
-    fn run(&mut self, conn: &mut Conn, shelf: &Shelf) -> Result<(), Retry>;
-    /// Answers the caller, after the commit succeeded or failed.
-    fn answer(&mut self, committed: Result<(), String>);
-}
-
-/// Why a job's savepoint is undone.
-enum Retry {
-    /// The job alone is refused.
-    No,
-    /// The whole group must run again: the engine chose it as the victim of a deadlock, or the connection is gone.
-    Group(String),
-}
-
-struct Work<T, F> {
-    organisation: OrganisationId,
-    author: Option<Author>,
-    job: F,
-    result: Option<Result<T, Fault>>,
-    sender: Option<oneshot::Sender<Result<T, Fault>>>,
-}
-
-impl<T, F> Job for Work<T, F>
-where
-    T: Send,
-    F: Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send,
-{
-    fn organisation(&self) -> OrganisationId {
-        self.organisation
-    }
-
-    fn run(&mut self, conn: &mut Conn, shelf: &Shelf) -> Result<(), Retry> {
-        let organisation = self.organisation;
-        let attempt = catch_unwind(AssertUnwindSafe(|| {
-            let Some(author) = self.author.clone() else {
-                let author = Author { actor: Actor::system(), now: DateTime::UNIX_EPOCH, today: NaiveDate::MIN };
-                return match (self.job)(&mut Tx { conn, organisation, author, shelf, answer: None })? {
-                    Outcome::Happened(value, _) | Outcome::Replayed(value) => Ok(value),
-                };
-            };
-            let head = crate::audit::lock_head(conn, organisation)?;
-            let mut tx = Tx { conn, organisation, author, shelf, answer: None };
-            match (self.job)(&mut tx)? {
-                Outcome::Replayed(value) => Ok(value),
-                Outcome::Happened(value, events) => {
-                    crate::audit::append(&mut tx, head, &events)?;
-                    Ok(value)
-                }
-            }
-        }));
-        let result = attempt.unwrap_or_else(|panic| Err(Fault::Broken(panic_text(panic.as_ref()))));
-        let verdict = match &result {
-            Ok(_) => Ok(()),
-            Err(Fault::Busy(why)) => Err(Retry::Group(why.clone())),
-            Err(_) => Err(Retry::No),
-        };
-        self.result = Some(result);
-        verdict
-    }
-
-    fn answer(&mut self, committed: Result<(), String>) {
-        let result = match (self.result.take(), committed) {
-            (Some(result), Ok(())) => result,
-            (Some(Err(fault)), Err(_)) if !fault.is_busy() => Err(fault),
-            (_, Err(why)) => Err(Fault::Busy(why)),
-            (None, Ok(())) => Err(Fault::Broken("a job was not run".to_owned())),
-        };
-        if let Some(sender) = self.sender.take() {
-            // The caller may have gone away; the write stands all the same.
-            drop(sender.send(result));
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panic: {}", text.unwrap_or_default())
-}
-
-struct Lane {
-    target: Target,
-    conn: Option<Conn>,
-    jobs: Receiver<Box<dyn Job>>,
-    shelf: Arc<Shelf>,
-}
-
-impl Lane {
-    fn run(mut self) {
-        while let Ok(first) = self.jobs.recv() {
-            let mut group = vec![first];
-            while group.len() < GROUP_MAX {
-                match self.jobs.try_recv() {
-                    Ok(job) => group.push(job),
-                    Err(_) => break,
-                }
-            }
-            // Heads are locked in one order by all lanes and processes.
-            group.sort_by_key(|job| job.organisation());
-            let committed = self.commit(&mut group);
-            for job in &mut group {
-                job.answer(committed.clone());
-            }
-        }
-    }
-
-    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), String> {
-        let mut last = String::new();
-        for _ in 0..ATTEMPTS {
-            let mut conn = match self.conn.take() {
-                Some(conn) => conn,
-                None => self.target.connect(false).map_err(|fault| fault.to_string())?,
-            };
-            match attempt(&mut conn, group, &self.shelf) {
-                Ok(()) => {
-                    self.conn = Some(conn);
-                    return Ok(());
-                }
-                // Whether a failed COMMIT took effect is not known: never run it again, and start from a new connection.
-                Err(Failure::Commit(why)) => return Err(why),
-                Err(Failure::Before(why)) => {
-                    if conn.batch_execute("ROLLBACK").is_ok() {
-                        self.conn = Some(conn);
-                    }
-                    last = why;
-                }
-            }
-        }
-        Err(last)
-    }
-}
-
-enum Failure {
-    Before(String),
-    Commit(String),
-}
-
-fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf) -> Result<(), Failure> {
-    let before = |error: diesel::result::Error| Failure::Before(error.to_string());
-    let begin = match conn {
-        Conn::Sqlite(_) => "BEGIN IMMEDIATE; SAVEPOINT job",
-        Conn::Pg(_) => "BEGIN; SAVEPOINT job",
-    };
-    // One trip opens a savepoint and ends the one before; the commit ends the last.
-    conn.batch_execute(begin).map_err(before)?;
-    for job in group.iter_mut() {
-        match job.run(conn, shelf) {
-            Ok(()) => conn.batch_execute("RELEASE SAVEPOINT job; SAVEPOINT job").map_err(before)?,
-            Err(Retry::No) => conn.batch_execute("ROLLBACK TO SAVEPOINT job").map_err(before)?,
-            Err(Retry::Group(why)) => return Err(Failure::Before(why)),
-        }
-    }
-    conn.batch_execute("COMMIT").map_err(|error| Failure::Commit(error.to_string()))
 }

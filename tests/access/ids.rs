@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use uuid::Uuid;
 
+use crate::expenditure::{accept, fuel, issue, pay};
 use crate::harness::{Answer, Town};
 
 /// What else a member or a parameter may call a thing.
@@ -43,17 +43,12 @@ pub struct Ids(BTreeMap<&'static str, String>);
 impl Ids {
     /// Plays fuel from commitment to payment, cash offices and revenue; gives what came of it.
     pub fn of_a_played_commune(town: &Town) -> Self {
-        use crate::expenditure::{commit_fuel, transmit_order, verify};
-        let commitment = town.path(&format!("/commitments/{}", commit_fuel(town, "850000").expect(201).id()));
-        let verification = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0117", "850000").expect(201).id()));
-        town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
-        let order = transmit_order(town, &verification, "850000");
+        let [commitment, verification, order] = fuel(town, "F-0117", "850000");
+        accept(town, &order);
+        let correction = issue(town, &order, "reduction", "1").expect(201);
         let accountant = town.client("accountant");
-        accountant.act(&order, "/acceptance", &json!({})).expect(200);
-        let correction = crate::expenditure::issue(town, &order, "reduction", "1").expect(201);
         let garage = town.supplier("SUP-0012");
-        let body = json!({ "payee_id": garage, "amount": "850000", "currency": "XOF", "mode": "transfer" });
-        let payment = accountant.act(&order, "/payments", &body).expect(201);
+        let payment = pay(&accountant, &order, &garage, "850000", "transfer").expect(201);
         let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
         crate::cash_office::played(town);
         let mut ids = crate::cash_office::ids(town);

@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection as _;
 
 use crate::founding::{Commune, found};
 use crate::postgres::Cluster;
-use crate::service::folder;
+use crate::program::folder;
 
 /// The database from which others are copied.
 const TEMPLATE: &str = "founded";

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use actix_web::dev::ServerHandle;
 use api::auth::Desk;
 use api::clock::Clock;
-use api::contract::operations;
+use api::contract::outline::operations;
 use api::demo::cast;
 use api::demo::player::{Player, Reply};
 use api::demo::year::{day, digest};

@@ -12,15 +12,18 @@ use crate::postgres::Cluster;
 
 const SCHEMA: &str = include_str!("job.sql");
 
-/// What a client does with five statements in a transaction.
-const STATEMENTS: &str = "\\set authority random(1, 100)
+/// What a client picks anew each time: an authority, two of its accounts in the order of their locks, an amount.
+const PICKS: &str = "\\set authority random(1, 100)
 \\set one random(1, 1000)
 \\set step random(1, 999)
 \\set other (:one + :step - 1) % 1000 + 1
 \\set debit least(:one, :other)
 \\set credit greatest(:one, :other)
 \\set amount random(1, 1000)
-BEGIN;
+";
+
+/// What a client does with five statements in a transaction.
+const STATEMENTS: &str = "BEGIN;
 UPDATE budget_lines SET committed = committed + :amount
     WHERE authority_id = :authority AND account_id = :debit AND fiscal_year = 2025 AND committed + :amount <= approved;
 INSERT INTO entries (authority_id, label) VALUES (:authority, 'Achat de fournitures') RETURNING id AS entry \\gset
@@ -31,14 +34,7 @@ COMMIT;
 ";
 
 /// The same in one function of the server.
-const FUNCTION: &str = "\\set authority random(1, 100)
-\\set one random(1, 1000)
-\\set step random(1, 999)
-\\set other (:one + :step - 1) % 1000 + 1
-\\set debit least(:one, :other)
-\\set credit greatest(:one, :other)
-\\set amount random(1, 1000)
-SELECT post_entry(:authority, :debit, :credit, :amount);
+const FUNCTION: &str = "SELECT post_entry(:authority, :debit, :credit, :amount);
 ";
 
 /// The two ways in which a client does the job.
@@ -76,7 +72,7 @@ impl Job {
             Way::Function => ("function.sql", FUNCTION),
         };
         let script = self.scripts.path().join(name);
-        std::fs::write(&script, text).expect("a script");
+        std::fs::write(&script, [PICKS, text].concat()).expect("a script");
         pgbench(&self.url, &script, connections, lasting)
     }
 }

@@ -9,9 +9,9 @@ mod founding;
 mod limit;
 mod load;
 mod peers;
+mod program;
 mod read;
 mod request;
-mod service;
 mod statement;
 mod table;
 mod write;
@@ -95,7 +95,7 @@ fn main() {
     if let [flush, seconds] = &std::env::args().skip(1).collect::<Vec<_>>()[..]
         && flush == disk::FLUSH
     {
-        return disk::flush(&service::folder(), seconds.parse().expect("seconds"));
+        return disk::flush(&program::folder(), seconds.parse().expect("seconds"));
     }
     let asked = match asked() {
         Ok(asked) => asked,
@@ -104,10 +104,10 @@ fn main() {
             std::process::exit(2);
         }
     };
-    let folder = service::folder();
+    let folder = program::folder();
     let mut bench = Bench {
         rules: asked.rules,
-        program: service::program(),
+        program: program::release(),
         slow_disk: disk::slow_down(&folder),
         sqlite: Sqlite::founded(),
         postgres: Postgres::founded(None),

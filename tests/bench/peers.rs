@@ -13,7 +13,7 @@ use crate::chance::Chance;
 use crate::contest::Contest;
 use crate::limit::Job;
 use crate::load;
-use crate::service::{Service, folder};
+use crate::program::{Service, folder};
 use crate::table::{Goal, Table};
 use crate::write::{CLIENTS, POSTGRESQL, SQLITE, commit, end};
 

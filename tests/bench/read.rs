@@ -13,7 +13,7 @@ use crate::Bench;
 use crate::contest::{Contest, Figure, Rules};
 use crate::founding::{Commune, fiscal_year};
 use crate::limit::pgbench;
-use crate::service::Service;
+use crate::program::Service;
 use crate::statement::Prepared;
 use crate::table::{Goal, Table};
 use crate::{load, request, statement};

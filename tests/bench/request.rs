@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::chance::Chance;
 use crate::founding::{Commune, committed_on};
-use crate::service::Service;
+use crate::program::Service;
 
 /// Commitments on random lines of random communes, each with a key of its own.
 pub fn commitments(service: &Service, communes: &[Commune]) -> impl Fn(&mut Vec<u8>) {

@@ -12,7 +12,7 @@ use crate::database::Postgres;
 use crate::disk::flushes;
 use crate::founding::Commune;
 use crate::limit::{Job, Way};
-use crate::service::{Service, verify};
+use crate::program::{Service, verify};
 use crate::table::{Goal, Table};
 use crate::{load, request, statement};
 

@@ -7,7 +7,7 @@ use actix_web::dev::ServerHandle;
 use api::auth::Desk;
 use api::clock::Clock;
 use api::config::{RatePolicy, SignInPolicy};
-use api::contract::operations;
+use api::contract::outline::operations;
 use api::demo::player::Player;
 use api::demo::{cast, year};
 use api::server::{Listening, serve};

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use actix_web::dev::ServerHandle;
 use api::auth::Desk;
 use api::clock::Clock;
-use api::contract::operations;
+use api::contract::outline::operations;
 use api::demo::year;
 use api::server::{Listening, serve};
 use api::token::{Bearer, Keys};

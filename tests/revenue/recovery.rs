@@ -4,20 +4,15 @@ use serde_json::{Value, json};
 
 use super::{authorise, id, issue, propose_reduction, receive, sums};
 use crate::cash_office::{active, collection_terms, member, transfer};
-use crate::expenditure::{commit_fuel, posting, postings, postings_of, transmit_order, verify};
+use crate::expenditure::{fuel, paid, posting, postings, postings_of};
 use crate::harness::{Answer, Stage, Town};
 use crate::on_both_engines;
 
 /// Fuel for 850,000, bought and paid; gives its order.
 fn paid_fuel(town: &Town) -> String {
-    let commitment = town.path(&format!("/commitments/{}", commit_fuel(town, "850000").expect(201).id()));
-    let verification = town.path(&format!("/verifications/{}", verify(town, &commitment, "F-0117", "850000").expect(201).id()));
-    town.client("certifier").act(&verification, "/certification", &json!({})).expect(200);
-    let order = transmit_order(town, &verification, "850000");
-    let accountant = town.client("accountant");
-    accountant.act(&order, "/acceptance", &json!({})).expect(200);
-    let payment = json!({ "payee_id": town.supplier("SUP-0012"), "amount": "850000", "currency": "XOF", "mode": "transfer" });
-    accountant.act(&order, "/payments", &payment).expect(201);
+    let [_, _, order] = fuel(town, "F-0117", "850000");
+    crate::expenditure::accept(town, &order);
+    paid(town, &order, "850000");
     order
 }
 

@@ -1,6 +1,6 @@
 //! Versions of the budget nomenclature. Public reference data.
 
-use actix_web::{get, web};
+use actix_web::{HttpRequest, get, web};
 use chrono::NaiveDate;
 use db::budget::nomenclature::{NomenclatureItemRow, NomenclatureRow};
 use domain::budget::nomenclature::Levy;
@@ -8,7 +8,7 @@ use domain::parameter::Confidence;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::{Answered, ok};
+use crate::answer::{Answered, published};
 use crate::auth::Call;
 
 /// A version of the budget nomenclature.
@@ -103,23 +103,20 @@ pub struct NomenclatureDetail {
 /// The versions of the budget nomenclature.
 #[utoipa::path(tag = "budget", responses((status = 200, body = Vec<NomenclatureView>)))]
 #[get("/v1/nomenclatures")]
-pub async fn list_nomenclatures(call: Call) -> Answered {
-    let rows = call.store().read(db::budget::nomenclature::list_nomenclatures).await?;
-    ok(&rows.into_iter().map(view).collect::<Vec<_>>())
+pub async fn list_nomenclatures(request: HttpRequest, call: Call) -> Answered {
+    published(&request, &call, |conn| Ok(db::budget::nomenclature::list_nomenclatures(conn)?.into_iter().map(view).collect::<Vec<_>>()))
+        .await
 }
 
 /// A version of the nomenclature, with every chapter, article, function and funding source.
 #[utoipa::path(tag = "budget", responses((status = 200, body = NomenclatureDetail)))]
 #[get("/v1/nomenclatures/{code}")]
-pub async fn read_nomenclature(call: Call, path: web::Path<String>) -> Answered {
+pub async fn read_nomenclature(request: HttpRequest, call: Call, path: web::Path<String>) -> Answered {
     let code = path.into_inner();
-    let (row, items) = call
-        .store()
-        .read(move |conn| {
-            let row = db::budget::nomenclature::find_nomenclature_by_code(conn, &code)?;
-            let items = db::budget::nomenclature::list_items(conn, row.id.0)?;
-            Ok((row, items))
-        })
-        .await?;
-    ok(&NomenclatureDetail { nomenclature: view(row), items: items.into_iter().map(item).collect() })
+    published(&request, &call, move |conn| {
+        let row = db::budget::nomenclature::find_nomenclature_by_code(conn, &code)?;
+        let items = db::budget::nomenclature::list_items(conn, row.id.0)?;
+        Ok(NomenclatureDetail { nomenclature: view(row), items: items.into_iter().map(item).collect() })
+    })
+    .await
 }

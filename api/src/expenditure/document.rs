@@ -1,8 +1,8 @@
 //! Supporting documents: what each kind of expenditure needs, and what was recorded.
 
-use actix_web::{get, web};
+use actix_web::{HttpRequest, get, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::expenditure::document::{DocumentFilter, DocumentRow, RequirementRow, list_kinds};
+use db::expenditure::document::{DocumentFilter, DocumentRow, KindRow, RequirementRow, list_kinds};
 use db::fault::Fault;
 use db::store::Tx;
 use domain::expenditure::document::{DocumentKind, DocumentStage};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::answer::{Answered, listed, ok};
+use crate::answer::{Answered, listed, published};
 use crate::auth::Call;
 use crate::body::{Query, words};
 use crate::page::{Page, keyset, page};
@@ -119,26 +119,19 @@ fn requirement(row: &RequirementRow) -> Result<RequirementView, Fault> {
 /// The kinds of expenditure and the supporting documents that each needs, at which stage.
 #[utoipa::path(tag = "expenditure", responses((status = 200, body = Vec<ExpenditureKindView>)))]
 #[get("/v1/expenditure-kinds")]
-pub async fn list_expenditure_kinds(call: Call) -> Answered {
-    let kinds = call
-        .store()
-        .read(|conn| {
-            list_kinds(conn)?
-                .into_iter()
-                .map(|(kind, rows)| {
-                    Ok(ExpenditureKindView {
-                        prepaid_natures: kind.prepaid()?,
-                        code: kind.code,
-                        label_fr: kind.label_fr,
-                        label_en: kind.label_en,
-                        advance_parameter: kind.advance_parameter,
-                        requirements: rows.iter().map(requirement).collect::<Result<_, _>>()?,
-                    })
-                })
-                .collect::<Result<Vec<_>, Fault>>()
-        })
-        .await?;
-    ok(&kinds)
+pub async fn list_expenditure_kinds(request: HttpRequest, call: Call) -> Answered {
+    published(&request, &call, |conn| list_kinds(conn)?.into_iter().map(kind_view).collect::<Result<Vec<_>, Fault>>()).await
+}
+
+fn kind_view((kind, rows): (KindRow, Vec<RequirementRow>)) -> Result<ExpenditureKindView, Fault> {
+    Ok(ExpenditureKindView {
+        prepaid_natures: kind.prepaid()?,
+        code: kind.code,
+        label_fr: kind.label_fr,
+        label_en: kind.label_en,
+        advance_parameter: kind.advance_parameter,
+        requirements: rows.iter().map(requirement).collect::<Result<_, _>>()?,
+    })
 }
 
 /// A supporting document, as recorded. It never changes.

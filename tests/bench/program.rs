@@ -1,4 +1,4 @@
-//! The service measured: the program itself, built for release, as a process of its own.
+//! The program measured: built for release, and running as a process of its own.
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
@@ -27,7 +27,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// Builds the program for release, together with the benchmark, so that nothing is compiled twice; cargo does nothing when it is current.
-pub fn program() -> PathBuf {
+pub fn release() -> PathBuf {
     let target = folder().parent().expect("target").to_owned();
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.current_dir(top()).args(["build", "--quiet", "--release", "--no-default-features", "--features", "api/postgres-bundled"]);

@@ -1,0 +1,259 @@
+//! Lanes: threads that take what waits and run it in one transaction.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use chrono::{DateTime, NaiveDate};
+use diesel::connection::SimpleConnection;
+use domain::audit::Actor;
+use domain::id::OrganisationId;
+use tokio::sync::oneshot;
+
+use super::{Author, Outcome, Tx};
+use crate::audit::Claim;
+use crate::audit::log::Log;
+use crate::connection::{Conn, Target};
+use crate::fault::Fault;
+use crate::shelf::Shelf;
+
+/// The most jobs that share one transaction.
+const GROUP_MAX: usize = 512;
+/// How often a group that met a deadlock is run again.
+const ATTEMPTS: usize = 3;
+/// How many groups keep their jobs apart after one in which a job was refused: refusals seldom come alone.
+const WARY: usize = 32;
+
+/// A write that waits for its lane.
+pub trait Job: Send {
+    fn organisation(&self) -> OrganisationId;
+    /// Whether it is audited: then the organisation's head is locked before it runs.
+    fn is_audited(&self) -> bool;
+    fn claim(&self) -> Option<&Claim>;
+    /// Does the work, and keeps the result until the commit. `Err` asks for all that it did to be undone.
+    fn run(&mut self, conn: &mut Conn, shelf: &Shelf, log: &mut Log, how: How) -> Result<(), Retry>;
+    /// Answers the caller, after the commit succeeded or failed.
+    fn answer(&mut self, committed: Result<(), String>);
+}
+
+/// How a lane runs the jobs of a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// What happened is stored at the end, for all.
+    Together,
+    /// Each is stored, or undone, by itself.
+    Apart,
+}
+
+/// Why a job is undone.
+pub enum Retry {
+    /// The job alone is refused.
+    No,
+    /// The whole group must run again: the engine chose it as the victim of a deadlock, or the connection is gone.
+    Group(String),
+}
+
+/// A write, and who waits for what comes of it.
+pub struct Work<T, F> {
+    pub organisation: OrganisationId,
+    /// Nobody: housekeeping.
+    pub author: Option<Author>,
+    pub claim: Option<Claim>,
+    pub job: F,
+    pub result: Option<Result<T, Fault>>,
+    pub sender: Option<oneshot::Sender<Result<T, Fault>>>,
+}
+
+impl<T, F> Work<T, F>
+where
+    F: Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault>,
+{
+    fn attempt(&self, conn: &mut Conn, shelf: &Shelf, log: &mut Log) -> Result<T, Fault> {
+        let Some(author) = self.author.clone() else {
+            let author = Author { actor: Actor::system(), now: DateTime::UNIX_EPOCH, today: NaiveDate::MIN };
+            return match (self.job)(&mut Tx::new(conn, self.organisation, author, shelf))? {
+                Outcome::Happened(value, _) | Outcome::Replayed(value) => Ok(value),
+            };
+        };
+        if !log.knows(self.organisation) {
+            return Err(Fault::Missing);
+        }
+        let mut tx = Tx::new(conn, self.organisation, author, shelf);
+        tx.earlier = self.claim.as_ref().map(|claim| log.answer_to(claim)).transpose()?.flatten();
+        match (self.job)(&mut tx)? {
+            Outcome::Replayed(value) => Ok(value),
+            Outcome::Happened(value, events) => {
+                let answered = self.claim.clone().zip(tx.answer.take());
+                log.append(self.organisation, &tx.author, &events, answered)?;
+                Ok(value)
+            }
+        }
+    }
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send,
+    F: Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send,
+{
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    fn is_audited(&self) -> bool {
+        self.author.is_some()
+    }
+
+    fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    fn run(&mut self, conn: &mut Conn, shelf: &Shelf, log: &mut Log, how: How) -> Result<(), Retry> {
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let value = self.attempt(conn, shelf, log)?;
+            if how == How::Apart {
+                log.store(conn)?;
+            }
+            Ok(value)
+        }));
+        let result = attempt.unwrap_or_else(|panic| Err(Fault::Broken(panic_text(panic.as_ref()))));
+        let verdict = match &result {
+            Ok(_) => Ok(()),
+            Err(Fault::Busy(why)) => Err(Retry::Group(why.clone())),
+            Err(_) => Err(Retry::No),
+        };
+        self.result = Some(result);
+        verdict
+    }
+
+    fn answer(&mut self, committed: Result<(), String>) {
+        let result = match (self.result.take(), committed) {
+            (Some(result), Ok(())) => result,
+            (Some(Err(fault)), Err(_)) if !fault.is_busy() => Err(fault),
+            (_, Err(why)) => Err(Fault::Busy(why)),
+            (None, Ok(())) => Err(Fault::Broken("a job was not run".to_owned())),
+        };
+        if let Some(sender) = self.sender.take() {
+            // The caller may have gone away; the write stands all the same.
+            drop(sender.send(result));
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_default())
+}
+
+pub struct Lane {
+    pub target: Target,
+    pub conn: Option<Conn>,
+    pub jobs: Receiver<Box<dyn Job>>,
+    pub shelf: Arc<Shelf>,
+    /// How many groups are still to keep their jobs apart.
+    pub wary: usize,
+}
+
+impl Lane {
+    pub fn run(mut self) {
+        while let Ok(first) = self.jobs.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP_MAX {
+                match self.jobs.try_recv() {
+                    Ok(job) => group.push(job),
+                    Err(_) => break,
+                }
+            }
+            let committed = self.commit(&mut group);
+            for job in &mut group {
+                job.answer(committed.clone());
+            }
+        }
+    }
+
+    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), String> {
+        let mut last = String::new();
+        let mut failures = 0;
+        while failures < ATTEMPTS {
+            let mut conn = match self.conn.take() {
+                Some(conn) => conn,
+                None => self.target.connect(false).map_err(|fault| fault.to_string())?,
+            };
+            let how = if self.wary > 0 { How::Apart } else { How::Together };
+            let failure = match attempt(&mut conn, group, &self.shelf, how) {
+                Ok(()) => {
+                    self.wary = self.wary.saturating_sub(1);
+                    self.conn = Some(conn);
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            };
+            // Whether a failed COMMIT took effect is not known: never run it again, and start from a new connection.
+            if let Failure::Commit(why) = failure {
+                return Err(why);
+            }
+            if conn.batch_execute("ROLLBACK").is_ok() {
+                self.conn = Some(conn);
+            }
+            match failure {
+                Failure::Refused if group.len() == 1 => return Ok(()),
+                Failure::Refused => self.wary = WARY,
+                Failure::Log(_) if how == How::Together => self.wary = WARY,
+                Failure::Log(why) | Failure::Before(why) | Failure::Commit(why) => {
+                    failures += 1;
+                    last = why;
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Why a group did not come to its end.
+enum Failure {
+    /// A job was refused, and those before it are not kept apart from it.
+    Refused,
+    /// What happened could not be stored for all at once.
+    Log(String),
+    Before(String),
+    Commit(String),
+}
+
+fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How) -> Result<(), Failure> {
+    let before = |error: diesel::result::Error| Failure::Before(error.to_string());
+    let apart = how == How::Apart;
+    // Apart, one trip opens a savepoint and ends the one before; the commit ends the last.
+    conn.batch_execute(match (&conn, apart) {
+        (Conn::Sqlite(_), false) => "BEGIN IMMEDIATE",
+        (Conn::Sqlite(_), true) => "BEGIN IMMEDIATE; SAVEPOINT job",
+        (Conn::Pg(_), false) => "BEGIN",
+        (Conn::Pg(_), true) => "BEGIN; SAVEPOINT job",
+    })
+    .map_err(before)?;
+    let mut log = open_log(conn, group).map_err(|fault| Failure::Before(fault.to_string()))?;
+    for job in group.iter_mut() {
+        match job.run(conn, shelf, &mut log, how) {
+            Ok(()) if apart => conn.batch_execute("RELEASE SAVEPOINT job; SAVEPOINT job").map_err(before)?,
+            Ok(()) => {}
+            Err(Retry::No) if apart => {
+                log.forget();
+                conn.batch_execute("ROLLBACK TO SAVEPOINT job").map_err(before)?;
+            }
+            Err(Retry::No) => return Err(Failure::Refused),
+            Err(Retry::Group(why)) => return Err(Failure::Before(why)),
+        }
+    }
+    match log.store(conn) {
+        Ok(()) => {}
+        Err(Fault::Busy(why)) => return Err(Failure::Before(why)),
+        Err(fault) => return Err(Failure::Log(fault.to_string())),
+    }
+    conn.batch_execute("COMMIT").map_err(|error| Failure::Commit(error.to_string()))
+}
+
+/// Locks the heads of the group's organisations, and reads what was answered before.
+fn open_log(conn: &mut Conn, group: &[Box<dyn Job>]) -> Result<Log, Fault> {
+    let organisations = group.iter().filter(|job| job.is_audited()).map(|job| job.organisation()).collect();
+    let claims: Vec<&Claim> = group.iter().filter_map(|job| job.claim()).collect();
+    Log::open(conn, &organisations, &claims)
+}
