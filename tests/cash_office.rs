@@ -53,6 +53,13 @@ fn imprest(town: &Town, ceiling: &str) -> String {
     active(town, &imprest_terms(town, ceiling))
 }
 
+/// A collection office that was closed.
+pub fn closed(town: &Town) -> String {
+    let office = active(town, &collection_terms(town, "150000"));
+    town.client("mayor").act(&office, "/closure", &json!({ "reason": "Marché fermé" })).expect(200);
+    office
+}
+
 /// The accountant moves money: `/advances`, `/returns` or `/deposits`.
 pub fn transfer(town: &Town, office: &str, action: &str, amount: &str) -> Answer {
     let body = json!({ "amount": amount, "currency": "XOF", "document_sha256": digest(3) });

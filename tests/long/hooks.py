@@ -216,9 +216,11 @@ NOT_OURS = [
     (REFUSED, "invalid type: floating point", "for JSON Schema 1.0 is an integer; here it is none"),
     (REFUSED, "there is one platform, and it is registered", "a word that answers use and requests do not"),
     (REFUSED, "IMPORT_UNREADABLE", "the schema of a table in CSV is any text"),
+    (REFUSED, "U+0000 is not allowed", "what a password may not hold, its description tells"),
+    (REFUSED, "unknown ISO 4217 code", "the list of currencies is another's"),
     (TAKEN, "IMPORT_", "a dry run succeeds, and its answer tells what is wrong in each row"),
-    (TAKEN, "parameter `Accept-Language` in header", "a preference is never refused, however it is written"),
-    (TAKEN, "parameter `If-None-Match` in header", "what the caller claims to have is only compared"),
+    (TAKEN, "`Accept-Language`", "a preference is never refused, however it is written"),
+    (TAKEN, "`If-None-Match`", "what the caller claims to have is only compared"),
 ]
 
 
