@@ -13,7 +13,7 @@ use api::demo::cast::LOGINS;
 use api::limit::{BODY_MAX, IMPORT_MAX};
 use db::audit::Claim;
 use db::connection::Conn;
-use db::store::{Author, Outcome, Sizes, Store};
+use db::store::{Author, Known, Outcome, Sizes, Store};
 use diesel::connection::SimpleConnection as _;
 use domain::audit::{Actor, Event};
 use domain::id::OrganisationId;
@@ -45,10 +45,11 @@ fn use_keys(town: &Town) {
         let claim = Claim { principal: town.person(login), key: USED.to_owned(), fingerprint: [0; 32] };
         let answer = db::audit::Answer { status: 200, location: None, etag: None, body: b"{}".to_vec() };
         let event = Event::of("key.used", "principal", claim.principal.0, 1);
-        let kept = store.write_once(OrganisationId::platform(), author.clone(), Some(claim), move |tx| {
-            tx.answer = Some(answer.clone());
-            Ok(Outcome::Happened((), event.clone().into()))
-        });
+        let kept =
+            store.write_once(OrganisationId::platform(), author.clone(), Known { claim: Some(claim), ..Known::default() }, move |tx| {
+                tx.answer = Some(answer.clone());
+                Ok(Outcome::Happened((), event.clone().into()))
+            });
         actix_web::rt::System::new().block_on(kept).expect("kept");
     }
 }

@@ -6,8 +6,9 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use db::audit::{Answer, Claim};
 use db::connection::Conn;
+use db::expenditure::chargeable::Wanted;
 use db::fault::Fault;
-use db::store::{Outcome, Tx};
+use db::store::{Known, Outcome, Tx};
 use domain::audit::Events;
 use domain::id::OrganisationId;
 use serde::Serialize;
@@ -184,13 +185,23 @@ impl<T: Sync + Send + 'static> Asked<T> {
         organisation: OrganisationId,
         effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
     ) -> Answered {
+        self.write_wanting(organisation, None, effect).await
+    }
+
+    /// As [`Asked::write`], by a request of which it is known what it will ask about: that is read with what others ask about.
+    pub async fn write_wanting(
+        self,
+        organisation: OrganisationId,
+        wanted: Option<Wanted>,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
+    ) -> Answered {
         let Asked { call, body, fingerprint } = self;
         let principal = call.principal()?;
         let claim = call.idempotency_key.clone().map(|key| Claim { principal, key, fingerprint });
         let store = call.store().clone();
         let author = call.author();
         let (answer, replayed) = store
-            .write_once(organisation, author, claim, move |tx| {
+            .write_once(organisation, author, Known { claim, wanted }, move |tx| {
                 if let Some(answer) = tx.earlier.take() {
                     return Ok(Outcome::Replayed((answer, true)));
                 }

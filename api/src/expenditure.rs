@@ -18,7 +18,7 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::Charge;
 use db::column::Col;
-use db::expenditure::chargeable::find_chargeable;
+use db::expenditure::chargeable::{Wanted, find_chargeable};
 use db::expenditure::{CommitmentFilter, CommitmentRow};
 use db::fault::Fault;
 use db::store::Tx;
@@ -300,29 +300,27 @@ struct Judged {
 
 /// Loads what the rules look at, and lets them judge.
 fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fault> {
-    let scope = call.scope_in(tx.organisation);
-    let found = find_chargeable(tx, &scope, demand.line, demand.supplier)?;
+    let found = find_chargeable(tx, wanted(call, tx.organisation, demand.line, demand.supplier))?;
     let currency = found.currency;
     currency.require(&demand.currency.0)?;
     let amount = Amount::parse_positive(&demand.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
     crate::identity::delegation::authorise(call, tx, amount)?;
     let fiscal_year = FiscalYear::new(found.fiscal_year)?;
     let supplier = found.supplier.ok_or(Fault::Missing)?;
-    let line = found.line.line;
     let executable = found.budget_state.is_executable();
-    let credit = found.credit.filter(|_| executable && line.direction == Direction::Expenditure).unwrap_or_default();
+    let credit = found.credit.filter(|_| executable && found.direction == Direction::Expenditure).unwrap_or_default();
     let parameters = tx.shelf.parameters(tx.conn, COUNTRY, found.kind.as_str(), fiscal_year.first_day())?;
-    let cutoff = parameters.date(&format!("commitment_cutoff_{}", line.section), fiscal_year);
+    let cutoff = parameters.date(&format!("commitment_cutoff_{}", found.section), fiscal_year);
     let facts = CommitmentFacts {
         currency,
         fiscal_year,
         year_state: found.year_state,
         budget_executable: executable,
-        section: line.section,
-        direction: line.direction,
-        chapter: &line.chapter,
-        article: &line.article,
-        line_executable: line.executable,
+        section: found.section,
+        direction: found.direction,
+        chapter: &found.chapter,
+        article: &found.article,
+        line_executable: found.executable,
         credit,
         supplier: &supplier,
         cutoff,
@@ -331,13 +329,17 @@ fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fa
     commit(&facts, amount, demand.on)?;
     let nomenclature = tx.shelf.nomenclature(tx.conn, found.nomenclature_id)?;
     let kind_code = nomenclature
-        .article(line.section, line.direction, &line.article)
+        .article(found.section, found.direction, &found.article)
         .and_then(|article| article.expenditure_kind.clone())
-        .ok_or_else(|| Fault::Corrupt(format!("article {} has no kind of expenditure", line.article)))?;
+        .ok_or_else(|| Fault::Corrupt(format!("article {} has no kind of expenditure", found.article)))?;
     let whole = db::budget::amount(demand.before.minor().saturating_add(amount.minor()))?;
     document::require(tx, &kind_code, demand.stage, None, whole, demand.documents, currency)?;
-    let charge = Charge { fiscal_year: found.fiscal_year, section: line.section, article: line.article, line: found.line.id };
+    let charge = Charge { fiscal_year: found.fiscal_year, section: found.section, article: found.article, line: found.line };
     Ok(Judged { currency, amount, charge, kind_code, credit, last_number: found.last_number })
+}
+
+fn wanted(call: &Call, organisation: OrganisationId, line: BudgetLineId, supplier: SupplierId) -> Wanted {
+    Wanted { organisation, clearance: call.scope_in(organisation).clearance, line, supplier }
 }
 
 /// Commits expenditure: reserves credit of the line's article, all or nothing, safe against every other commitment made
@@ -355,8 +357,9 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
         return dry_run(asked).await;
     }
     let id = asked.body.id.unwrap_or_default();
+    let wanted = wanted(&asked.call, organisation, asked.body.budget_line_id, asked.body.supplier_id);
     asked
-        .write(move |call, body, tx| {
+        .write_wanting(organisation, Some(wanted), move |call, body, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let on = body.committed_on.unwrap_or(call.today);
             let judged = judge(call, &body.demand(on), tx)?;
@@ -385,7 +388,7 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
                 recorded_at: Col(tx.now()),
                 version: 1,
             };
-            db::expenditure::insert_commitment(tx, &row, judged.credit)?;
+            db::expenditure::insert_commitment(tx, row.clone(), judged.credit)?;
             document::record(tx, ("commitment", id.0), &body.documents)?;
             let event = Event::of("commitment.recorded", "commitment", id.0, 1)
                 .begun(row.state.0)

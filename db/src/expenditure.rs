@@ -8,6 +8,7 @@ pub mod document;
 pub mod order;
 pub mod payment;
 pub mod regularisation;
+pub mod reservation;
 pub mod verification;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -18,16 +19,14 @@ use domain::expenditure::verification::Advance;
 use domain::expenditure::{CommitmentState, Committed};
 use domain::id::{BudgetLineId, CommitmentId, OrganisationId, PrincipalId, SupplierId};
 use domain::money::Amount;
-use domain::sensitivity::{Scope, Sensitivity};
+use domain::sensitivity::Scope;
 
 use crate::budget::amount;
 use crate::budget::credit::{Cause, Charge, CreditMove};
 use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
-use crate::number;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
-use crate::prepared::together;
 use crate::schema::commitments;
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
@@ -104,14 +103,11 @@ impl CommitmentRow {
 }
 
 /// Keeps a new commitment under the next number of its series, and reserves the credit.
-pub fn insert_commitment(tx: &mut Tx<'_>, row: &CommitmentRow, before: Credit) -> Result<(), Fault> {
+pub fn insert_commitment(tx: &mut Tx<'_>, row: CommitmentRow, before: Credit) -> Result<(), Fault> {
     let cause = Cause { kind: "commitment", id: row.id.0.0, on: row.committed_on };
     let moved = CreditMove::new(tx, row.charge(), before, Step::Commit, amount(row.amount)?, cause)?;
-    let [appropriation, execution] = moved.updates();
-    let numbered = number::taken(tx, row.fiscal_year, number::COMMITMENT, row.number);
-    let insertion = diesel::insert_into(commitments::table).values((row, commitments::sensitivity.eq(Sensitivity::Internal.rank())));
-    let touched = together(tx.conn, &[&numbered, &appropriation, &execution, &moved.movement(), &insertion])?;
-    if touched == 5 { Ok(()) } else { Err(Fault::Corrupt(format!("commitment {} touches {touched} rows", row.number))) }
+    tx.reserved.push(row, moved);
+    Ok(())
 }
 
 pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<CommitmentRow, Fault> {

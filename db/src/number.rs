@@ -1,7 +1,7 @@
 //! Gapless numbers: one series per organisation, fiscal year and kind of document.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{Integer, Text};
 
 use crate::column::{Col, Identity};
 use crate::fault::Fault;
@@ -78,16 +78,4 @@ pub fn next(tx: &mut Tx<'_>, fiscal_year: i32, series: &str) -> Result<i64, Faul
          WHERE organisation_id = ? AND fiscal_year = ? AND series = ? RETURNING last_number",
     );
     Ok(next.bind::<Identity, _>(Col(tx.organisation)).bind::<Integer, _>(fiscal_year).bind::<Text, _>(series).number(tx.conn)?)
-}
-
-/// Takes the number after the last one, which was read in this transaction.
-pub fn taken<'a>(tx: &Tx<'_>, fiscal_year: i32, series: &'a str, number: i64) -> Statement<'a> {
-    Statement::new(
-        "UPDATE number_series SET last_number = last_number + 1 \
-         WHERE organisation_id = ? AND fiscal_year = ? AND series = ? AND last_number + 1 = ?",
-    )
-    .bind::<Identity, _>(Col(tx.organisation))
-    .bind::<Integer, _>(fiscal_year)
-    .bind::<Text, _>(series)
-    .bind::<BigInt, _>(number)
 }

@@ -1,17 +1,19 @@
 //! Statements of the busiest paths: prepared once by each connection, and on PostgreSQL several in one trip.
 //!
 //! Diesel prepares an `UPDATE` anew each time, and sends each statement on its own. What every write does (the chain of
-//! events, numbers, credits) is worth more: [`Statement`] is an update written out, and [`together`] runs what has no need to
-//! see each other's effects.
+//! events, numbers, credits) is worth more: [`Statement`] is written out, over arrays where it does the same for many rows, and
+//! [`together`] runs what has no need to see each other's effects.
 
 use std::marker::PhantomData;
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType};
+use diesel::sqlite::Sqlite;
 
 use crate::connection::{Conn, MultiBackend};
 
@@ -66,6 +68,13 @@ impl Statement<'_> {
     }
 }
 
+impl Statement<'_, Sqlite> {
+    /// Runs it; gives the number of rows that it touched.
+    pub fn run_here(&self, conn: &mut SqliteConnection) -> QueryResult<usize> {
+        Alone(self).execute(conn)
+    }
+}
+
 impl<DB: Backend> QueryFragment<DB> for Statement<'_, DB> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         let mut values = self.values.iter();
@@ -109,38 +118,27 @@ impl<ST, S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Rows<ST, S> {
     }
 }
 
-/// A fragment whose text is its identity.
-macro_rules! by_text {
-    ($($name:ident),+) => {$(
-        impl QueryId for $name<'_> {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-        impl RunQueryDsl<Conn> for $name<'_> {}
-    )+};
+/// A statement that gives no rows.
+struct Alone<'a, DB: Backend>(&'a Statement<'a, DB>);
+
+impl<DB: Backend> QueryId for Alone<'_, DB> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
-by_text!(Alone, Trip);
 
-struct Alone<'a>(Part<'a>);
+impl<C, DB: Backend> RunQueryDsl<C> for Alone<'_, DB> {}
 
-impl QueryFragment<MultiBackend> for Alone<'_> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<DB: Backend> QueryFragment<DB> for Alone<'_, DB> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.walk_ast(out)
     }
 }
 
-/// One of several statements.
-pub type Part<'a> = &'a dyn QueryFragment<MultiBackend>;
+/// Statements as one of PostgreSQL, which gives the number of rows that they touched.
+struct Trip<'a>(&'a [Statement<'a, Pg>]);
 
-/// Many statements as one of PostgreSQL, which gives the number of rows that they touched.
-struct Trip<'a>(&'a [Part<'a>]);
-
-impl Query for Trip<'_> {
-    type SqlType = BigInt;
-}
-
-impl QueryFragment<MultiBackend> for Trip<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl QueryFragment<Pg> for Trip<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         for (index, statement) in self.0.iter().enumerate() {
             out.push_sql(if index == 0 { "WITH s" } else { "), s" });
             out.push_sql(&index.to_string());
@@ -156,12 +154,14 @@ impl QueryFragment<MultiBackend> for Trip<'_> {
     }
 }
 
-/// Runs statements that neither see each other's effects nor touch the same row: insertions and updates without RETURNING.
-/// Gives the number of rows that they touched.
-pub fn together(conn: &mut Conn, statements: &[Part<'_>]) -> QueryResult<usize> {
-    if matches!(conn, Conn::Pg(_)) {
-        let touched: i64 = Trip(statements).get_result(conn)?;
-        return usize::try_from(touched).map_err(|error| diesel::result::Error::DeserializationError(error.into()));
-    }
-    statements.iter().try_fold(0, |touched, statement| Ok(touched + Alone(*statement).execute(conn)?))
+/// Runs statements in one trip that neither see each other's effects nor touch the same row: insertions and updates without
+/// RETURNING. Gives the number of rows that they touched.
+pub fn together(conn: &mut PgConnection, statements: &[Statement<'_, Pg>]) -> QueryResult<usize> {
+    let touched: i64 = Rows::<BigInt, _>::of(Trip(statements)).get_result(conn)?;
+    usize::try_from(touched).map_err(|error| diesel::result::Error::DeserializationError(error.into()))
+}
+
+/// A column of rows, as PostgreSQL takes many at once.
+pub fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
 }

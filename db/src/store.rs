@@ -20,6 +20,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::audit::{Answer, Claim};
 use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
+use crate::expenditure::chargeable::{Chargeable, Wanted};
+use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
 use crate::store::lane::{Job, Lane, Work};
@@ -74,6 +76,15 @@ pub struct Author {
     pub today: NaiveDate,
 }
 
+/// What is known of a request before it is run.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// By which it takes effect once.
+    pub claim: Option<Claim>,
+    /// What it asks about.
+    pub wanted: Option<Wanted>,
+}
+
 /// The transaction lent to a write.
 pub struct Tx<'c> {
     pub conn: &'c mut Conn,
@@ -85,11 +96,15 @@ pub struct Tx<'c> {
     pub earlier: Option<Answer>,
     /// The answer to keep with what happened.
     pub answer: Option<Answer>,
+    /// What the write was known to ask about, read beforehand with what others of its group ask about.
+    pub foreseen: Option<Chargeable>,
+    /// What is to be stored at the end.
+    pub reserved: Reservations,
 }
 
 impl<'c> Tx<'c> {
     fn new(conn: &'c mut Conn, organisation: OrganisationId, author: Author, shelf: &'c Shelf) -> Self {
-        Self { conn, organisation, author, shelf, earlier: None, answer: None }
+        Self { conn, organisation, author, shelf, earlier: None, answer: None, foreseen: None, reserved: Reservations::default() }
     }
 
     pub fn today(&self) -> NaiveDate {
@@ -206,7 +221,7 @@ impl Store {
         author: Author,
         job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.write_once(organisation, author, None, job).await
+        self.write_once(organisation, author, Known::default(), job).await
     }
 
     /// As [`Store::write`], for a request that takes effect once: the job finds what was answered to an equal one before, or
@@ -215,11 +230,11 @@ impl Store {
         &self,
         organisation: OrganisationId,
         author: Author,
-        claim: Option<Claim>,
+        known: Known,
         job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let (sender, receiver) = oneshot::channel();
-        self.submit(organisation, Box::new(Work { organisation, author: Some(author), claim, job, result: None, sender: Some(sender) }))?;
+        self.submit(organisation, Box::new(Work { organisation, author: Some(author), known, job, result: None, sender: Some(sender) }))?;
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
@@ -231,7 +246,7 @@ impl Store {
         let job = move |tx: &mut Tx<'_>| job(tx.conn).map(Outcome::Replayed);
         self.submit(
             platform,
-            Box::new(Work { organisation: platform, author: None, claim: None, job, result: None, sender: Some(sender) }),
+            Box::new(Work { organisation: platform, author: None, known: Known::default(), job, result: None, sender: Some(sender) }),
         )?;
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }

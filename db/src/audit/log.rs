@@ -15,7 +15,7 @@ use super::{Answer, Claim};
 use crate::column::{Col, Identity, Instant};
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::prepared::{Rows, Statement};
+use crate::prepared::{Rows, Statement, column, together};
 use crate::schema::{audit_heads, events, idempotency_keys};
 use crate::store::Author;
 
@@ -160,7 +160,7 @@ impl Log {
 
     /// Stores what was added. A key that another lane or process stored meanwhile is a matter of trying again.
     pub fn store(&mut self, conn: &mut Conn) -> Result<(), Fault> {
-        let moved: Vec<(Col<OrganisationId>, Moving)> = self
+        let moved: Vec<Moved> = self
             .heads
             .iter()
             .filter(|(_, head)| head.from.sequence < head.to.sequence)
@@ -172,7 +172,7 @@ impl Log {
         }
         let stored = match conn {
             Conn::Pg(conn) => store_together(conn, &moved, &self.events, &self.keys),
-            Conn::Sqlite(_) => store_each(conn, &moved, &self.events, &self.keys),
+            Conn::Sqlite(conn) => store_each(conn, &moved, &self.events, &self.keys),
         };
         let stored = stored.map_err(|error| match Fault::from(error) {
             Fault::Taken(what) => Fault::Busy(what),
@@ -252,20 +252,17 @@ fn read_answers(conn: &mut Conn, claims: &[&Claim]) -> Result<Vec<AnswerRow>, Fa
     Ok(rows)
 }
 
-/// A column of rows.
-fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
-    rows.iter().map(value).collect()
-}
+type Moved = (Col<OrganisationId>, Moving);
 
-fn store_each(conn: &mut Conn, moved: &[(Col<OrganisationId>, Moving)], events: &[NewEvent], keys: &[NewKey]) -> QueryResult<usize> {
+fn store_each(conn: &mut SqliteConnection, moved: &[Moved], events: &[NewEvent], keys: &[NewKey]) -> QueryResult<usize> {
     let mut stored = 0;
     for (organisation, head) in moved {
         stored += Statement::new("UPDATE audit_heads SET sequence = ?, hash = ? WHERE organisation_id = ? AND sequence = ?")
             .bind::<BigInt, _>(head.to.sequence)
-            .bind::<Binary, _>(head.to.hash.to_vec())
+            .bind::<Binary, _>(head.to.hash.as_slice())
             .bind::<Identity, _>(*organisation)
             .bind::<BigInt, _>(head.from.sequence)
-            .run(conn)?;
+            .run_here(conn)?;
     }
     for event in events {
         stored += diesel::insert_into(events::table).values(event).execute(conn)?;
@@ -276,27 +273,21 @@ fn store_each(conn: &mut Conn, moved: &[(Col<OrganisationId>, Moving)], events: 
     Ok(stored)
 }
 
-fn store_together(
-    conn: &mut PgConnection,
-    moved: &[(Col<OrganisationId>, Moving)],
-    events: &[NewEvent],
-    keys: &[NewKey],
-) -> QueryResult<usize> {
-    let stored = Statement::new(
-        "WITH h AS (UPDATE audit_heads SET sequence = m.sequence, hash = m.hash \
+fn store_together(conn: &mut PgConnection, moved: &[Moved], events: &[NewEvent], keys: &[NewKey]) -> QueryResult<usize> {
+    let heads = Statement::new(
+        "UPDATE audit_heads SET sequence = m.sequence, hash = m.hash \
          FROM unnest(?, ?, ?, ?) AS m (organisation_id, sequence, hash, before) \
-         WHERE audit_heads.organisation_id = m.organisation_id AND audit_heads.sequence = m.before RETURNING 1), \
-         e AS (INSERT INTO events (organisation_id, sequence, recorded_at, principal_id, role, kind, subject_kind, subject_id, \
-         subject_version, state_before, state_after, facts, bytes, hash, sensitivity) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1), \
-         k AS (INSERT INTO idempotency_keys (principal_id, key, organisation_id, fingerprint, status, location, etag, body, recorded_at) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1) \
-         SELECT (SELECT COUNT(*) FROM h) + (SELECT COUNT(*) FROM e) + (SELECT COUNT(*) FROM k)",
+         WHERE audit_heads.organisation_id = m.organisation_id AND audit_heads.sequence = m.before",
     )
     .bind::<Array<Identity>, _>(column(moved, |(organisation, _)| *organisation))
     .bind::<Array<BigInt>, _>(column(moved, |(_, head)| head.to.sequence))
     .bind::<Array<Binary>, _>(column(moved, |(_, head)| head.to.hash.as_slice()))
-    .bind::<Array<BigInt>, _>(column(moved, |(_, head)| head.from.sequence))
+    .bind::<Array<BigInt>, _>(column(moved, |(_, head)| head.from.sequence));
+    let happened = Statement::new(
+        "INSERT INTO events (organisation_id, sequence, recorded_at, principal_id, role, kind, subject_kind, subject_id, \
+         subject_version, state_before, state_after, facts, bytes, hash, sensitivity) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
     .bind::<Array<Identity>, _>(column(events, |event| event.organisation_id))
     .bind::<Array<BigInt>, _>(column(events, |event| event.sequence))
     .bind::<Array<Instant>, _>(column(events, |event| event.recorded_at))
@@ -311,7 +302,11 @@ fn store_together(
     .bind::<Array<Text>, _>(column(events, |event| event.facts.as_str()))
     .bind::<Array<Binary>, _>(column(events, |event| event.bytes.as_slice()))
     .bind::<Array<Binary>, _>(column(events, |event| event.hash.as_slice()))
-    .bind::<Array<Integer>, _>(column(events, |event| event.sensitivity))
+    .bind::<Array<Integer>, _>(column(events, |event| event.sensitivity));
+    let answered = Statement::new(
+        "INSERT INTO idempotency_keys (principal_id, key, organisation_id, fingerprint, status, location, etag, body, recorded_at) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
     .bind::<Array<Identity>, _>(column(keys, |key| key.principal_id))
     .bind::<Array<Text>, _>(column(keys, |key| key.key.as_str()))
     .bind::<Array<Identity>, _>(column(keys, |key| key.organisation_id))
@@ -321,6 +316,5 @@ fn store_together(
     .bind::<Array<Nullable<Text>>, _>(column(keys, |key| key.etag.as_deref()))
     .bind::<Array<Binary>, _>(column(keys, |key| key.body.as_slice()))
     .bind::<Array<Instant>, _>(column(keys, |key| key.recorded_at));
-    let rows: i64 = Rows::<BigInt, _>::of(stored).get_result(conn)?;
-    usize::try_from(rows).map_err(|error| diesel::result::Error::DeserializationError(error.into()))
+    together(conn, &[heads, happened, answered])
 }

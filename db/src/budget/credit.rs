@@ -1,9 +1,9 @@
 //! The credits of articles, and what was done with them and with each line.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::query_builder::QueryFragment;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{Array, BigInt, Date, Integer, Text};
 use domain::budget::credit::{Credit, Step};
 use domain::budget::{Line, Section, articles};
 use domain::calendar::History;
@@ -13,10 +13,10 @@ use domain::sensitivity::{Scope, Sensitivity};
 use uuid::Uuid;
 
 use super::{BudgetRow, StoredLine, amount};
-use crate::column::{Col, Identity, Vocabulary};
-use crate::connection::{Conn, MultiBackend};
+use crate::column::{Col, Identity, Instant, Vocabulary};
+use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::prepared::{Statement, together};
+use crate::prepared::{Statement, column, together};
 use crate::schema::{appropriations, budget_lines, credit_movements, line_executions};
 use crate::store::Tx;
 use crate::visible;
@@ -135,6 +135,7 @@ pub struct Cause {
 /// A step that moves the credit of an article and the execution of its line, ready to be stored. The database holds the
 /// chain as well.
 pub struct CreditMove {
+    id: Uuid,
     organisation: OrganisationId,
     recorded_at: DateTime<Utc>,
     charge: Charge,
@@ -148,11 +149,74 @@ impl CreditMove {
     /// The step from the credit as it stands, or the refusal.
     pub fn new(tx: &Tx<'_>, charge: Charge, before: Credit, step: Step, moved: Amount, cause: Cause) -> Result<Self, Fault> {
         let after = before.after(step, moved)?;
-        Ok(Self { organisation: tx.organisation, recorded_at: tx.author.now, charge, after, step, moved, cause })
+        Ok(Self { id: Uuid::now_v7(), organisation: tx.organisation, recorded_at: tx.author.now, charge, after, step, moved, cause })
     }
+}
 
-    /// What it changes: the appropriation of the article, and the execution of the line.
-    pub fn updates(&self) -> [Statement<'_>; 2] {
+/// Stores steps, at most one of an article: what is left of the credits, what was done with the lines, and the movements, which
+/// tell what was known when. On PostgreSQL these are parts of one trip.
+pub fn moves<'a>(moves: &'a [CreditMove]) -> [Statement<'a, Pg>; 3] {
+    let sums = |sum: fn(&Credit) -> Amount| column(moves, move |step: &'a CreditMove| sum(&step.after).minor());
+    let delta = |stage: usize| {
+        column(moves, move |step: &'a CreditMove| step.step.deltas().get(stage).map_or(0, |delta| delta * step.moved.minor()))
+    };
+    let organisations = || column(moves, |step| Col(step.organisation));
+    let years = || column(moves, |step| step.charge.fiscal_year);
+    let sections = || column(moves, |step| Col(step.charge.section));
+    let articles = || column(moves, |step| step.charge.article.as_str());
+    let lines = || column(moves, |step| Col(step.charge.line));
+    let appropriations = Statement::new(
+        "UPDATE appropriations a SET committed = m.committed, verified = m.verified, ordered = m.ordered, accepted = m.accepted, \
+         paid = m.paid FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         AS m (organisation_id, fiscal_year, section, article, committed, verified, ordered, accepted, paid) \
+         WHERE a.organisation_id = m.organisation_id AND a.fiscal_year = m.fiscal_year AND a.section = m.section \
+         AND a.article = m.article",
+    )
+    .bind::<Array<Identity>, _>(organisations())
+    .bind::<Array<Integer>, _>(years())
+    .bind::<Array<Vocabulary>, _>(sections())
+    .bind::<Array<Text>, _>(articles())
+    .bind::<Array<BigInt>, _>(sums(|credit| credit.committed))
+    .bind::<Array<BigInt>, _>(sums(|credit| credit.verified))
+    .bind::<Array<BigInt>, _>(sums(|credit| credit.ordered))
+    .bind::<Array<BigInt>, _>(sums(|credit| credit.accepted))
+    .bind::<Array<BigInt>, _>(sums(|credit| credit.paid));
+    let executions = Statement::new(
+        "UPDATE line_executions e SET committed = e.committed + m.committed, verified = e.verified + m.verified, \
+         ordered = e.ordered + m.ordered, accepted = e.accepted + m.accepted, paid = e.paid + m.paid \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?) AS m (organisation_id, line, committed, verified, ordered, accepted, paid) \
+         WHERE e.organisation_id = m.organisation_id AND e.budget_line_id = m.line",
+    )
+    .bind::<Array<Identity>, _>(organisations())
+    .bind::<Array<Identity>, _>(lines())
+    .bind::<Array<BigInt>, _>(delta(0))
+    .bind::<Array<BigInt>, _>(delta(1))
+    .bind::<Array<BigInt>, _>(delta(2))
+    .bind::<Array<BigInt>, _>(delta(3))
+    .bind::<Array<BigInt>, _>(delta(4));
+    let movements = Statement::new(
+        "INSERT INTO credit_movements (organisation_id, id, fiscal_year, section, article, budget_line_id, step, amount, effective_on, \
+         recorded_at, cause_kind, cause_id, sensitivity) SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind::<Array<Identity>, _>(organisations())
+    .bind::<Array<Identity>, _>(column(moves, |step| Col(step.id)))
+    .bind::<Array<Integer>, _>(years())
+    .bind::<Array<Vocabulary>, _>(sections())
+    .bind::<Array<Text>, _>(articles())
+    .bind::<Array<Identity>, _>(lines())
+    .bind::<Array<Vocabulary>, _>(column(moves, |step| Col(step.step)))
+    .bind::<Array<BigInt>, _>(column(moves, |step| step.moved.minor()))
+    .bind::<Array<Date>, _>(column(moves, |step| step.cause.on))
+    .bind::<Array<Instant>, _>(column(moves, |step| Col(step.recorded_at)))
+    .bind::<Array<Text>, _>(column(moves, |step| step.cause.kind))
+    .bind::<Array<Identity>, _>(column(moves, |step| Col(step.cause.id)))
+    .bind::<Array<Integer>, _>(column(moves, |_| Sensitivity::Partner.rank()));
+    [appropriations, executions, movements]
+}
+
+impl CreditMove {
+    /// Stores the step on SQLite; gives the number of rows.
+    pub fn store(&self, conn: &mut SqliteConnection) -> QueryResult<usize> {
         let Credit { committed, verified, ordered, accepted, paid, .. } = self.after;
         let mut appropriation = Statement::new(
             "UPDATE appropriations SET committed = ?, verified = ?, ordered = ?, accepted = ?, paid = ? \
@@ -168,26 +232,20 @@ impl CreditMove {
         for delta in self.step.deltas() {
             execution = execution.bind::<BigInt, _>(delta * self.moved.minor());
         }
-        let organisation = Col(self.organisation);
-        [
-            appropriation
-                .bind::<Identity, _>(organisation)
-                .bind::<Integer, _>(self.charge.fiscal_year)
-                .bind::<Vocabulary, _>(Col(self.charge.section))
-                .bind::<Text, _>(self.charge.article.as_str()),
-            execution.bind::<Identity, _>(organisation).bind::<Identity, _>(Col(self.charge.line)),
-        ]
-    }
-
-    /// What it adds: a movement, which tells what was known when.
-    pub fn movement(&self) -> impl QueryFragment<MultiBackend> + '_ {
-        diesel::insert_into(credit_movements::table).values((
-            credit_movements::organisation_id.eq(Col(self.organisation)),
-            credit_movements::id.eq(Col(Uuid::now_v7())),
+        let (organisation, line) = (Col(self.organisation), Col(self.charge.line));
+        let appropriation = appropriation
+            .bind::<Identity, _>(organisation)
+            .bind::<Integer, _>(self.charge.fiscal_year)
+            .bind::<Vocabulary, _>(Col(self.charge.section))
+            .bind::<Text, _>(self.charge.article.as_str());
+        let execution = execution.bind::<Identity, _>(organisation).bind::<Identity, _>(line);
+        let movement = diesel::insert_into(credit_movements::table).values((
+            credit_movements::organisation_id.eq(organisation),
+            credit_movements::id.eq(Col(self.id)),
             credit_movements::fiscal_year.eq(self.charge.fiscal_year),
             credit_movements::section.eq(Col(self.charge.section)),
             credit_movements::article.eq(&self.charge.article),
-            credit_movements::budget_line_id.eq(Col(self.charge.line)),
+            credit_movements::budget_line_id.eq(line),
             credit_movements::step.eq(Col(self.step)),
             credit_movements::amount.eq(self.moved.minor()),
             credit_movements::effective_on.eq(self.cause.on),
@@ -195,7 +253,8 @@ impl CreditMove {
             credit_movements::cause_kind.eq(self.cause.kind),
             credit_movements::cause_id.eq(Col(self.cause.id)),
             credit_movements::sensitivity.eq(Sensitivity::Partner.rank()),
-        ))
+        ));
+        Ok(appropriation.run_here(conn)? + execution.run_here(conn)? + movement.execute(conn)?)
     }
 }
 
@@ -204,8 +263,10 @@ impl CreditMove {
 pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount, cause: Cause) -> Result<Credit, Fault> {
     let before = find_credit(tx, charge.fiscal_year, charge.section, &charge.article)?;
     let moved = CreditMove::new(tx, charge.clone(), before, step, moved, cause)?;
-    let [appropriation, execution] = moved.updates();
-    let touched = together(tx.conn, &[&appropriation, &execution, &moved.movement()])?;
+    let touched = match tx.conn {
+        Conn::Pg(conn) => together(conn, &moves(std::slice::from_ref(&moved)))?,
+        Conn::Sqlite(conn) => moved.store(conn)?,
+    };
     if touched == 3 { Ok(moved.after) } else { Err(Fault::Corrupt("the line has no execution".to_owned())) }
 }
 

@@ -1,38 +1,52 @@
-//! All that a commitment on a line is judged by, in one statement.
+//! All that a commitment on a line is judged by, in one statement, for one commitment or for many at once.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
-use domain::budget::FiscalYearState;
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text};
 use domain::budget::credit::Credit;
 use domain::budget::lifecycle::BudgetState;
-use domain::id::{BudgetLineId, SupplierId};
+use domain::budget::{Direction, FiscalYearState, Section};
+use domain::id::{BudgetLineId, OrganisationId, SupplierId};
 use domain::money::Currency;
 use domain::organisation::OrganisationKind;
 use domain::organisation::supplier::Supplier;
-use domain::sensitivity::Scope;
+use domain::sensitivity::Sensitivity;
 use uuid::Uuid;
 
-use crate::budget::credit::AppropriationRow;
-use crate::budget::{LineRow, StoredLine};
-use crate::column::Col;
+use crate::budget::amount;
+use crate::column::{Col, Identity, Vocabulary};
+use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::number;
-use crate::organisation::supplier::SupplierRow;
-use crate::schema::{appropriations, budget_lines, budgets, fiscal_years, number_series, organisations, suppliers};
+use crate::prepared::{Rows, Statement, column};
 use crate::store::Tx;
-use crate::visible;
+
+/// What a commitment asks about, and what its author may see.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub organisation: OrganisationId,
+    pub clearance: Sensitivity,
+    pub line: BudgetLineId,
+    pub supplier: SupplierId,
+}
 
 /// A line of the current edition of a budget, with its year, its organisation, the supplier named, and the credit of its
 /// article.
 #[derive(Clone, Debug)]
 pub struct Chargeable {
-    pub line: StoredLine,
+    pub line: BudgetLineId,
+    pub section: Section,
+    pub direction: Direction,
+    pub chapter: String,
+    pub article: String,
+    /// False for lines that only move credit.
+    pub executable: bool,
     pub fiscal_year: i32,
     pub budget_state: BudgetState,
     pub year_state: FiscalYearState,
     pub nomenclature_id: Uuid,
     pub kind: OrganisationKind,
     pub currency: Currency,
-    /// Nobody, if the scope knows no such supplier.
+    /// Nobody, if there is no such supplier for whoever asks.
     pub supplier: Option<Supplier>,
     /// None until the budget is executable, and for revenue.
     pub credit: Option<Credit>,
@@ -40,75 +54,119 @@ pub struct Chargeable {
     pub last_number: i64,
 }
 
-/// What stands around a line: the editions of line and budget, and the rest as in [`Chargeable`].
-type Around = (i32, i32, i32, Col<BudgetState>, Col<FiscalYearState>, Col<Uuid>, Col<OrganisationKind>, String, i64);
+/// Id, code, whether active, until when debarred.
+type SupplierColumns = (Col<SupplierId>, String, bool, Option<NaiveDate>);
+type CreditColumns = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
+type Row = (
+    Col<OrganisationId>,
+    (Col<BudgetLineId>, Col<Section>, Col<Direction>, String, String, bool),
+    (i32, Col<BudgetState>, Col<FiscalYearState>, Col<Uuid>, Col<OrganisationKind>, String, i64),
+    Option<SupplierColumns>,
+    Option<CreditColumns>,
+);
+type Types = (
+    Identity,
+    (Identity, Vocabulary, Vocabulary, Text, Text, Bool),
+    (Integer, Vocabulary, Vocabulary, Identity, Vocabulary, Text, BigInt),
+    Nullable<(Identity, Text, Bool, Nullable<Date>)>,
+    Nullable<(BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt)>,
+);
 
-/// The line as the scope sees it, or nothing.
-pub fn find_chargeable(tx: &mut Tx<'_>, scope: &Scope, line: BudgetLineId, supplier: SupplierId) -> Result<Chargeable, Fault> {
-    let rank = scope.clearance.rank();
-    let (row, around, supplier, appropriation): (LineRow, Around, Option<SupplierRow>, Option<AppropriationRow>) =
-        visible!(budget_lines, scope)
-            .filter(budget_lines::id.eq(Col(line)))
-            .inner_join(
-                budgets::table.on(budgets::organisation_id
-                    .eq(budget_lines::organisation_id)
-                    .and(budgets::id.eq(budget_lines::budget_id))
-                    .and(budgets::sensitivity.le(rank))),
-            )
-            .inner_join(fiscal_years::table.on(
-                fiscal_years::organisation_id.eq(budget_lines::organisation_id).and(fiscal_years::fiscal_year.eq(budgets::fiscal_year)),
-            ))
-            .inner_join(
-                number_series::table.on(number_series::organisation_id
-                    .eq(budget_lines::organisation_id)
-                    .and(number_series::fiscal_year.eq(budgets::fiscal_year))
-                    .and(number_series::series.eq(number::COMMITMENT))),
-            )
-            .inner_join(organisations::table.on(organisations::id.eq(budget_lines::organisation_id)))
-            .left_join(
-                suppliers::table.on(suppliers::organisation_id
-                    .eq(budget_lines::organisation_id)
-                    .and(suppliers::id.eq(Col(supplier)))
-                    .and(suppliers::sensitivity.le(rank))),
-            )
-            .left_join(
-                appropriations::table.on(appropriations::organisation_id
-                    .eq(budget_lines::organisation_id)
-                    .and(appropriations::fiscal_year.eq(budgets::fiscal_year))
-                    .and(appropriations::section.eq(budget_lines::section))
-                    .and(appropriations::article.eq(budget_lines::article))),
-            )
-            .select((
-                LineRow::as_select(),
-                (
-                    budget_lines::edition,
-                    budgets::edition,
-                    budgets::fiscal_year,
-                    budgets::state,
-                    fiscal_years::state,
-                    fiscal_years::nomenclature_id,
-                    organisations::kind,
-                    organisations::currency,
-                    number_series::last_number,
-                ),
-                Option::<SupplierRow>::as_select(),
-                Option::<AppropriationRow>::as_select(),
-            ))
-            .first(tx.conn)?;
-    let (edition, current, fiscal_year, budget_state, year_state, nomenclature_id, kind, currency, last_number) = around;
-    if edition != current {
-        return Err(Fault::Missing);
-    }
-    Ok(Chargeable {
-        line: row.try_into()?,
+/// The statement over a table of what is wanted.
+macro_rules! chargeables {
+    ($wanted:literal) => {
+        concat!(
+            "SELECT wanted.organisation_id, l.id, l.section, l.direction, l.chapter, l.article, l.executable, \
+             b.fiscal_year, b.state, y.state, y.nomenclature_id, o.kind, o.currency, n.last_number, \
+             s.id, s.code, s.active, s.debarred_until, \
+             a.initial, a.increased, a.decreased, a.carried_forward, a.committed, a.verified, a.ordered, a.accepted, a.paid FROM ",
+            $wanted,
+            " AS wanted \
+             JOIN budget_lines l ON l.organisation_id = wanted.organisation_id AND l.id = wanted.line AND l.sensitivity <= wanted.rank \
+             JOIN budgets b ON b.organisation_id = l.organisation_id AND b.id = l.budget_id AND b.edition = l.edition \
+             AND b.sensitivity <= wanted.rank \
+             JOIN fiscal_years y ON y.organisation_id = l.organisation_id AND y.fiscal_year = b.fiscal_year \
+             JOIN number_series n ON n.organisation_id = l.organisation_id AND n.fiscal_year = b.fiscal_year AND n.series = 'commitment' \
+             JOIN organisations o ON o.id = l.organisation_id \
+             LEFT JOIN suppliers s ON s.organisation_id = l.organisation_id AND s.id = wanted.supplier AND s.sensitivity <= wanted.rank \
+             LEFT JOIN appropriations a ON a.organisation_id = l.organisation_id AND a.fiscal_year = b.fiscal_year \
+             AND a.section = l.section AND a.article = l.article"
+        )
+    };
+}
+
+/// What each asks about, if it may see it; at most one is wanted of an organisation.
+pub fn find_chargeables(conn: &mut Conn, wanted: &[Wanted]) -> Result<Vec<(OrganisationId, Chargeable)>, Fault> {
+    let rows: Vec<Row> = match conn {
+        Conn::Pg(conn) => {
+            let found = Statement::new(chargeables!("(SELECT * FROM unnest(?, ?, ?, ?) AS u (organisation_id, rank, line, supplier))"))
+                .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.organisation)))
+                .bind::<Array<Integer>, _>(column(wanted, |one| one.clearance.rank()))
+                .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.line)))
+                .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.supplier)));
+            Rows::<Types, _>::of(found).load(conn)?
+        }
+        Conn::Sqlite(conn) => {
+            let mut rows = Vec::with_capacity(wanted.len());
+            for one in wanted {
+                let found = Statement::new(chargeables!("(SELECT ? AS organisation_id, ? AS rank, ? AS line, ? AS supplier)"))
+                    .bind::<Identity, _>(Col(one.organisation))
+                    .bind::<Integer, _>(one.clearance.rank())
+                    .bind::<Identity, _>(Col(one.line))
+                    .bind::<Identity, _>(Col(one.supplier));
+                rows.extend(Rows::<Types, _>::of(found).load::<Row>(conn)?);
+            }
+            rows
+        }
+    };
+    rows.into_iter().map(chargeable).collect()
+}
+
+fn chargeable((organisation, line, around, supplier, credit): Row) -> Result<(OrganisationId, Chargeable), Fault> {
+    let (line, section, direction, chapter, article, executable) = line;
+    let (fiscal_year, budget_state, year_state, nomenclature_id, kind, currency, last_number) = around;
+    let supplier = supplier.map(|(id, code, active, debarred_until)| Supplier { id: id.0, code, active, debarred_until });
+    let credit = credit.map(|sums| credit_of(sums, &article)).transpose()?;
+    let found = Chargeable {
+        line: line.0,
+        section: section.0,
+        direction: direction.0,
+        chapter,
+        article,
+        executable,
         fiscal_year,
         budget_state: budget_state.0,
         year_state: year_state.0,
         nomenclature_id: nomenclature_id.0,
         kind: kind.0,
         currency: Currency::parse(&currency).ok_or_else(|| Fault::Corrupt(format!("currency {currency}")))?,
-        supplier: supplier.map(|row| row.supplier()),
-        credit: appropriation.map(|row| row.credit()).transpose()?,
+        supplier,
+        credit,
         last_number,
-    })
+    };
+    Ok((organisation.0, found))
+}
+
+fn credit_of(sums: CreditColumns, article: &str) -> Result<Credit, Fault> {
+    let (initial, increased, decreased, carried_forward, committed, verified, ordered, accepted, paid) = sums;
+    let credit = Credit {
+        initial: amount(initial)?,
+        increased: amount(increased)?,
+        decreased: amount(decreased)?,
+        carried_forward: amount(carried_forward)?,
+        committed: amount(committed)?,
+        verified: amount(verified)?,
+        ordered: amount(ordered)?,
+        accepted: amount(accepted)?,
+        paid: amount(paid)?,
+    };
+    if credit.in_order() { Ok(credit) } else { Err(Fault::Corrupt(format!("credit of article {article}"))) }
+}
+
+/// What a commitment asks about, or nothing.
+pub fn find_chargeable(tx: &mut Tx<'_>, wanted: Wanted) -> Result<Chargeable, Fault> {
+    if let Some(found) = tx.foreseen.take() {
+        return Ok(found);
+    }
+    find_chargeables(tx.conn, &[wanted])?.pop().map(|(_, found)| found).ok_or(Fault::Missing)
 }

@@ -1,5 +1,6 @@
 //! Lanes: threads that take what waits and run it in one transaction.
 
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -10,10 +11,12 @@ use domain::audit::Actor;
 use domain::id::OrganisationId;
 use tokio::sync::oneshot;
 
-use super::{Author, Outcome, Tx};
+use super::{Author, Known, Outcome, Tx};
 use crate::audit::Claim;
 use crate::audit::log::Log;
 use crate::connection::{Conn, Target};
+use crate::expenditure::chargeable::{Chargeable, Wanted, find_chargeables};
+use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
 
@@ -29,9 +32,9 @@ pub trait Job: Send {
     fn organisation(&self) -> OrganisationId;
     /// Whether it is audited: then the organisation's head is locked before it runs.
     fn is_audited(&self) -> bool;
-    fn claim(&self) -> Option<&Claim>;
+    fn known(&self) -> &Known;
     /// Does the work, and keeps the result until the commit. `Err` asks for all that it did to be undone.
-    fn run(&mut self, conn: &mut Conn, shelf: &Shelf, log: &mut Log, how: How) -> Result<(), Retry>;
+    fn run(&mut self, conn: &mut Conn, shelf: &Shelf, group: &mut Group, how: How) -> Result<(), Retry>;
     /// Answers the caller, after the commit succeeded or failed.
     fn answer(&mut self, committed: Result<(), String>);
 }
@@ -58,7 +61,7 @@ pub struct Work<T, F> {
     pub organisation: OrganisationId,
     /// Nobody: housekeeping.
     pub author: Option<Author>,
-    pub claim: Option<Claim>,
+    pub known: Known,
     pub job: F,
     pub result: Option<Result<T, Fault>>,
     pub sender: Option<oneshot::Sender<Result<T, Fault>>>,
@@ -68,23 +71,26 @@ impl<T, F> Work<T, F>
 where
     F: Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault>,
 {
-    fn attempt(&self, conn: &mut Conn, shelf: &Shelf, log: &mut Log) -> Result<T, Fault> {
+    fn attempt(&self, conn: &mut Conn, shelf: &Shelf, group: &mut Group) -> Result<T, Fault> {
         let Some(author) = self.author.clone() else {
             let author = Author { actor: Actor::system(), now: DateTime::UNIX_EPOCH, today: NaiveDate::MIN };
             return match (self.job)(&mut Tx::new(conn, self.organisation, author, shelf))? {
                 Outcome::Happened(value, _) | Outcome::Replayed(value) => Ok(value),
             };
         };
-        if !log.knows(self.organisation) {
+        if !group.log.knows(self.organisation) {
             return Err(Fault::Missing);
         }
+        let claim = &self.known.claim;
         let mut tx = Tx::new(conn, self.organisation, author, shelf);
-        tx.earlier = self.claim.as_ref().map(|claim| log.answer_to(claim)).transpose()?.flatten();
+        tx.earlier = claim.as_ref().map(|claim| group.log.answer_to(claim)).transpose()?.flatten();
+        tx.foreseen = group.foreseen.remove(&self.organisation);
         match (self.job)(&mut tx)? {
             Outcome::Replayed(value) => Ok(value),
             Outcome::Happened(value, events) => {
-                let answered = self.claim.clone().zip(tx.answer.take());
-                log.append(self.organisation, &tx.author, &events, answered)?;
+                let answered = claim.clone().zip(tx.answer.take());
+                group.log.append(self.organisation, &tx.author, &events, answered)?;
+                group.reserved.append(tx.reserved);
                 Ok(value)
             }
         }
@@ -104,15 +110,15 @@ where
         self.author.is_some()
     }
 
-    fn claim(&self) -> Option<&Claim> {
-        self.claim.as_ref()
+    fn known(&self) -> &Known {
+        &self.known
     }
 
-    fn run(&mut self, conn: &mut Conn, shelf: &Shelf, log: &mut Log, how: How) -> Result<(), Retry> {
+    fn run(&mut self, conn: &mut Conn, shelf: &Shelf, group: &mut Group, how: How) -> Result<(), Retry> {
         let attempt = catch_unwind(AssertUnwindSafe(|| {
-            let value = self.attempt(conn, shelf, log)?;
+            let value = self.attempt(conn, shelf, group)?;
             if how == How::Apart {
-                log.store(conn)?;
+                group.store(conn)?;
             }
             Ok(value)
         }));
@@ -198,8 +204,8 @@ impl Lane {
             match failure {
                 Failure::Refused if group.len() == 1 => return Ok(()),
                 Failure::Refused => self.wary = WARY,
-                Failure::Log(_) if how == How::Together => self.wary = WARY,
-                Failure::Log(why) | Failure::Before(why) | Failure::Commit(why) => {
+                Failure::Storing(_) if how == How::Together => self.wary = WARY,
+                Failure::Storing(why) | Failure::Before(why) | Failure::Commit(why) => {
                     failures += 1;
                     last = why;
                 }
@@ -213,8 +219,8 @@ impl Lane {
 enum Failure {
     /// A job was refused, and those before it are not kept apart from it.
     Refused,
-    /// What happened could not be stored for all at once.
-    Log(String),
+    /// What is stored for all at once could not be.
+    Storing(String),
     Before(String),
     Commit(String),
 }
@@ -230,30 +236,78 @@ fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How)
         (Conn::Pg(_), true) => "BEGIN; SAVEPOINT job",
     })
     .map_err(before)?;
-    let mut log = open_log(conn, group).map_err(|fault| Failure::Before(fault.to_string()))?;
+    let mut together = Group::open(conn, group, how).map_err(|fault| Failure::Before(fault.to_string()))?;
     for job in group.iter_mut() {
-        match job.run(conn, shelf, &mut log, how) {
+        together.make_way(conn, job.as_ref()).map_err(Failure::of_storing)?;
+        match job.run(conn, shelf, &mut together, how) {
             Ok(()) if apart => conn.batch_execute("RELEASE SAVEPOINT job; SAVEPOINT job").map_err(before)?,
             Ok(()) => {}
             Err(Retry::No) if apart => {
-                log.forget();
+                together.forget();
                 conn.batch_execute("ROLLBACK TO SAVEPOINT job").map_err(before)?;
             }
             Err(Retry::No) => return Err(Failure::Refused),
             Err(Retry::Group(why)) => return Err(Failure::Before(why)),
         }
     }
-    match log.store(conn) {
-        Ok(()) => {}
-        Err(Fault::Busy(why)) => return Err(Failure::Before(why)),
-        Err(fault) => return Err(Failure::Log(fault.to_string())),
-    }
+    together.store(conn).map_err(Failure::of_storing)?;
     conn.batch_execute("COMMIT").map_err(|error| Failure::Commit(error.to_string()))
 }
 
-/// Locks the heads of the group's organisations, and reads what was answered before.
-fn open_log(conn: &mut Conn, group: &[Box<dyn Job>]) -> Result<Log, Fault> {
-    let organisations = group.iter().filter(|job| job.is_audited()).map(|job| job.organisation()).collect();
-    let claims: Vec<&Claim> = group.iter().filter_map(|job| job.claim()).collect();
-    Log::open(conn, &organisations, &claims)
+impl Failure {
+    fn of_storing(fault: Fault) -> Self {
+        match fault {
+            Fault::Busy(why) => Failure::Before(why),
+            fault => Failure::Storing(fault.to_string()),
+        }
+    }
+}
+
+/// What the jobs of a group have in common: what is read for all when it begins, and stored for all when it ends.
+pub struct Group {
+    log: Log,
+    /// What the first job of each organisation asks about.
+    foreseen: HashMap<OrganisationId, Chargeable>,
+    reserved: Reservations,
+    /// Whose jobs ran already.
+    touched: HashSet<OrganisationId>,
+}
+
+impl Group {
+    fn open(conn: &mut Conn, jobs: &[Box<dyn Job>], how: How) -> Result<Self, Fault> {
+        let organisations = jobs.iter().filter(|job| job.is_audited()).map(|job| job.organisation()).collect();
+        let claims: Vec<&Claim> = jobs.iter().filter_map(|job| job.known().claim.as_ref()).collect();
+        let log = Log::open(conn, &organisations, &claims)?;
+        let mut group = Self { log, foreseen: HashMap::new(), reserved: Reservations::default(), touched: HashSet::new() };
+        if how == How::Together && matches!(conn, Conn::Pg(_)) {
+            let mut asked = HashSet::new();
+            let first = jobs.iter().filter(|job| asked.insert(job.organisation()));
+            let wanted: Vec<Wanted> = first.filter_map(|job| job.known().wanted).collect();
+            if wanted.len() > 1 {
+                group.foreseen = find_chargeables(conn, &wanted)?.into_iter().collect();
+            }
+        }
+        Ok(group)
+    }
+
+    /// Before a job that could read what is reserved, that is stored; and nothing is foreseen after one of another kind.
+    fn make_way(&mut self, conn: &mut Conn, job: &dyn Job) -> Result<(), Fault> {
+        let other = job.known().wanted.is_none();
+        if other {
+            self.foreseen.clear();
+        }
+        let again = !self.touched.insert(job.organisation());
+        if again || other { self.reserved.store(conn) } else { Ok(()) }
+    }
+
+    fn store(&mut self, conn: &mut Conn) -> Result<(), Fault> {
+        self.reserved.store(conn)?;
+        self.log.store(conn)
+    }
+
+    /// Forgets what was added and is not stored.
+    fn forget(&mut self) {
+        self.log.forget();
+        self.reserved = Reservations::default();
+    }
 }
