@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
@@ -52,6 +53,11 @@ impl<'a, DB: Backend> Statement<'a, DB> {
         self.values.push(Box::new(Bound::<ST, U> { value, kind: PhantomData }));
         self
     }
+}
+
+/// A column of rows, to be bound as an array.
+pub fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
 }
 
 impl Statement<'_> {
@@ -106,6 +112,29 @@ impl<ST, S, C> RunQueryDsl<C> for Rows<ST, S> {}
 impl<ST, S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Rows<ST, S> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.statement.walk_ast(out)
+    }
+}
+
+/// A statement of PostgreSQL that gives nothing.
+struct Done<'s, 'a>(&'s Statement<'a, Pg>);
+
+impl QueryId for Done<'_, '_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for Done<'_, '_> {}
+
+impl QueryFragment<Pg> for Done<'_, '_> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out)
+    }
+}
+
+impl Statement<'_, Pg> {
+    /// Runs it on PostgreSQL; gives the number of rows that it touched.
+    pub fn run_on(&self, conn: &mut PgConnection) -> QueryResult<usize> {
+        Done(self).execute(conn)
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Answer, Claim};
 use crate::column::{Col, Identity, Instant};
 use crate::connection::Conn;
 use crate::fault::Fault;
-use crate::prepared::{Rows, Statement};
+use crate::prepared::{Rows, Statement, column};
 use crate::schema::{audit_heads, events, idempotency_keys};
 use crate::store::Author;
 
@@ -250,11 +250,6 @@ fn read_answers(conn: &mut Conn, claims: &[&Claim]) -> Result<Vec<AnswerRow>, Fa
         rows.extend(found.first::<AnswerRow>(conn).optional()?);
     }
     Ok(rows)
-}
-
-/// A column of rows.
-fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
-    rows.iter().map(value).collect()
 }
 
 fn store_each(conn: &mut Conn, moved: &[(Col<OrganisationId>, Moving)], events: &[NewEvent], keys: &[NewKey]) -> QueryResult<usize> {
