@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::rc::Rc;
 
-use actix_web::{HttpRequest, get, post, web};
+use actix_web::{get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
 use db::fault::Fault;
@@ -23,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::currency_in_year;
 use super::manual::{open_year, require_open};
-use crate::answer::{Answered, created, listed, ok, versioned};
+use crate::answer::{Answered, created, listed, ok};
 use crate::auth::Call;
 use crate::body::{Asked, Query};
 use crate::budget::line::{RowProblem, row_problem};
@@ -275,7 +275,7 @@ pub async fn list_entry_imports(call: Call, path: web::Path<(OrganisationId, i32
 /// One import of entries.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = EntryImportView)))]
 #[get("/v1/organisations/{organisation_id}/entry-imports/{entry_import_id}")]
-pub async fn read_entry_import(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, EntryImportId)>) -> Answered {
+pub async fn read_entry_import(call: Call, path: web::Path<(OrganisationId, EntryImportId)>) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
     let (currency, row) = call
@@ -285,5 +285,5 @@ pub async fn read_entry_import(call: Call, request: HttpRequest, path: web::Path
             Ok((currency_in(conn, &scope)?, row))
         })
         .await?;
-    versioned(&request, 1, &view(row, currency))
+    ok(&view(row, currency))
 }
