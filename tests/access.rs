@@ -328,7 +328,7 @@ on_both_engines! {
             let admin = town.client("administrator");
             let answer = route.call(neighbour.who_may(operation).unwrap_or(&admin), &path);
             // A body that is not what the operation reads is refused before anything is looked for.
-            let unread = operation.effect != Effect::Read && answer.status == 400 && code(&answer) == "REQUEST_BODY_INVALID";
+            let unread = operation.effect != Effect::Read && ["REQUEST_BODY_INVALID", "MEDIA_TYPE_UNSUPPORTED"].contains(&code(&answer).as_str());
             if !unread {
                 answer.refused(404, "NOT_FOUND");
                 tried += 1;

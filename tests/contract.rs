@@ -387,6 +387,7 @@ fn place(town: &Town, name: &str) -> String {
         "territorial_unit_id" => first("/v1/territorial-units?level=cercle", "/data/0/id"),
         "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
         "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
+        "entry_import_id" => first(&town.path("/fiscal-years/2025/entry-imports"), "/data/0/id"),
         "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
         "principal_id" => town.person("auditor").to_string(),
         "delegation_id" => crate::identity::delegation::id(town),
@@ -455,6 +456,7 @@ on_both_engines! {
             post(path, answer);
         }
 
+        post("/fiscal-years/{year}/entry-imports", crate::ledger::import::imported(town));
         post("/commitments", expenditure::commit_fuel(town, "9900000").refused(422, "COMMITMENT_CREDIT_INSUFFICIENT"));
         let wrong = finance.create(&town.path("/suppliers"), &json!({ "code": 7 }));
         post("/suppliers", wrong.refused(400, "REQUEST_BODY_INVALID"));

@@ -15,7 +15,7 @@ use api::config::RatePolicy;
 use api::contract::outline::operations;
 use api::limit::{
     BODY_DEADLINE, BODY_MAX, CALLERS_MAX, CONNECTIONS_MAX, DEPTH_MAX, HEAD_DEADLINE, HEAD_MAX, HEADERS_MAX, IDLE_MAX, IMPORT_MAX,
-    KEEP_ALIVE, STOP_SECONDS, TARGET_MAX, UNREAD_MAX,
+    INTAKE_DEADLINE, INTAKE_MAX, INTAKES_AT_ONCE, KEEP_ALIVE, SILENCE_MAX, STOP_SECONDS, TARGET_MAX, UNREAD_MAX,
 };
 use api::problem::Problem;
 use api::server::{Listening, routes, serve_routes};
@@ -420,6 +420,11 @@ fn the_limits_told_to_operators_are_those_in_force() {
     let in_force = BTreeMap::from([
         ("ordinary body", format!("{} KiB", BODY_MAX / 1024)),
         ("imported body", format!("{} KiB", IMPORT_MAX / 1024)),
+        ("body of an import of entries", format!("{} KiB", INTAKE_MAX / 1024)),
+        ("entries of an import", domain::ledger::import::ENTRIES_MAX.to_string()),
+        ("imports of entries at once", INTAKES_AT_ONCE.to_string()),
+        ("time to send an import of entries", seconds(INTAKE_DEADLINE)),
+        ("time without any of it", seconds(SILENCE_MAX)),
         ("time to send a body", seconds(BODY_DEADLINE)),
         ("time to send the first head", seconds(HEAD_DEADLINE)),
         ("time between two requests", seconds(KEEP_ALIVE)),

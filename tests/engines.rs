@@ -310,6 +310,7 @@ fn month(town: &Town) -> Vec<String> {
     minutes.note("search for a wildcard", &nothing);
     minutes.note("a number beyond", &finance.get(&town.path("/fiscal-years/9223372036854775808")));
     minutes.note("a byte that no database takes", &finance.get("/v1/territorial-units?q=%00"));
+    minutes.note("entries of another program", &crate::ledger::import::imported(town));
     for (what, answer) in cash_office::played(town) {
         minutes.note(what, &answer);
     }

@@ -1,5 +1,7 @@
 //! The ledger: opening balances, trial balance, entries that never change.
 
+pub mod import;
+
 use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 

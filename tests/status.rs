@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 
 use api::access::Effect;
 use api::demo::cast::LOGINS;
-use api::limit::{BODY_MAX, IMPORT_MAX};
+use api::limit::{BODY_MAX, IMPORT_MAX, INTAKE_MAX};
 use db::audit::Claim;
 use db::connection::Conn;
 use db::store::{Author, Known, Outcome, Sizes, Store};
@@ -89,9 +89,13 @@ impl Findings {
             refused("another version", good().with("if-match", "\"999999-json\""), 412, "VERSION_STALE");
         }
         if draft.operation.effect != Effect::Read {
-            let most = if draft.id() == "replace_budget_lines" { IMPORT_MAX } else { BODY_MAX };
+            let (most, unread) = match draft.id() {
+                "import_entries" => (INTAKE_MAX, "IMPORT_UNREADABLE"),
+                "replace_budget_lines" => (IMPORT_MAX, "REQUEST_BODY_INVALID"),
+                _ => (BODY_MAX, "REQUEST_BODY_INVALID"),
+            };
             refused("a large body", good().saying(vec![b' '; most + 1]), 413, "BODY_TOO_LARGE");
-            refused("an unknown member", good().saying("{\"no_such_member\":1}"), 400, "REQUEST_BODY_INVALID");
+            refused("an unknown member", good().saying("{\"no_such_member\":1}"), 400, unread);
         }
         if draft.reads_a_body() {
             refused("another kind of body", good().with("content-type", "text/html"), 415, "MEDIA_TYPE_UNSUPPORTED");

@@ -23,6 +23,7 @@ use domain::id::{OrganisationId, PrincipalId, SessionId};
 use domain::identity::{ROLE_MISSING, Role, TOKEN_INVALID, TOKEN_MISSING};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::word::Word;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
@@ -31,6 +32,7 @@ use crate::clock::Clock;
 use crate::config::{RatePolicy, SignInPolicy};
 use crate::contract::outline::OUTLINE;
 use crate::export::{Column, Form};
+use crate::limit::INTAKES_AT_ONCE;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::rate::{Caller, Rates};
 use crate::token::{Bearer, Keys};
@@ -50,6 +52,8 @@ pub struct Desk {
     pub keys: Keys,
     pub sign_in: SignInPolicy,
     pub rates: Rates,
+    /// The places of bodies that are read as they arrive.
+    pub intakes: Arc<Semaphore>,
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
     standings: Kept<Known, Standing>,
@@ -61,7 +65,8 @@ impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, shelf::KEPT_MAX));
-        Self { store, clock, keys, sign_in, rates, routes, standings, published }
+        let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
+        Self { store, clock, keys, sign_in, rates, intakes, routes, standings, published }
     }
 
     /// The same with another policy of sign-ins.

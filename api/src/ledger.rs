@@ -2,6 +2,7 @@
 
 pub mod carried_debt;
 pub mod cash_position;
+pub mod import;
 pub mod manual;
 pub mod opening;
 pub mod trial_balance;

@@ -17,6 +17,7 @@ pub mod export;
 pub mod founding;
 pub mod identity;
 pub mod idle;
+pub mod intake;
 pub mod ledger;
 pub mod limit;
 pub mod meta;

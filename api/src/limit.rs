@@ -9,6 +9,14 @@ pub const BODY_MAX: usize = 256 * 1024;
 pub const IMPORT_MAX: usize = 2 * 1024 * 1024;
 /// How long a client may take to send a body.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// The most bytes of a body that is read as it arrives.
+pub const INTAKE_MAX: usize = 64 * 1024 * 1024;
+/// How long a client may take to send such a body.
+pub const INTAKE_DEADLINE: Duration = Duration::from_secs(600);
+/// How long nothing may come of it.
+pub const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How many such bodies are in hand at once.
+pub const INTAKES_AT_ONCE: usize = 1;
 /// How long a client may take to send the head of the first request of a connection.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection may wait for its next request.

@@ -79,7 +79,8 @@ pub fn routes(routes: &mut ServiceConfig<'_>) {
     routes.service(ledger::list_charts).service(ledger::read_chart);
     routes.service(ledger::opening::record_opening_balances).service(ledger::trial_balance::read_trial_balance);
     routes.service(ledger::cash_position::read_cash_position).service(ledger::manual::record_entry);
-    routes.service(ledger::manual::reverse_entry);
+    routes.service(ledger::import::import_entries).service(ledger::import::list_entry_imports);
+    routes.service(ledger::import::read_entry_import).service(ledger::manual::reverse_entry);
     routes.service(ledger::list_entries).service(ledger::read_entry).service(ledger::list_account_postings);
     routes.service(ledger::carried_debt::list_carried_debts).service(ledger::carried_debt::read_carried_debt);
     // expenditure

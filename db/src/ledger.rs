@@ -2,10 +2,11 @@
 
 pub mod carried_debt;
 pub mod history;
+pub mod import;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use domain::audit::rows_digest;
+use domain::audit::RowsDigest;
 use domain::calendar::FiscalYear;
 use domain::id::{EntryId, OrganisationId, reference};
 use domain::ledger::{Entry, Journal, LEDGER_ACCOUNT_UNKNOWN, Part, Posting, PostingAccounts, Side};
@@ -245,16 +246,20 @@ pub struct Posted {
 }
 
 /// The bytes of an entry over which its digest is taken.
-pub fn entry_digest(accounting_date: NaiveDate, lines: &[(String, i64, i64)]) -> String {
-    let mut rows = vec![accounting_date.to_string().into_bytes()];
-    rows.extend(lines.iter().map(|(account, debit, credit)| format!("{account}|{debit}|{credit}").into_bytes()));
-    rows_digest(rows.iter().map(Vec::as_slice))
+pub fn entry_digest<'a>(accounting_date: NaiveDate, lines: impl IntoIterator<Item = (&'a str, i64, i64)>) -> String {
+    let mut digest = RowsDigest::default();
+    digest.add(accounting_date.to_string().as_bytes());
+    for (account, debit, credit) in lines {
+        digest.add(format!("{account}|{debit}|{credit}").as_bytes());
+    }
+    digest.finish()
 }
 
-fn sides(posting: &Posting) -> (i64, i64) {
-    match posting.side {
-        Side::Debit => (posting.amount.minor(), 0),
-        Side::Credit => (0, posting.amount.minor()),
+/// An amount as debit and credit.
+fn sides(side: Side, amount: Amount) -> (i64, i64) {
+    match side {
+        Side::Debit => (amount.minor(), 0),
+        Side::Credit => (0, amount.minor()),
     }
 }
 
@@ -289,11 +294,11 @@ fn post(
         .postings()
         .iter()
         .map(|posting| {
-            let (debit, credit) = sides(posting);
+            let (debit, credit) = sides(posting.side, posting.amount);
             (posting.account.clone(), debit, credit)
         })
         .collect();
-    let digest = entry_digest(entry.accounting_date(), &lines);
+    let digest = entry_digest(entry.accounting_date(), lines.iter().map(|(account, debit, credit)| (account.as_str(), *debit, *credit)));
     diesel::insert_into(entries::table)
         .values((
             entries::organisation_id.eq(Col(tx.organisation)),

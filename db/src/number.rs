@@ -1,7 +1,7 @@
 //! Gapless numbers: one series per organisation, fiscal year and kind of document.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::{BigInt, Integer, Text};
 
 use crate::column::{Col, Identity};
 use crate::fault::Fault;
@@ -73,9 +73,15 @@ pub fn open(tx: &mut Tx<'_>, fiscal_year: i32) -> Result<(), Fault> {
 
 /// The next number of a series. The organisation's head is locked, so numbers have no gap and no double.
 pub fn next(tx: &mut Tx<'_>, fiscal_year: i32, series: &str) -> Result<i64, Fault> {
-    let next = Statement::new(
-        "UPDATE number_series SET last_number = last_number + 1 \
+    last_of(tx, fiscal_year, series, 1)
+}
+
+/// The last of the next so many numbers of a series, all of which are taken.
+pub fn last_of(tx: &mut Tx<'_>, fiscal_year: i32, series: &str, count: i64) -> Result<i64, Fault> {
+    let taken = Statement::new(
+        "UPDATE number_series SET last_number = last_number + ? \
          WHERE organisation_id = ? AND fiscal_year = ? AND series = ? RETURNING last_number",
     );
-    Ok(next.bind::<Identity, _>(Col(tx.organisation)).bind::<Integer, _>(fiscal_year).bind::<Text, _>(series).number(tx.conn)?)
+    let taken = taken.bind::<BigInt, _>(count).bind::<Identity, _>(Col(tx.organisation));
+    Ok(taken.bind::<Integer, _>(fiscal_year).bind::<Text, _>(series).number(tx.conn)?)
 }

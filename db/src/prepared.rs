@@ -56,6 +56,11 @@ impl<'a, DB: Backend> Statement<'a, DB> {
     }
 }
 
+/// A column of rows, to be bound as an array.
+pub fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
+}
+
 impl Statement<'_> {
     /// Runs it; gives the number of rows that it touched.
     pub fn run(&self, conn: &mut Conn) -> QueryResult<usize> {
@@ -70,7 +75,14 @@ impl Statement<'_> {
 
 impl Statement<'_, Sqlite> {
     /// Runs it; gives the number of rows that it touched.
-    pub fn run_here(&self, conn: &mut SqliteConnection) -> QueryResult<usize> {
+    pub fn run_on_sqlite(&self, conn: &mut SqliteConnection) -> QueryResult<usize> {
+        Alone(self).execute(conn)
+    }
+}
+
+impl Statement<'_, Pg> {
+    /// Runs it; gives the number of rows that it touched.
+    pub fn run_on_postgres(&self, conn: &mut PgConnection) -> QueryResult<usize> {
         Alone(self).execute(conn)
     }
 }
@@ -159,9 +171,4 @@ impl QueryFragment<Pg> for Trip<'_> {
 pub fn together(conn: &mut PgConnection, statements: &[Statement<'_, Pg>]) -> QueryResult<usize> {
     let touched: i64 = Rows::<BigInt, _>::of(Trip(statements)).get_result(conn)?;
     usize::try_from(touched).map_err(|error| diesel::result::Error::DeserializationError(error.into()))
-}
-
-/// A column of rows, as PostgreSQL takes many at once.
-pub fn column<'a, R, V>(rows: &'a [R], value: impl Fn(&'a R) -> V) -> Vec<V> {
-    rows.iter().map(value).collect()
 }

@@ -78,6 +78,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     balances,
     entries,
     postings,
+    entry_imports,
     carried_debts,
     expenditure_kinds,
     required_documents,

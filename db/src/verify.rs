@@ -7,6 +7,7 @@
 mod cash_office;
 mod chain;
 mod counter;
+mod import;
 mod money;
 mod revenue;
 

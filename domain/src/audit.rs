@@ -185,19 +185,32 @@ pub fn leaf_hash(bytes: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update([0]).chain_update(bytes).finalize().into()
 }
 
-/// A digest over many rows that stand behind one event, such as an import.
-pub fn rows_digest<'a>(rows: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
-    for row in rows {
-        hash.update((row.len() as u64).to_be_bytes());
-        hash.update(row);
+/// A digest over many rows that stand behind one event, such as an import, taken row by row.
+#[derive(Clone, Default)]
+pub struct RowsDigest(Sha256);
+
+impl RowsDigest {
+    pub fn add(&mut self, row: &[u8]) {
+        self.0.update((row.len() as u64).to_be_bytes());
+        self.0.update(row);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+/// As [`RowsDigest`], of rows that are all at hand.
+pub fn rows_digest<'a>(rows: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = RowsDigest::default();
+    rows.into_iter().for_each(|row| digest.add(row));
+    digest.finish()
 }
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

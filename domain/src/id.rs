@@ -84,6 +84,8 @@ ids! {
     BudgetLineId,
     /// An entry of the ledger.
     EntryId,
+    /// An import of entries kept in another program.
+    EntryImportId,
     /// A supplier's file.
     SupplierId,
     /// A commitment (engagement).

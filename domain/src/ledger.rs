@@ -3,6 +3,8 @@
 //! The posting table (who is debited and credited by which event) is here; the chart of accounts is data. Budget
 //! credits are not here: they live beside the budget and move earlier, at the commitment.
 
+pub mod import;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -116,6 +118,25 @@ impl Posting {
     }
 }
 
+/// The sum of each side of an entry; refuses lines that do not balance, or are no entry.
+fn weigh(lines: impl Iterator<Item = (Side, Amount)> + Clone, currency: Currency) -> Result<Amount, Refusal> {
+    let sum = |wanted| Amount::sum(lines.clone().filter(|(side, _)| *side == wanted).map(|(_, amount)| amount));
+    let (Some(debit), Some(credit)) = (sum(Side::Debit), sum(Side::Credit)) else {
+        return Err(LEDGER_ENTRY_INVALID.refuse());
+    };
+    if debit != credit {
+        return Err(LEDGER_UNBALANCED
+            .refuse()
+            .with("debit", debit.display(currency))
+            .with("credit", credit.display(currency))
+            .with("currency", currency.code()));
+    }
+    if lines.clone().count() < 2 || lines.clone().any(|(_, amount)| amount.is_zero()) {
+        return Err(LEDGER_ENTRY_INVALID.refuse());
+    }
+    Ok(debit)
+}
+
 /// An entry that balances. There is no way to make one that does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -134,21 +155,8 @@ impl Entry {
         postings: Vec<Posting>,
         currency: Currency,
     ) -> Result<Self, Refusal> {
-        let sum = |side| Amount::sum(postings.iter().filter(|posting| posting.side == side).map(|posting| posting.amount));
-        let (Some(debit), Some(credit)) = (sum(Side::Debit), sum(Side::Credit)) else {
-            return Err(LEDGER_ENTRY_INVALID.refuse());
-        };
-        if debit != credit {
-            return Err(LEDGER_UNBALANCED
-                .refuse()
-                .with("debit", debit.display(currency))
-                .with("credit", credit.display(currency))
-                .with("currency", currency.code()));
-        }
-        if postings.len() < 2 || postings.iter().any(|posting| posting.amount.is_zero()) {
-            return Err(LEDGER_ENTRY_INVALID.refuse());
-        }
-        Ok(Self { journal, accounting_date, label: label.to_owned(), postings, total: debit })
+        let total = weigh(postings.iter().map(|posting| (posting.side, posting.amount)), currency)?;
+        Ok(Self { journal, accounting_date, label: label.to_owned(), postings, total })
     }
 
     /// The opposite entry, line by line: what undoes this one.
@@ -273,14 +281,16 @@ pub fn creditor_paid(creditor: &str, money: &str, amount: Amount) -> Vec<Posting
     vec![Posting::debit(creditor, amount), Posting::credit(money, amount)]
 }
 
-/// Refuses accounts in an entry of the accountant's own that only documents move: charges and income, which the budget
-/// controls, and third parties and offices, whose balances are the sums of their documents.
-pub fn accept_manual(postings: &[Posting], accounts: &PostingAccounts) -> Result<(), Refusal> {
+/// Whether only documents move an account: charges and income, which the budget controls, and third parties and offices,
+/// whose balances are the sums of their documents.
+fn is_reserved(account: &str, accounts: &PostingAccounts) -> bool {
     let free = [Part::Treasury, Part::Bank, Part::Cash, Part::Transfers, Part::SundryCreditors];
-    let reserved = |posting: &&Posting| {
-        posting.account.starts_with(['6', '7']) || accounts.part_of(&posting.account).is_some_and(|part| !free.contains(&part))
-    };
-    match postings.iter().find(reserved) {
+    account.starts_with(['6', '7']) || accounts.part_of(account).is_some_and(|part| !free.contains(&part))
+}
+
+/// Refuses accounts in an entry of the accountant's own that only documents move.
+pub fn accept_manual(postings: &[Posting], accounts: &PostingAccounts) -> Result<(), Refusal> {
+    match postings.iter().find(|posting| is_reserved(&posting.account, accounts)) {
         Some(posting) => Err(LEDGER_ACCOUNT_RESERVED.refuse().with("account", &posting.account).at("/lines")),
         None => Ok(()),
     }

@@ -70,6 +70,7 @@ impl Ids {
             ("correction_id", correction.text("/id")),
             ("payment_id", payment.text("/id")),
             ("entry_id", payment.text("/entry_id")),
+            ("entry_import_id", crate::ledger::import::imported(town).text("/id")),
             ("supplier_id", garage),
             ("budget_line_id", town.line("F-D-60-602-01")),
             ("carried_debt_id", accountant.get(&town.path("/fiscal-years/2025/carried-debts")).text("/data/0/id")),

@@ -125,7 +125,8 @@ impl Wall {
             });
         };
         let (path, query) = asked.path.split_once('?').map_or((asked.path, String::new()), |(path, query)| (path, format!("?{query}")));
-        let places = pattern.split('/').filter(|segment| segment.starts_with('{')).count();
+        // Every commune has its year.
+        let places = pattern.split('/').filter(|segment| segment.starts_with('{') && *segment != "{year}").count();
         for (index, name) in pattern.split('/').enumerate() {
             let Some(name) = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')) else { continue };
             // Where nothing else is named, what is made there is made in the other commune, rightly.

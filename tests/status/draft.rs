@@ -136,7 +136,7 @@ fn body(contract: &Contract, described: &Value, ids: &Ids) -> Option<(String, Ve
         Some(members) if kind == "application/x-www-form-urlencoded" => {
             members.iter().map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join("&")
         }
-        _ => value.to_string(),
+        _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
     };
     Some((kind.clone(), bytes.into_bytes()))
 }

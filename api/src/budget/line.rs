@@ -8,7 +8,7 @@ use domain::budget::sheet::{ROWS_MAX, Reading, Row, check, read_csv, write_csv};
 use domain::budget::{BUDGET_LINE_IMMUTABLE, Direction, Section, Totals};
 use domain::id::{BudgetId, BudgetLineId, OrganisationId};
 use domain::money::Currency;
-use domain::refusal::Refusal;
+use domain::refusal::{FieldError, Refusal};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -229,6 +229,10 @@ pub struct RowProblem {
     detail_en: String,
 }
 
+pub fn row_problem(error: &FieldError) -> RowProblem {
+    RowProblem { pointer: error.pointer.clone(), code: error.code, detail_fr: error.detail_fr.clone(), detail_en: error.detail_en.clone() }
+}
+
 /// What an import found, or stored.
 #[derive(Serialize, ToSchema)]
 pub struct ImportReport {
@@ -266,19 +270,13 @@ fn rows_of(import: &Import) -> Result<Vec<Row>, Problem> {
 
 fn report(reading: &Reading, rows: usize, stored: bool, currency: Currency) -> ImportReport {
     let totals = Totals::of(&reading.lines).unwrap_or_default();
-    let problem = |error: &domain::refusal::FieldError| RowProblem {
-        pointer: error.pointer.clone(),
-        code: error.code,
-        detail_fr: error.detail_fr.clone(),
-        detail_en: error.detail_en.clone(),
-    };
     ImportReport {
         rows,
         valid: reading.problems.is_empty(),
         stored,
         currency: currency.code().to_owned(),
         totals: totals_view(&totals, currency),
-        problems: reading.problems.iter().map(problem).collect(),
+        problems: reading.problems.iter().map(row_problem).collect(),
     }
 }
 

@@ -3,7 +3,9 @@
 use actix_web::{post, web};
 use chrono::NaiveDate;
 use db::budget::fiscal_year::find_fiscal_year;
+use db::connection::Conn;
 use db::fault::Fault;
+use db::ledger::import::ENTRY_IMPORT;
 use db::ledger::{append_entry, append_reversal, find_entry, find_posting_accounts, find_reversal, postings_of};
 use db::store::Tx;
 use domain::audit::Event;
@@ -14,6 +16,7 @@ use domain::ledger::{
     Entry, LEDGER_ENTRY_REVERSED, LEDGER_ENTRY_SOURCED, LEDGER_PERIOD_CLOSED, ManualJournal, Posting, Side, accept_manual,
 };
 use domain::money::Amount;
+use domain::sensitivity::Scope;
 use domain::text::Text;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -62,8 +65,13 @@ pub struct NewEntry {
 impl Json for NewEntry {}
 
 /// Refuses entries in a year that is not open.
-fn require_open(call: &Call, tx: &mut Tx<'_>, year: i32) -> Result<FiscalYear, Fault> {
-    let state = find_fiscal_year(tx.conn, &call.scope_in(tx.organisation), year)?.state.0;
+pub fn require_open(call: &Call, tx: &mut Tx<'_>, year: i32) -> Result<FiscalYear, Fault> {
+    open_year(tx.conn, &call.scope_in(tx.organisation), year)
+}
+
+/// As [`require_open`], before anything is written.
+pub fn open_year(conn: &mut Conn, scope: &Scope, year: i32) -> Result<FiscalYear, Fault> {
+    let state = find_fiscal_year(conn, scope, year)?.state.0;
     if state != FiscalYearState::Open {
         return Err(LEDGER_PERIOD_CLOSED.refuse().with("fiscal_year", year).with("state", state).into());
     }
@@ -119,7 +127,7 @@ pub struct NewReversal {
 
 impl Json for NewReversal {}
 
-/// Reverses an entry of the accountant's own by its opposite, linked to it, in the open period. An entry that a document
+/// Reverses an entry of the accountant's own, recorded or imported, by its opposite, linked to it, in the open period. An entry that a document
 /// made is reversed by correcting the document.
 #[utoipa::path(tag = "ledger", request_body = NewReversal, responses((status = 201, body = EntryView)))]
 #[post("/v1/organisations/{organisation_id}/entries/{entry_id}/reversal")]
@@ -128,7 +136,7 @@ pub async fn reverse_entry(asked: Asked<NewReversal>, path: web::Path<(Organisat
     asked
         .write(move |call, body, tx| {
             let (row, lines) = find_entry(tx.conn, &call.scope_in(organisation), id)?;
-            if row.source_kind != MANUAL {
+            if ![MANUAL, ENTRY_IMPORT].contains(&row.source_kind.as_str()) {
                 return Err(LEDGER_ENTRY_SOURCED.refuse().with("source_kind", &row.source_kind).into());
             }
             if row.reverses_id.is_some() || find_reversal(tx, id)?.is_some() {

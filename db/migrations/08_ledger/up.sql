@@ -83,6 +83,31 @@ CREATE TABLE postings (
 );
 CREATE INDEX postings_by_account ON postings (organisation_id, fiscal_year, account_code);
 
+-- Entries kept in another program and brought over together: the numbers that they took in each journal.
+CREATE TABLE entry_imports (
+    organisation_id uuid NOT NULL,
+    id uuid NOT NULL,
+    fiscal_year integer NOT NULL,
+    entries integer NOT NULL CHECK (entries > 0),
+    postings integer NOT NULL CHECK (postings > 0),
+    total bigint NOT NULL CHECK (total > 0),
+    treasury_first bigint,
+    treasury_last bigint,
+    miscellaneous_first bigint,
+    miscellaneous_last bigint,
+    digest text NOT NULL,
+    sha256 text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    PRIMARY KEY (organisation_id, id),
+    FOREIGN KEY (organisation_id, fiscal_year) REFERENCES fiscal_years (organisation_id, fiscal_year),
+    CONSTRAINT entry_imports_numbers CHECK (
+        (treasury_first IS NULL) = (treasury_last IS NULL)
+        AND (miscellaneous_first IS NULL) = (miscellaneous_last IS NULL)
+        AND entries = COALESCE(treasury_last - treasury_first + 1, 0) + COALESCE(miscellaneous_last - miscellaneous_first + 1, 0)
+    )
+);
+
 -- Debts of earlier years (restes à payer) that the opening balances carry.
 CREATE TABLE carried_debts (
     organisation_id uuid NOT NULL,

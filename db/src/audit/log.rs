@@ -262,7 +262,7 @@ fn store_each(conn: &mut SqliteConnection, moved: &[Moved], events: &[NewEvent],
             .bind::<Binary, _>(head.to.hash.as_slice())
             .bind::<Identity, _>(*organisation)
             .bind::<BigInt, _>(head.from.sequence)
-            .run_here(conn)?;
+            .run_on_sqlite(conn)?;
     }
     for event in events {
         stored += diesel::insert_into(events::table).values(event).execute(conn)?;

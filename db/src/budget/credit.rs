@@ -254,7 +254,7 @@ impl CreditMove {
             credit_movements::cause_id.eq(Col(self.cause.id)),
             credit_movements::sensitivity.eq(Sensitivity::Partner.rank()),
         ));
-        Ok(appropriation.run_here(conn)? + execution.run_here(conn)? + movement.execute(conn)?)
+        Ok(appropriation.run_on_sqlite(conn)? + execution.run_on_sqlite(conn)? + movement.execute(conn)?)
     }
 }
 

@@ -71,7 +71,7 @@ fn store_number(row: &CommitmentRow, conn: &mut SqliteConnection) -> QueryResult
     .bind::<Integer, _>(row.fiscal_year)
     .bind::<Text, _>(COMMITMENT)
     .bind::<BigInt, _>(row.number)
-    .run_here(conn)
+    .run_on_sqlite(conn)
 }
 
 fn numbers(rows: &[CommitmentRow]) -> Statement<'_, diesel::pg::Pg> {

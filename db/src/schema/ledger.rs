@@ -67,6 +67,23 @@ tables! {
         credit -> BigInt,
     }
 
+    entry_imports (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        fiscal_year -> Integer,
+        entries -> Integer,
+        postings -> Integer,
+        total -> BigInt,
+        treasury_first -> Nullable<BigInt>,
+        treasury_last -> Nullable<BigInt>,
+        miscellaneous_first -> Nullable<BigInt>,
+        miscellaneous_last -> Nullable<BigInt>,
+        digest -> Text,
+        sha256 -> Text,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
+
     carried_debts (organisation_id, id) {
         organisation_id -> Identity,
         id -> Identity,

@@ -36,7 +36,7 @@ pub trait Job: Send {
     /// Does the work, and keeps the result until the commit. `Err` asks for all that it did to be undone.
     fn run(&mut self, conn: &mut Conn, shelf: &Shelf, group: &mut Group, how: How) -> Result<(), Retry>;
     /// Answers the caller, after the commit succeeded or failed.
-    fn answer(&mut self, committed: Result<(), String>);
+    fn answer(&mut self, committed: Result<(), Lost>);
 }
 
 /// How a lane runs the jobs of a group.
@@ -46,6 +46,15 @@ pub enum How {
     Together,
     /// Each is stored, or undone, by itself.
     Apart,
+}
+
+/// Why a whole group came to nothing.
+#[derive(Clone)]
+pub enum Lost {
+    /// It may be asked for again; or whether it stands is not known.
+    ForNow(String),
+    /// The program or its database is broken.
+    ForGood(String),
 }
 
 /// Why a job is undone.
@@ -132,11 +141,12 @@ where
         verdict
     }
 
-    fn answer(&mut self, committed: Result<(), String>) {
+    fn answer(&mut self, committed: Result<(), Lost>) {
         let result = match (self.result.take(), committed) {
             (Some(result), Ok(())) => result,
             (Some(Err(fault)), Err(_)) if !fault.is_busy() => Err(fault),
-            (_, Err(why)) => Err(Fault::Busy(why)),
+            (_, Err(Lost::ForNow(why))) => Err(Fault::Busy(why)),
+            (_, Err(Lost::ForGood(why))) => Err(Fault::Broken(why)),
             (None, Ok(())) => Err(Fault::Broken("a job was not run".to_owned())),
         };
         if let Some(sender) = self.sender.take() {
@@ -177,13 +187,13 @@ impl Lane {
         }
     }
 
-    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), String> {
+    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Lost> {
         let mut last = String::new();
         let mut failures = 0;
         while failures < ATTEMPTS {
             let mut conn = match self.conn.take() {
                 Some(conn) => conn,
-                None => self.target.connect(false).map_err(|fault| fault.to_string())?,
+                None => self.target.connect(false).map_err(|fault| Lost::ForNow(fault.to_string()))?,
             };
             let how = if self.wary > 0 { How::Apart } else { How::Together };
             let failure = match attempt(&mut conn, group, &self.shelf, how) {
@@ -196,13 +206,14 @@ impl Lane {
             };
             // Whether a failed COMMIT took effect is not known: never run it again, and start from a new connection.
             if let Failure::Commit(why) = failure {
-                return Err(why);
+                return Err(Lost::ForNow(why));
             }
             if conn.batch_execute("ROLLBACK").is_ok() {
                 self.conn = Some(conn);
             }
             match failure {
                 Failure::Refused if group.len() == 1 => return Ok(()),
+                Failure::Broken(why) => return Err(Lost::ForGood(why)),
                 Failure::Refused => self.wary = WARY,
                 Failure::Storing(_) if how == How::Together => self.wary = WARY,
                 Failure::Storing(why) | Failure::Before(why) | Failure::Commit(why) => {
@@ -211,7 +222,7 @@ impl Lane {
                 }
             }
         }
-        Err(last)
+        Err(Lost::ForNow(last))
     }
 }
 
@@ -222,6 +233,8 @@ enum Failure {
     /// What is stored for all at once could not be.
     Storing(String),
     Before(String),
+    /// What all need could not be read.
+    Broken(String),
     Commit(String),
 }
 
@@ -236,7 +249,10 @@ fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How)
         (Conn::Pg(_), true) => "BEGIN; SAVEPOINT job",
     })
     .map_err(before)?;
-    let mut together = Group::open(conn, group, how).map_err(|fault| Failure::Before(fault.to_string()))?;
+    let mut together = Group::open(conn, group, how).map_err(|fault| match fault {
+        Fault::Busy(why) => Failure::Before(why),
+        fault => Failure::Broken(fault.to_string()),
+    })?;
     for job in group.iter_mut() {
         together.make_way(conn, job.as_ref()).map_err(Failure::of_storing)?;
         match job.run(conn, shelf, &mut together, how) {

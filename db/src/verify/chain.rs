@@ -11,12 +11,14 @@ use super::{Failure, wrong};
 use crate::audit::EventRow;
 use crate::column::Col;
 use crate::connection::Conn;
+use crate::ledger::import::ENTRY_IMPORT;
 use crate::schema::{audit_heads, events};
 
-/// What the chain says of other tables: the digest of each posted entry.
+/// What the chain says of other tables: the digest of each entry that was posted alone, and all of each import.
 #[derive(Debug, Default)]
 pub struct Facts {
     pub entry_digests: BTreeMap<Uuid, String>,
+    pub imports: BTreeMap<Uuid, serde_json::Map<String, serde_json::Value>>,
 }
 
 /// How many events are read at a time.
@@ -90,6 +92,9 @@ fn note(row: &EventRow, facts: &mut Facts) -> Result<(), Failure> {
     let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
     if let (Some(entry), Some(digest)) = (text("entry_id").and_then(|id| id.parse().ok()), text("entry_digest")) {
         facts.entry_digests.insert(entry, digest.to_owned());
+    }
+    if row.subject_kind == ENTRY_IMPORT {
+        facts.imports.insert(row.subject_id.0, members);
     }
     Ok(())
 }

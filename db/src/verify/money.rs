@@ -13,12 +13,14 @@ use domain::ledger::Journal;
 use uuid::Uuid;
 
 use super::chain::Facts;
+use super::import::Imports;
 use super::{Failure, counter, wrong};
 use crate::budget::credit::AppropriationRow;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::expenditure::order::PaymentOrderRow;
 use crate::expenditure::verification::VerificationRow;
+use crate::ledger::import::ENTRY_IMPORT;
 use crate::ledger::{BalanceRow, EntryRow, entry_digest, list_postings};
 use crate::number;
 use crate::schema::{
@@ -33,7 +35,8 @@ const CHUNK: i64 = 500;
 /// Every entry balances and is on the chain as posted; kept balances equal the sums of postings.
 pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, facts: &Facts) -> Result<usize, Failure> {
     let mut sums: BTreeMap<(i32, String), [i64; 4]> = BTreeMap::new();
-    let mut count = 0;
+    let (mut count, mut imported) = (0, 0);
+    let mut imports = Imports::read(conn, organisation)?;
     let mut after = Uuid::nil();
     loop {
         let rows: Vec<EntryRow> = entries::table
@@ -59,8 +62,14 @@ pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, 
             if debit != credit || debit != row.total {
                 return wrong(format!("{place}: debits {debit}, credits {credit}, total {}", row.total));
             }
-            let digest = entry_digest(row.accounting_date, &own);
-            if digest != row.digest || facts.entry_digests.get(&row.id.0.0) != Some(&digest) {
+            let digest = entry_digest(row.accounting_date, own.iter().map(|(account, debit, credit)| (account.as_str(), *debit, *credit)));
+            let is_chained = if row.source_kind == ENTRY_IMPORT {
+                imported += 1;
+                imports.add(row, &digest, own.len())
+            } else {
+                facts.entry_digests.get(&row.id.0.0) == Some(&digest)
+            };
+            if digest != row.digest || !is_chained {
                 return wrong(format!("{place}: its lines are not those that were put on the chain"));
             }
             let opening = row.journal.0 == Journal::Opening;
@@ -76,9 +85,11 @@ pub fn verify_ledger(conn: &mut Conn, organisation: OrganisationId, code: &str, 
             count += 1;
         }
     }
-    if count != facts.entry_digests.len() {
-        return wrong(format!("{code}: {count} entries stand in the ledger, {} on the chain", facts.entry_digests.len()));
+    let alone = count - imported;
+    if alone != facts.entry_digests.len() {
+        return wrong(format!("{code}: {alone} entries stand in the ledger, {} on the chain", facts.entry_digests.len()));
     }
+    imports.verify(code, facts)?;
     let kept: Vec<(i32, BalanceRow)> = balances::table
         .filter(balances::organisation_id.eq(Col(organisation)))
         .select((balances::fiscal_year, BalanceRow::as_select()))

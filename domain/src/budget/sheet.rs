@@ -84,28 +84,41 @@ fn direction(text: &str) -> Option<Direction> {
     }
 }
 
+/// A file that cannot be read, and why.
+pub fn unreadable(reason: &str) -> Refusal {
+    IMPORT_UNREADABLE.refuse().with("reason", reason)
+}
+
+/// What separates the columns of a CSV file, by its header: ";" or ",".
+pub fn separator(header: &str) -> u8 {
+    if header.matches(';').count() >= header.matches(',').count() { b';' } else { b',' }
+}
+
+/// Refuses a header that leaves out a column, repeats one or names one that is not expected.
+pub fn require_columns(found: &[&str], expected: &[&str], optional: &[&str]) -> Result<(), Refusal> {
+    let unknown: Vec<&str> = found.iter().copied().filter(|column| !expected.contains(column) && !optional.contains(column)).collect();
+    let absent: Vec<&str> = expected.iter().copied().filter(|column| !found.contains(column)).collect();
+    let repeated = found.iter().enumerate().any(|(index, column)| found.iter().take(index).any(|before| before == column));
+    if unknown.is_empty() && absent.is_empty() && !repeated {
+        return Ok(());
+    }
+    Err(unreadable(&format!(
+        "Colonnes attendues / Expected columns: {}; absentes / absent: {}; inconnues / unknown: {}",
+        expected.join(";"),
+        absent.join(", "),
+        unknown.join(", ")
+    )))
+}
+
 /// Reads the rows of a CSV file: UTF-8 with or without byte order mark, separated by ";" or ",".
 pub fn read_csv(bytes: &[u8]) -> Result<Vec<Row>, Refusal> {
-    let unreadable = |reason: &str| IMPORT_UNREADABLE.refuse().with("reason", reason);
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| unreadable("Le fichier n'est pas en UTF-8 / The file is not UTF-8"))?;
-    let header = text.lines().next().unwrap_or("");
-    let delimiter = if header.matches(';').count() >= header.matches(',').count() { b';' } else { b',' };
+    let delimiter = separator(text.lines().next().unwrap_or(""));
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::None).from_reader(bytes);
     let columns: Vec<String> =
         reader.headers().map_err(|_| unreadable("En-tête illisible / Unreadable header"))?.iter().map(str::to_owned).collect();
-    let unknown: Vec<&str> =
-        columns.iter().map(String::as_str).filter(|column| !COLUMNS.contains(column) && *column != OPTIONAL_COLUMN).collect();
-    let absent: Vec<&str> = COLUMNS.into_iter().filter(|column| !columns.iter().any(|found| found == column)).collect();
-    let repeated = columns.iter().enumerate().any(|(index, column)| columns.iter().take(index).any(|before| before == column));
-    if !unknown.is_empty() || !absent.is_empty() || repeated {
-        return Err(unreadable(&format!(
-            "Colonnes attendues / Expected columns: {}; absentes / absent: {}; inconnues / unknown: {}",
-            COLUMNS.join(";"),
-            absent.join(", "),
-            unknown.join(", ")
-        )));
-    }
+    require_columns(&columns.iter().map(String::as_str).collect::<Vec<_>>(), &COLUMNS, &[OPTIONAL_COLUMN])?;
     let mut rows = Vec::new();
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|error| unreadable(&format!("Ligne / Row {}: {error}", index + 1)))?;
