@@ -325,7 +325,7 @@ impl Town {
 
     /// The id of a budget line by its code, such as "F-D-60-602-01".
     pub fn line(&self, code: &str) -> String {
-        let execution = self.client("mayor").get(&self.path("/fiscal-years/2025/budget-execution")).expect(200).json();
+        let execution = self.client("auditor").get(&self.path("/fiscal-years/2025/budget-execution")).expect(200).json();
         let lines = execution["lines"].as_array().expect("lines").clone();
         let line = lines.iter().find(|line| line["code"] == code).unwrap_or_else(|| panic!("no line {code}"));
         line["budget_line_id"].as_str().expect("an id").to_owned()
@@ -333,7 +333,7 @@ impl Town {
 
     /// The id of a supplier by code: SUP-0012 sells fuel, SUP-0003 is owed the carried debt.
     pub fn supplier(&self, code: &str) -> String {
-        let suppliers = self.client("mayor").get(&self.path("/suppliers")).expect(200).json();
+        let suppliers = self.client("auditor").get(&self.path("/suppliers")).expect(200).json();
         let rows = suppliers["data"].as_array().expect("rows").clone();
         let row = rows.iter().find(|row| row["code"] == code).unwrap_or_else(|| panic!("no supplier {code}"));
         row["id"].as_str().expect("an id").to_owned()
@@ -349,7 +349,7 @@ impl Town {
 
     /// The article's row of the execution of 2025.
     pub fn article(&self, article: &str) -> serde_json::Value {
-        let execution = self.client("mayor").get(&self.path("/fiscal-years/2025/budget-execution")).expect(200).json();
+        let execution = self.client("auditor").get(&self.path("/fiscal-years/2025/budget-execution")).expect(200).json();
         let rows = execution["articles"].as_array().expect("articles").clone();
         rows.into_iter().find(|row| row["article"] == article).unwrap_or_else(|| panic!("no article {article}"))
     }

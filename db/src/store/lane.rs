@@ -36,7 +36,7 @@ pub trait Job: Send {
     /// Does the work, and keeps the result until the commit. `Err` asks for all that it did to be undone.
     fn run(&mut self, conn: &mut Conn, shelf: &Shelf, group: &mut Group, how: How) -> Result<(), Retry>;
     /// Answers the caller, after the commit succeeded or failed.
-    fn answer(&mut self, committed: Result<(), Lost>);
+    fn answer(self: Box<Self>, committed: Result<(), Lost>);
 }
 
 /// How a lane runs the jobs of a group.
@@ -141,15 +141,18 @@ where
         verdict
     }
 
-    fn answer(&mut self, committed: Result<(), Lost>) {
-        let result = match (self.result.take(), committed) {
+    fn answer(self: Box<Self>, committed: Result<(), Lost>) {
+        let Self { job, result, sender, .. } = *self;
+        let result = match (result, committed) {
             (Some(result), Ok(())) => result,
             (Some(Err(fault)), Err(_)) if !fault.is_busy() => Err(fault),
             (_, Err(Lost::ForNow(why))) => Err(Fault::Busy(why)),
             (_, Err(Lost::ForGood(why))) => Err(Fault::Broken(why)),
             (None, Ok(())) => Err(Fault::Broken("a job was not run".to_owned())),
         };
-        if let Some(sender) = self.sender.take() {
+        // What the work held is free when its caller hears of it.
+        drop(job);
+        if let Some(sender) = sender {
             // The caller may have gone away; the write stands all the same.
             drop(sender.send(result));
         }
@@ -181,7 +184,7 @@ impl Lane {
                 }
             }
             let committed = self.commit(&mut group);
-            for job in &mut group {
+            for job in group {
                 job.answer(committed.clone());
             }
         }
