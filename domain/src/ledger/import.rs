@@ -430,7 +430,7 @@ mod tests {
         for row in [row("1", "531", "100", ""), row("1", "515", "", "100"), row("2", "515", "7", ""), row("2", "531", "", "7")] {
             reading.push(row).expect("read on");
         }
-        let entries = reading.finish().expect("read").complete().ok().expect("good rows");
+        let entries = reading.finish().expect("read").complete().unwrap_or_else(|_| panic!("good rows"));
         assert_eq!((entries.count(), entries.postings(), entries.total().minor()), (2, 4, 107));
         let second = entries.iter().nth(1).expect("two entries");
         assert_eq!((second.label, second.total.minor(), second.lines.len()), ("Retrait", 7, 2));
