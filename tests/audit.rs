@@ -358,8 +358,7 @@ on_both_engines! {
         buy_fuel(town);
         let lowered = format!(
             "DELETE FROM events WHERE {COMMUNE} AND sequence = (SELECT sequence FROM audit_heads WHERE {COMMUNE}); \
-             UPDATE audit_heads SET positioned = CASE WHEN positioned < sequence THEN positioned ELSE sequence - 1 END, \
-             sequence = sequence - 1, hash = (SELECT e.hash FROM events e WHERE e.organisation_id = audit_heads.organisation_id \
+             UPDATE audit_heads SET sequence = sequence - 1, hash = (SELECT e.hash FROM events e WHERE e.organisation_id = audit_heads.organisation_id \
              AND e.sequence = audit_heads.sequence - 1) WHERE {COMMUNE}"
         );
         let supplier = json!({ "code": "S-9", "name": "Dernier venu" });

@@ -4,6 +4,7 @@ pub mod acknowledged;
 pub mod body;
 pub mod chance;
 pub mod client;
+pub mod patience;
 pub mod postgres;
 pub mod program;
 pub mod shape;

@@ -1,5 +1,6 @@
 //! Races of real clients: the last franc, and the same request at the same time.
 
+mod group;
 mod server;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -42,6 +42,9 @@ const STANDING_LIFETIME: Duration = Duration::from_secs(2);
 /// How many standings are remembered.
 const STANDINGS_MAX: usize = 10_000;
 
+/// How many answers that are the same for everyone are kept: a path can be written in many ways.
+const PUBLISHED_MAX: usize = 64;
+
 /// Whose standing is remembered: a principal, within a session or without.
 type Known = (PrincipalId, Option<SessionId>);
 
@@ -64,7 +67,7 @@ pub struct Desk {
 impl Desk {
     pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
-        let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, shelf::KEPT_MAX));
+        let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
         Self { store, clock, keys, sign_in, rates, intakes, routes, standings, published }
     }

@@ -13,19 +13,14 @@ use uuid::Uuid;
 use crate::column::{Col, Identity};
 use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
-use crate::page::{Keyset, Rows};
-use crate::prepared::Statement;
+use crate::page::{Keyset, Rows as Page};
+use crate::prepared::{Rows, Statement};
 use crate::schema::{audit_heads, event_positions, event_sequencer, events};
 
 /// Starts the chain of a new organisation, before the organisation's own row.
 pub fn insert_head(conn: &mut Conn, organisation: OrganisationId) -> Result<(), Fault> {
     diesel::insert_into(audit_heads::table)
-        .values((
-            audit_heads::organisation_id.eq(Col(organisation)),
-            audit_heads::sequence.eq(0),
-            audit_heads::hash.eq(GENESIS.to_vec()),
-            audit_heads::positioned.eq(0),
-        ))
+        .values((audit_heads::organisation_id.eq(Col(organisation)), audit_heads::sequence.eq(0), audit_heads::hash.eq(GENESIS.to_vec())))
         .execute(conn)?;
     Ok(())
 }
@@ -50,20 +45,27 @@ pub struct EventRow {
     pub hash: Vec<u8>,
 }
 
+/// Organisation, sequence of the last event that has a position, sequence of its last event.
+type Waiting = (Col<OrganisationId>, i64, i64);
+
+/// The chains that go on beyond their positions. Their heads are only read: a writer that holds one holds up no reader of the feed.
+fn list_waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Fault> {
+    let waiting = Statement::new(
+        "SELECT organisation_id, positioned, sequence FROM (SELECT h.organisation_id, h.sequence, COALESCE((SELECT MAX(p.sequence) \
+         FROM event_positions p WHERE p.organisation_id = h.organisation_id), 0) AS positioned FROM audit_heads h) chains \
+         WHERE positioned < sequence ORDER BY organisation_id",
+    );
+    Ok(Rows::<(Identity, BigInt, BigInt), _>::of(waiting).load(conn)?)
+}
+
 /// Gives every committed event that has none its global position. One transaction, one sequencer row locked.
 pub fn position_events(conn: &mut Conn) -> Result<(), Fault> {
-    let waiting = audit_heads::table.filter(audit_heads::positioned.lt(audit_heads::sequence)).count().get_result::<i64>(conn)?;
-    if waiting == 0 {
+    if list_waiting(conn)?.is_empty() {
         return Ok(());
     }
     let sequencer = event_sequencer::table.filter(event_sequencer::id.eq(1)).select(event_sequencer::last_position);
     let mut position: i64 = Locked(sequencer).get_result(conn)?;
-    let heads: Vec<(Col<OrganisationId>, i64, i64)> = audit_heads::table
-        .filter(audit_heads::positioned.lt(audit_heads::sequence))
-        .order(audit_heads::organisation_id)
-        .select((audit_heads::organisation_id, audit_heads::positioned, audit_heads::sequence))
-        .load(conn)?;
-    for (organisation, positioned, sequence) in heads {
+    for (organisation, positioned, sequence) in list_waiting(conn)? {
         // All of an organisation at once: there may be very many after a while without a reader.
         let placed = Statement::new(
             "INSERT INTO event_positions (position, organisation_id, sequence) \
@@ -76,8 +78,6 @@ pub fn position_events(conn: &mut Conn) -> Result<(), Fault> {
             .bind::<BigInt, _>(sequence)
             .run(conn)?;
         position += sequence - positioned;
-        let known = Statement::new("UPDATE audit_heads SET positioned = ? WHERE organisation_id = ?");
-        known.bind::<BigInt, _>(sequence).bind::<Identity, _>(organisation).run(conn)?;
     }
     diesel::update(event_sequencer::table.filter(event_sequencer::id.eq(1)))
         .set(event_sequencer::last_position.eq(position))
@@ -104,7 +104,7 @@ pub fn list_events(
     readable: &[OrganisationId],
     filter: &EventFilter,
     page: &Keyset<i64>,
-) -> Result<Rows<(i64, EventRow)>, Fault> {
+) -> Result<Page<(i64, EventRow)>, Fault> {
     let mut query = event_positions::table
         .inner_join(
             events::table

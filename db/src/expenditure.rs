@@ -102,7 +102,7 @@ impl CommitmentRow {
     }
 }
 
-/// Keeps a new commitment under the next number of its series, and reserves the credit.
+/// Reserves the credit of a new commitment, which is stored under the next number of its series when its group ends.
 pub fn insert_commitment(tx: &mut Tx<'_>, row: CommitmentRow, before: Credit) -> Result<(), Fault> {
     let cause = Cause { kind: "commitment", id: row.id.0.0, on: row.committed_on };
     let moved = CreditMove::new(tx, row.charge(), before, Step::Commit, amount(row.amount)?, cause)?;

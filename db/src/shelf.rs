@@ -16,7 +16,7 @@ use crate::kept::Kept;
 
 pub const KEPT: Duration = Duration::from_secs(60);
 /// More kinds of one thing than there are; reaching it empties the place.
-pub const KEPT_MAX: usize = 1_000;
+const KEPT_MAX: usize = 1_000;
 
 /// Country, level of local government, day.
 type Validity = (String, String, NaiveDate);

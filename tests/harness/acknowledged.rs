@@ -149,8 +149,9 @@ impl<'a> Desk<'a> {
         std::thread::scope(|scope| {
             let over = &over;
             let writers: Vec<_> = (0..WRITERS).map(|index| scope.spawn(move || self.write(index % 2 == 0, notes, over))).collect();
+            let ends = Ends(over);
             let happened = happening();
-            over.store(true, Ordering::SeqCst);
+            drop(ends);
             (happened, writers.into_iter().flat_map(|writer| writer.join().expect("a writer ends")).collect())
         })
     }
@@ -211,6 +212,15 @@ impl<'a> Desk<'a> {
     pub fn verified(&self) {
         let ended = self.place.run(&["verify"]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
+/// Tells the writers that it is over, also when what happened failed: nobody waits for them for ever.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

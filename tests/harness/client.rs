@@ -6,7 +6,7 @@ use serde_json::Value;
 use ureq::http::Request;
 use uuid::Uuid;
 
-use super::witness;
+use super::{patience, witness};
 
 /// An HTTP client with or without a token.
 #[derive(Clone)]
@@ -92,7 +92,10 @@ impl Answer {
 
 impl Client {
     pub fn new(base: &str, token: Option<String>) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).max_idle_connections_per_host(1);
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_idle_connections_per_host(1)
+            .timeout_global(Some(patience::ANSWER));
         Self { agent: config.build().into(), base: base.to_owned(), token, rehearsal: None }
     }
 

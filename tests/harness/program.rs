@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use api::token::Keys;
 
-use super::Client;
+use super::{Client, patience};
 
 /// Tokens live as long as the service lets them.
 const TOKEN_SECONDS: i64 = 600;
@@ -55,6 +55,7 @@ pub struct Ended {
 
 impl Place {
     pub fn new() -> Self {
+        patience::begin();
         let folder = tempfile::tempdir().expect("a folder");
         let key = folder.path().join("key.pem");
         Keys::create(&key, TOKEN_SECONDS).expect("a key");

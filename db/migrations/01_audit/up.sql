@@ -2,8 +2,7 @@
 CREATE TABLE audit_heads (
     organisation_id uuid NOT NULL PRIMARY KEY,
     sequence bigint NOT NULL CHECK (sequence >= 0),
-    hash bytea NOT NULL,
-    positioned bigint NOT NULL CHECK (positioned >= 0 AND positioned <= sequence)
+    hash bytea NOT NULL
 );
 
 CREATE TABLE events (

@@ -43,19 +43,26 @@ pub struct AppropriationRow {
 impl AppropriationRow {
     /// The credit, rebuilt; a row that breaks the chain is corrupt.
     pub fn credit(&self) -> Result<Credit, Fault> {
-        let credit = Credit {
-            initial: amount(self.initial)?,
-            increased: amount(self.increased)?,
-            decreased: amount(self.decreased)?,
-            carried_forward: amount(self.carried_forward)?,
-            committed: amount(self.committed)?,
-            verified: amount(self.verified)?,
-            ordered: amount(self.ordered)?,
-            accepted: amount(self.accepted)?,
-            paid: amount(self.paid)?,
-        };
-        if credit.in_order() { Ok(credit) } else { Err(Fault::Corrupt(format!("credit of article {}", self.article))) }
+        let Self { initial, increased, decreased, carried_forward, committed, verified, ordered, accepted, paid, .. } = *self;
+        credit_of([initial, increased, decreased, carried_forward, committed, verified, ordered, accepted, paid], &self.article)
     }
+}
+
+/// The credit of an article from its columns, in their order.
+pub fn credit_of(sums: [i64; 9], article: &str) -> Result<Credit, Fault> {
+    let [initial, increased, decreased, carried_forward, committed, verified, ordered, accepted, paid] = sums;
+    let credit = Credit {
+        initial: amount(initial)?,
+        increased: amount(increased)?,
+        decreased: amount(decreased)?,
+        carried_forward: amount(carried_forward)?,
+        committed: amount(committed)?,
+        verified: amount(verified)?,
+        ordered: amount(ordered)?,
+        accepted: amount(accepted)?,
+        paid: amount(paid)?,
+    };
+    if credit.in_order() { Ok(credit) } else { Err(Fault::Corrupt(format!("credit of article {article}"))) }
 }
 
 /// Opens the credits of a budget that became executable: one appropriation per article, one execution per line.

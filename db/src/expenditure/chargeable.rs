@@ -13,7 +13,7 @@ use domain::organisation::supplier::Supplier;
 use domain::sensitivity::Sensitivity;
 use uuid::Uuid;
 
-use crate::budget::amount;
+use crate::budget::credit::credit_of;
 use crate::column::{Col, Identity, Vocabulary};
 use crate::connection::Conn;
 use crate::fault::Fault;
@@ -126,7 +126,7 @@ fn chargeable((organisation, line, around, supplier, credit): Row) -> Result<(Or
     let (line, section, direction, chapter, article, executable) = line;
     let (fiscal_year, budget_state, year_state, nomenclature_id, kind, currency, last_number) = around;
     let supplier = supplier.map(|(id, code, active, debarred_until)| Supplier { id: id.0, code, active, debarred_until });
-    let credit = credit.map(|sums| credit_of(sums, &article)).transpose()?;
+    let credit = credit.map(|sums| credit_of(sums.into(), &article)).transpose()?;
     let found = Chargeable {
         line: line.0,
         section: section.0,
@@ -145,22 +145,6 @@ fn chargeable((organisation, line, around, supplier, credit): Row) -> Result<(Or
         last_number,
     };
     Ok((organisation.0, found))
-}
-
-fn credit_of(sums: CreditColumns, article: &str) -> Result<Credit, Fault> {
-    let (initial, increased, decreased, carried_forward, committed, verified, ordered, accepted, paid) = sums;
-    let credit = Credit {
-        initial: amount(initial)?,
-        increased: amount(increased)?,
-        decreased: amount(decreased)?,
-        carried_forward: amount(carried_forward)?,
-        committed: amount(committed)?,
-        verified: amount(verified)?,
-        ordered: amount(ordered)?,
-        accepted: amount(accepted)?,
-        paid: amount(paid)?,
-    };
-    if credit.in_order() { Ok(credit) } else { Err(Fault::Corrupt(format!("credit of article {article}"))) }
 }
 
 /// What a commitment asks about, or nothing.

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::id::{OrganisationId, SupplierId};
-use domain::organisation::supplier::{SUPPLIER_DUPLICATE, Supplier};
+use domain::organisation::supplier::SUPPLIER_DUPLICATE;
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
 
@@ -27,12 +27,6 @@ pub struct SupplierRow {
     pub active: bool,
     pub debarred_until: Option<NaiveDate>,
     pub version: i64,
-}
-
-impl SupplierRow {
-    pub fn supplier(&self) -> Supplier {
-        Supplier { id: self.id.0, code: self.code.clone(), active: self.active, debarred_until: self.debarred_until }
-    }
 }
 
 /// A new supplier's file.

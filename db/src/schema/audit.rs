@@ -5,7 +5,6 @@ tables! {
         organisation_id -> Identity,
         sequence -> BigInt,
         hash -> Binary,
-        positioned -> BigInt,
     }
 
     events (organisation_id, sequence) {

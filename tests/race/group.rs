@@ -1,0 +1,123 @@
+//! Writes that share one transaction: what becomes of one is no matter of the others.
+
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Waker};
+use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
+
+use db::audit::{Answer, Claim};
+use db::connection::Conn;
+use db::fault::Fault;
+use db::store::{Author, Known, Outcome, Sizes, Store, Tx};
+use diesel::connection::SimpleConnection as _;
+use domain::audit::{Actor, Event, Events, IDEMPOTENCY_KEY_REUSED};
+use domain::id::OrganisationId;
+
+use crate::access::rows;
+use crate::edge::Held;
+use crate::harness::{Stage, Town};
+use crate::on_both_engines;
+
+/// How many writes stand before and behind those that fail.
+const GOOD: usize = 5;
+
+/// A store of one lane on the town's database, as another program would have.
+fn store(town: &Town) -> Store {
+    Store::open_migrated(town.target(), Sizes { readers: 1, lanes: 1, ..Sizes::default() }).expect("the store opens")
+}
+
+fn author() -> Author {
+    Author { actor: Actor::system(), now: chrono::Utc::now(), today: "2025-02-03".parse().expect("a date") }
+}
+
+fn noted(organisation: OrganisationId) -> Events {
+    Event::of("test.noted", "organisation", organisation.0, 1).into()
+}
+
+/// Spoils a table that every group reads.
+fn spoil(conn: &mut Conn) {
+    conn.batch_execute("UPDATE organisations SET name = 'spoiled'").expect("spoiled");
+}
+
+type Job = fn(&mut Tx<'_>) -> Result<Outcome<()>, Fault>;
+
+fn good(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
+    Ok(Outcome::Happened((), noted(tx.organisation)))
+}
+
+fn refused(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
+    spoil(tx.conn);
+    Err(Fault::Missing)
+}
+
+fn falling(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
+    spoil(tx.conn);
+    panic!("a write falls");
+}
+
+/// Lets a write wait for its lane.
+fn submitted(store: &Store, organisation: OrganisationId, job: Job) -> JoinHandle<Result<(), Fault>> {
+    let store = store.clone();
+    let (sender, receiver) = mpsc::channel();
+    let waiting = spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let written = store.write(organisation, author(), job);
+            let mut written = pin!(written);
+            assert!(written.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "the lane is held");
+            sender.send(()).expect("someone waits");
+            written.await
+        })
+    });
+    receiver.recv_timeout(Duration::from_secs(10)).expect("submitted");
+    waiting
+}
+
+on_both_engines! {
+    Stage::Open, fn one_that_is_refused_or_falls_sinks_nobody_of_its_group(town) {
+        let store = store(town);
+        let communes = [OrganisationId::platform(), OrganisationId(town.commune_id())];
+        let named = |town: &Town| town.stranger().get(&town.path("")).expect(200).text("/name");
+        let (name, before) = (named(town), rows(town));
+        let held = Held::nothing().lane(&store);
+        let mut jobs: Vec<Job> = vec![good; GOOD];
+        jobs.extend([refused as Job, falling, good, refused]);
+        jobs.extend(vec![good as Job; GOOD]);
+        let waiting: Vec<_> = jobs.iter().enumerate().map(|(index, job)| submitted(&store, communes[index % 2], *job)).collect();
+        held.release();
+        let results: Vec<Result<(), Fault>> = waiting.into_iter().map(|one| one.join().expect("answered")).collect();
+        let failed: Vec<usize> = results.iter().enumerate().filter(|(_, result)| result.is_err()).map(|(index, _)| index).collect();
+        assert_eq!(failed, [GOOD, GOOD + 1, GOOD + 3], "{results:?}");
+        assert!(matches!(results[GOOD], Err(Fault::Missing)) && matches!(results[GOOD + 1], Err(Fault::Broken(_))), "{results:?}");
+        assert_eq!(named(town), name, "what failed left nothing");
+        assert_eq!(rows(town)["events"] - before["events"], 2 * GOOD as i64 + 1, "and what did not is there");
+    }
+
+    Stage::Open, fn a_key_used_at_two_organisations_at_once_has_one_effect(town) {
+        // Each of another program, so that neither waits for the other.
+        let stores = [(store(town), OrganisationId::platform()), (store(town), OrganisationId(town.commune_id()))];
+        let before = rows(town);
+        for round in 0..10 {
+            let racers: Vec<_> = stores.iter().cloned().enumerate().map(|(index, (store, organisation))| {
+                let fingerprint = [u8::try_from(index).expect("few"); 32];
+                let claim = Claim { principal: town.person("mayor"), key: format!("a-key-of-round-{round}"), fingerprint };
+                spawn(move || {
+                    let written = store.write_once(organisation, author(), Known { claim: Some(claim), wanted: None }, move |tx| {
+                        if tx.earlier.is_some() {
+                            return Ok(Outcome::Replayed(()));
+                        }
+                        std::thread::sleep(Duration::from_millis(20));
+                        tx.answer = Some(Answer { status: 200, location: None, etag: None, body: b"{}".to_vec() });
+                        Ok(Outcome::Happened((), noted(organisation)))
+                    });
+                    actix_web::rt::System::new().block_on(written)
+                })
+            }).collect();
+            let results: Vec<Result<(), Fault>> = racers.into_iter().map(|racer| racer.join().expect("answered")).collect();
+            let refused = |result: &&Result<(), Fault>| matches!(result, Err(Fault::Refused(refusal)) if refusal.code == &IDEMPOTENCY_KEY_REUSED);
+            assert_eq!((results.iter().filter(|result| result.is_ok()).count(), results.iter().filter(refused).count()), (1, 1), "{results:?}");
+        }
+        let after = rows(town);
+        assert_eq!((after["events"] - before["events"], after["idempotency_keys"] - before["idempotency_keys"]), (10, 10));
+    }
+}
