@@ -79,7 +79,7 @@ impl Edge {
         let mut known = operations().expect("operations");
         known.extend(TRAPS.map(|path| ((Method::GET, path.to_owned()), &TRAP)));
         let clock = Clock::settable("2025-02-03".parse().expect("a date"));
-        let desk = Desk::new(store.clone(), clock, crate::harness::town::keys(), known).with_rates(UNHURRIED);
+        let desk = Desk::new(store.clone(), clock, crate::harness::town::keys(), known).expect("a desk").with_rates(UNHURRIED);
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {

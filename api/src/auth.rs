@@ -1,6 +1,5 @@
 //! Who calls: proves the caller before any handler runs, by the operation's one declaration in `access`.
 
-use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -8,7 +7,6 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, AUTHORIZATION, HeaderMap, IF_MATCH};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -30,11 +28,12 @@ use crate::access::{Access, Effect, Operation};
 use crate::answer::Published;
 use crate::clock::Clock;
 use crate::config::{RatePolicy, SignInPolicy};
-use crate::contract::outline::OUTLINE;
+use crate::contract::outline::{OUTLINE, Operations};
 use crate::export::{Column, Form};
 use crate::limit::INTAKES_AT_ONCE;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::rate::{Caller, Rates};
+use crate::route::{Found, Routes};
 use crate::token::{Bearer, Keys};
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
@@ -57,19 +56,20 @@ pub struct Desk {
     pub rates: Rates,
     /// The places of bodies that are read as they arrive.
     pub intakes: Arc<Semaphore>,
-    /// Operations by method and path pattern, from the contract itself.
-    pub routes: HashMap<(Method, String), &'static Operation>,
+    /// The operations, from the contract itself.
+    pub routes: Routes,
     standings: Kept<Known, Standing>,
     /// Answers that are the same for everyone, by what was asked, on which day.
     pub published: Kept<(String, NaiveDate), Published>,
 }
 
 impl Desk {
-    pub fn new(store: Store, clock: Clock, keys: Keys, routes: HashMap<(Method, String), &'static Operation>) -> Self {
+    pub fn new(store: Store, clock: Clock, keys: Keys, operations: Operations) -> Result<Self, String> {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
-        Self { store, clock, keys, sign_in, rates, intakes, routes, standings, published }
+        let routes = Routes::new(operations)?;
+        Ok(Self { store, clock, keys, sign_in, rates, intakes, routes, standings, published })
     }
 
     /// The same with another policy of sign-ins.
@@ -256,21 +256,11 @@ pub async fn admit(
     let Some(desk) = request.app_data::<web::Data<Desk>>().map(|desk| Arc::clone(desk)) else {
         return Err(Problem::from(&SERVICE_BROKEN).into());
     };
-    let Some(pattern) = request.match_pattern() else {
+    // The contract and its page belong to no operation; whatever else is not declared is not served.
+    if request.path() == "/openapi.json" || request.path().starts_with("/docs") {
         return Ok(next.call(request).await?.map_into_boxed_body());
-    };
-    let operation = desk.routes.get(&(request.method().clone(), pattern.clone())).copied();
-    let Some(operation) = operation else {
-        if desk.routes.keys().any(|(_, known)| *known == pattern) {
-            return Ok(refuse(request, not_offered(&desk, &pattern)));
-        }
-        // The contract and its page belong to no operation; whatever else is not declared is not served.
-        if pattern == "/openapi.json" || pattern.starts_with("/docs") {
-            return Ok(next.call(request).await?.map_into_boxed_body());
-        }
-        return Ok(refuse(request, Problem::from(&SERVICE_BROKEN)));
-    };
-    match prove(&desk, operation, &request, &pattern).await {
+    }
+    match prove(&desk, &request).await {
         Ok(call) => {
             request.extensions_mut().insert(call);
             Ok(next.call(request).await?.map_into_boxed_body())
@@ -283,13 +273,11 @@ fn refuse(request: ServiceRequest, problem: Problem) -> ServiceResponse<actix_we
     request.error_response(problem)
 }
 
-fn not_offered(desk: &Desk, pattern: &str) -> Problem {
-    let mut offered: Vec<&str> = desk.routes.keys().filter(|(_, known)| known == pattern).map(|(method, _)| method.as_str()).collect();
-    offered.sort_unstable();
-    Problem { allow: Some(offered.join(", ")), ..Problem::from(&METHOD_NOT_ALLOWED) }
-}
-
-async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &ServiceRequest, pattern: &str) -> Result<Call, Problem> {
+async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Problem> {
+    let place = desk.routes.at(request.path()).ok_or_else(|| Problem::from(&NOT_FOUND))?;
+    let not_offered = || Problem { allow: Some(place.methods()), ..Problem::from(&METHOD_NOT_ALLOWED) };
+    let operation = place.operation(request.method()).ok_or_else(not_offered)?;
+    request.extensions_mut().insert(Found(operation));
     let today = desk.clock.today();
     let shown = request.extensions().get::<Shown>().cloned().ok_or_else(|| Problem::from(&SERVICE_BROKEN))?;
     let (standing, session) = match shown.bearer? {
@@ -306,7 +294,7 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
     if request.path().contains("%00") {
         return Err(Problem::from(&NOT_FOUND));
     }
-    let organisation = organisation_of(pattern, request.path())?;
+    let organisation = place.organisation.map(organisation_of).transpose()?;
     let mut call = Call {
         desk: Arc::clone(desk),
         standing,
@@ -404,13 +392,9 @@ fn address_of(request: &ServiceRequest, proxies: &[IpAddr]) -> Option<IpAddr> {
     Some(nearest)
 }
 
-/// The segment of the path that stands for `{organisation_id}`.
-fn organisation_of(pattern: &str, path: &str) -> Result<Option<OrganisationId>, Problem> {
-    let segment = pattern.split('/').zip(path.split('/')).find(|(name, _)| *name == "{organisation_id}").map(|(_, segment)| segment);
-    match segment {
-        None => Ok(None),
-        Some(text) => Uuid::try_parse(text).map(|id| Some(OrganisationId(id))).map_err(|_| Problem::from(&NOT_FOUND)),
-    }
+/// What stands for `{organisation_id}` in a path.
+fn organisation_of(text: &str) -> Result<OrganisationId, Problem> {
+    Uuid::try_parse(text).map(OrganisationId).map_err(|_| Problem::from(&NOT_FOUND))
 }
 
 fn filters(query: &str) -> String {

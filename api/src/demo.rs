@@ -62,7 +62,7 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
     let keys = keys(folder)?;
     let administrator = cast::administrator(&store, &clock).await?;
     let first_token = keys.sign(administrator, clock.now().timestamp())?;
-    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?);
+    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?)?;
     let (server, bound) = serve(desk, &Listening::on(address)).map_err(|error| format!("{address}: {error}"))?;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);

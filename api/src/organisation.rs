@@ -66,12 +66,16 @@ pub fn view(row: OrganisationRow) -> OrganisationView {
 
 /// The currency of an organisation's accounts.
 pub fn currency_of(row: &OrganisationRow) -> Result<Currency, db::fault::Fault> {
-    Currency::parse(&row.currency).ok_or_else(|| db::fault::Fault::Corrupt(format!("currency {}", row.currency)))
+    known_currency(&row.currency)
+}
+
+fn known_currency(code: &str) -> Result<Currency, db::fault::Fault> {
+    Currency::parse(code).ok_or_else(|| db::fault::Fault::Corrupt(format!("currency {code}")))
 }
 
 /// The currency of the accounts of the scope's organisation.
 pub fn currency_in(conn: &mut db::connection::Conn, scope: &Scope) -> Result<Currency, db::fault::Fault> {
-    currency_of(&db::organisation::find_organisation(conn, scope)?)
+    known_currency(&db::organisation::find_currency(conn, scope)?)
 }
 
 /// What stands at the head of the organisation's papers, with the units in which it lies on a day.

@@ -11,9 +11,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
-use actix_web_prom::{PrometheusMetrics, PrometheusMetricsBuilder};
 use futures_util::FutureExt as _;
-use prometheus::{Encoder as _, TextEncoder};
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
@@ -24,12 +22,15 @@ use crate::auth::{Desk, Shown, admit};
 use crate::contract::outline::OUTLINE;
 use crate::idle::{self, Idle};
 use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
+use crate::metrics::{Metrics, measure, read_metrics};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
+use crate::route::Rooms;
 use crate::{audit, budget, cash_office, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
-pub fn routes(routes: &mut ServiceConfig<'_>) {
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    let mut routes = Rooms::new(config);
     // meta
     routes.service(meta::read_meta).service(meta::read_liveness).service(meta::read_readiness);
     routes.service(meta::list_problems).service(meta::read_problem);
@@ -344,20 +345,21 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
     let desk = web::Data::from(Arc::new(desk));
     let contract = Published::new(OUTLINE.json.clone().map_err(std::io::Error::other)?);
     let contract = web::Data::new(contract);
-    let metrics = metrics().map_err(std::io::Error::other)?;
-    let registry = metrics.registry.clone();
+    let metrics = web::Data::new(Metrics::new().map_err(std::io::Error::other)?);
+    let scraped = metrics.clone();
     let origins = listening.cors_origins.clone();
     let server = HttpServer::new(move || {
         let app = App::new()
             .app_data(desk.clone())
             .app_data(contract.clone())
+            .app_data(metrics.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Problem::from(&NOT_FOUND).into()))
             .wrap(from_fn(admit))
             .wrap(from_fn(finish))
             .wrap(Compress::default())
             .wrap(from_fn(tag_encoding))
             .wrap(cors(&origins))
-            .wrap(metrics.clone());
+            .wrap(from_fn(measure));
         let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
         app.route("/openapi.json", web::get().to(openapi_json))
             .service(web::redirect("/docs", "/docs/"))
@@ -375,25 +377,14 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
     .listen(socket)?
     .run();
     if let Some(address) = listening.metrics {
-        let scraper =
-            HttpServer::new(move || App::new().app_data(web::Data::new(registry.clone())).route("/metrics", web::get().to(read_metrics)))
-                .workers(1)
-                .disable_signals()
-                .bind(address)?
-                .run();
+        let scraper = HttpServer::new(move || App::new().app_data(scraped.clone()).route("/metrics", web::get().to(read_metrics)))
+            .workers(1)
+            .disable_signals()
+            .bind(address)?
+            .run();
         actix_web::rt::spawn(scraper);
     }
     Ok((server, address))
-}
-
-fn metrics() -> Result<PrometheusMetrics, Box<dyn std::error::Error + Send + Sync>> {
-    PrometheusMetricsBuilder::new("sigida").mask_unmatched_patterns("unmatched").build()
-}
-
-async fn read_metrics(registry: web::Data<prometheus::Registry>) -> Result<HttpResponse, Problem> {
-    let mut text = Vec::new();
-    TextEncoder::new().encode(&registry.gather(), &mut text).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
 }
 
 async fn openapi_json(request: HttpRequest, contract: web::Data<Published>) -> HttpResponse {

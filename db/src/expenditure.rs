@@ -111,7 +111,7 @@ pub fn insert_commitment(tx: &mut Tx<'_>, row: CommitmentRow, before: Credit) ->
 }
 
 pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<CommitmentRow, Fault> {
-    Ok(visible!(commitments, scope).filter(commitments::id.eq(Col(id))).select(CommitmentRow::as_select()).first(conn)?)
+    Ok(visible!(commitments, scope).filter(commitments::id.eq(Col(id))).select(CommitmentRow::as_select()).get_result(conn)?)
 }
 
 /// Which commitments to list.

@@ -94,6 +94,15 @@ pub fn find_organisation(conn: &mut Conn, scope: &Scope) -> Result<OrganisationR
         .first(conn)?)
 }
 
+/// The currency of an organisation's accounts.
+pub fn find_currency(conn: &mut Conn, scope: &Scope) -> Result<String, Fault> {
+    Ok(organisations::table
+        .filter(organisations::id.eq(Col(scope.organisation)))
+        .filter(organisations::sensitivity.le(scope.clearance.rank()))
+        .select(organisations::currency)
+        .get_result(conn)?)
+}
+
 /// The organisation whose data a write changes.
 pub fn find_own(tx: &mut Tx<'_>) -> Result<OrganisationRow, Fault> {
     find_organisation(tx.conn, &Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed })

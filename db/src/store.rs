@@ -12,7 +12,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::r2d2::{Pool, PooledConnection};
+use diesel::r2d2::Pool;
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
 use domain::sensitivity::{Scope, Sensitivity};
@@ -197,8 +197,8 @@ impl Store {
         blocking(move || {
             // Held until the work ends, though its caller may go away before.
             let _held = (place, turn);
-            let mut conn: PooledConnection<Readers> = readers.get().map_err(|error| Fault::Busy(error.to_string()))?;
-            query(&mut conn)
+            let mut reader = readers.get().map_err(|error| Fault::Busy(error.to_string()))?;
+            reader.read(query)
         })
         .await
     }

@@ -89,7 +89,7 @@ struct Town {
 }
 
 fn start(store: &Store, clock: &Clock, keys: Keys) -> (SocketAddr, ServerHandle) {
-    let desk = Desk::new(store.clone(), clock.clone(), keys, operations().expect("every route declares who may call it"));
+    let desk = Desk::new(store.clone(), clock.clone(), keys, operations().expect("every route declares who may call it")).expect("a desk");
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {

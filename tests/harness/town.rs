@@ -74,7 +74,8 @@ struct Running {
 impl Running {
     fn start(target: &Target, clock: Clock, sign_in: SignInPolicy, rates: RatePolicy) -> (Self, Store) {
         let store = Store::open_migrated(target, Sizes { lanes: 3, ..Sizes::default() }).expect("the store opens");
-        let desk = Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it"));
+        let desk =
+            Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it")).expect("a desk");
         let desk = desk.with_sign_in(sign_in).with_rates(rates);
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {

@@ -52,7 +52,7 @@ impl Window {
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let store = Store::open_migrated(&target, Sizes::default()).expect("the store opens");
-                let desk = Desk::new(store, Clock::settable(year::FIRST_DAY), window, operations().expect("operations"));
+                let desk = Desk::new(store, Clock::settable(year::FIRST_DAY), window, operations().expect("operations")).expect("a desk");
                 let desk = desk.with_rates(UNHURRIED);
                 let listening = Listening { workers: 1, ..Listening::on(([127, 0, 0, 1], 0).into()) };
                 let (server, address) = serve(desk, &listening).expect("the server starts");
