@@ -39,7 +39,7 @@ use self::document::NewDocument;
 use crate::answer::{Answered, created, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query, words};
-use crate::organisation::{currency_in, currency_of};
+use crate::organisation::{currency_in, currency_of, known_currency};
 use crate::page::{Page, bounds, keyset, page};
 use crate::parameter::COUNTRY;
 use crate::wire::{AmountText, CurrencyText, shown};
@@ -211,8 +211,8 @@ pub async fn read_commitment(call: Call, request: HttpRequest, path: web::Path<(
     let (currency, row) = call
         .store()
         .read(move |conn| {
-            let row = db::expenditure::find_commitment(conn, &scope, id)?;
-            Ok((currency_in(conn, &scope)?, row))
+            let (row, currency) = db::expenditure::find_commitment_with_currency(conn, &scope, id)?;
+            Ok((known_currency(&currency)?, row))
         })
         .await?;
     versioned(&request, row.version, &view(row, currency))

@@ -69,7 +69,8 @@ pub fn currency_of(row: &OrganisationRow) -> Result<Currency, db::fault::Fault> 
     known_currency(&row.currency)
 }
 
-fn known_currency(code: &str) -> Result<Currency, db::fault::Fault> {
+/// A currency as it is kept.
+pub fn known_currency(code: &str) -> Result<Currency, db::fault::Fault> {
     Currency::parse(code).ok_or_else(|| db::fault::Fault::Corrupt(format!("currency {code}")))
 }
 

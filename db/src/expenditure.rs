@@ -27,7 +27,7 @@ use crate::column::Col;
 use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
-use crate::schema::commitments;
+use crate::schema::{commitments, organisations};
 use crate::store::Tx;
 use crate::{between, totalled, visible, within};
 
@@ -112,6 +112,16 @@ pub fn insert_commitment(tx: &mut Tx<'_>, row: CommitmentRow, before: Credit) ->
 
 pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<CommitmentRow, Fault> {
     Ok(visible!(commitments, scope).filter(commitments::id.eq(Col(id))).select(CommitmentRow::as_select()).get_result(conn)?)
+}
+
+/// A commitment with the currency of its organisation, in one trip.
+pub fn find_commitment_with_currency(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<(CommitmentRow, String), Fault> {
+    Ok(visible!(commitments, scope)
+        .inner_join(organisations::table.on(organisations::id.eq(commitments::organisation_id)))
+        .filter(commitments::id.eq(Col(id)))
+        .filter(organisations::sensitivity.le(scope.clearance.rank()))
+        .select((CommitmentRow::as_select(), organisations::currency))
+        .get_result(conn)?)
 }
 
 /// Which commitments to list.

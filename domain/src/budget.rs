@@ -158,12 +158,14 @@ pub struct Line {
     pub initial: Amount,
 }
 
+/// "F-D-60-602-01": how accountants name a line.
+pub fn line_code(section: Section, direction: Direction, chapter: &str, article: &str, paragraph: &str) -> String {
+    format!("{}-{}-{chapter}-{article}-{paragraph}", sheet::section_code(section), sheet::direction_code(direction))
+}
+
 impl Line {
-    /// "F-D-60-602-01": how accountants name the line.
     pub fn code(&self) -> String {
-        let section = sheet::section_code(self.section);
-        let direction = sheet::direction_code(self.direction);
-        format!("{section}-{direction}-{}-{}-{}", self.chapter, self.article, self.paragraph)
+        line_code(self.section, self.direction, &self.chapter, &self.article, &self.paragraph)
     }
 
     /// What makes a line unique in its budget.

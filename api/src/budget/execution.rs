@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{get, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use db::budget::credit::{AppropriationRow, LineExecutionRow, list_appropriations, list_executions, list_stages_at};
+use db::budget::BudgetRow;
+use db::budget::credit::{AppropriationRow, ExecutedLine, list_appropriations, list_executed_lines, list_stages_at};
 use db::budget::revenue::{RevenueExecutionRow, list_revenue_executions, list_revenue_executions_at};
-use db::budget::{BudgetRow, StoredLine};
 use db::connection::Conn;
 use db::fault::Fault;
 use domain::budget::credit::Credit;
@@ -159,18 +159,17 @@ fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> Articl
 /// The credits of articles and the stages of lines: kept, or summed from the movements of the past.
 struct Executed {
     credits: Vec<(AppropriationRow, Credit)>,
-    lines: HashMap<BudgetLineId, [i64; 5]>,
+    lines: Vec<(ExecutedLine, [i64; 5])>,
     revenue: BTreeMap<BudgetLineId, RevenueExecutionRow>,
 }
 
 fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, Fault> {
     let rows = list_appropriations(conn, scope, budget)?;
     let credits = rows.into_iter().map(|row| Ok((row.credit()?, row))).collect::<Result<Vec<_>, Fault>>()?;
-    let lines = list_executions(conn, scope, budget)?;
-    let stages = |row: &LineExecutionRow| [row.committed, row.verified, row.ordered, row.accepted, row.paid];
+    let lines = list_executed_lines(conn, scope, budget)?;
     Ok(Executed {
         credits: credits.into_iter().map(|(credit, row)| (row, credit)).collect(),
-        lines: lines.into_iter().map(|(id, row)| (id, stages(&row))).collect(),
+        lines: lines.into_iter().map(|line| (line.stages(), line)).map(|(stages, line)| (line, stages)).collect(),
         revenue: list_revenue_executions(conn, scope, budget)?,
     })
 }
@@ -178,7 +177,7 @@ fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, F
 /// The totals of the sections, from what was done with their articles of expenditure and lines of revenue.
 fn sections(
     articles: &[(AppropriationRow, Credit)],
-    lines: &[StoredLine],
+    lines: &[(ExecutedLine, [i64; 5])],
     revenue: &BTreeMap<BudgetLineId, RevenueExecutionRow>,
     currency: Currency,
 ) -> Result<Vec<SectionExecution>, Fault> {
@@ -187,7 +186,7 @@ fn sections(
         Amount::sum(amounts).ok_or_else(|| Fault::Corrupt("sum of the execution out of range".to_owned()))
     };
     let of = |section: Section| {
-        let done = || lines.iter().filter(|stored| stored.line.section == section).filter_map(|stored| revenue.get(&stored.id));
+        let done = || lines.iter().filter(|(line, _)| line.section.0 == section).filter_map(|(line, _)| revenue.get(&line.id.0));
         let issued = sum(done().map(|done| done.ordered).collect())?;
         let collected = sum(done().map(|done| done.collected).collect())?;
         let accepted =
@@ -204,12 +203,12 @@ fn sections(
 }
 
 fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: History) -> Result<Executed, Fault> {
-    let mut lines = HashMap::new();
+    let mut staged_lines = HashMap::new();
     let mut articles: HashMap<(Section, String), [i64; 5]> = HashMap::new();
     for staged in list_stages_at(conn, scope, budget.fiscal_year, history)? {
         let sums = articles.entry((staged.section, staged.article)).or_default();
         sums.iter_mut().zip(staged.stages).for_each(|(sum, stage)| *sum += stage);
-        lines.insert(staged.line, staged.stages);
+        staged_lines.insert(staged.line, staged.stages);
     }
     let mut credits = Vec::new();
     for row in list_appropriations(conn, scope, budget)? {
@@ -218,6 +217,9 @@ fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: Histor
         let credit = Credit { committed, verified, ordered, accepted, paid, ..row.credit()? };
         credits.push((row, credit));
     }
+    let lines = list_executed_lines(conn, scope, budget)?.into_iter();
+    let lines =
+        lines.map(|line| (staged_lines.remove(&line.id.0).unwrap_or_default(), line)).map(|(stages, line)| (line, stages)).collect();
     Ok(Executed { credits, lines, revenue: list_revenue_executions_at(conn, scope, budget, history)? })
 }
 
@@ -246,33 +248,28 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                 (history.as_of, back_then(conn, &scope, &budget, history)?)
             };
             let articles = executed.credits.iter().map(|(row, credit)| article(row, *credit, currency)).collect();
-            let mut done = executed.lines;
-            let lines = db::budget::list_lines(conn, &budget)?;
-            let sections = sections(&executed.credits, &lines, &executed.revenue, currency)?;
-            let revenue = executed.revenue;
-            let lines = lines
-                .into_iter()
-                .map(|stored| {
-                    let done_of_revenue = revenue.get(&stored.id);
-                    let [committed, verified, ordered, accepted, paid] = done.remove(&stored.id).unwrap_or_default();
-                    LineExecution {
-                        budget_line_id: stored.id,
-                        code: stored.line.code(),
-                        section: stored.line.section,
-                        direction: stored.line.direction,
-                        label_fr: stored.line.label_fr,
-                        label_en: stored.line.label_en,
-                        initial: stored.line.initial.display(currency),
-                        committed: shown(committed, currency),
-                        verified: shown(verified, currency),
-                        ordered: shown(ordered, currency),
-                        accepted: shown(accepted, currency),
-                        paid: shown(paid, currency),
-                        issued: done_of_revenue.map(|done| shown(done.ordered, currency)),
-                        collected: done_of_revenue.map(|done| shown(done.collected, currency)),
-                    }
-                })
-                .collect();
+            let sections = sections(&executed.credits, &executed.lines, &executed.revenue, currency)?;
+            let lines = executed.lines.into_iter().map(|(line, stages)| {
+                let [committed, verified, ordered, accepted, paid] = stages.map(|stage| shown(stage, currency));
+                let of_revenue = executed.revenue.get(&line.id.0);
+                LineExecution {
+                    budget_line_id: line.id.0,
+                    code: line.code(),
+                    section: line.section.0,
+                    direction: line.direction.0,
+                    label_fr: line.label_fr,
+                    label_en: line.label_en,
+                    initial: shown(line.initial, currency),
+                    committed,
+                    verified,
+                    ordered,
+                    accepted,
+                    paid,
+                    issued: of_revenue.map(|done| shown(done.ordered, currency)),
+                    collected: of_revenue.map(|done| shown(done.collected, currency)),
+                }
+            });
+            let lines = lines.collect();
             Ok(BudgetExecution {
                 organisation_id: organisation,
                 fiscal_year: year,

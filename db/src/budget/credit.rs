@@ -5,7 +5,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date, Integer, Text};
 use domain::budget::credit::{Credit, Step};
-use domain::budget::{Line, Section, articles};
+use domain::budget::{Direction, Line, Section, articles, line_code};
 use domain::calendar::History;
 use domain::id::{BudgetLineId, OrganisationId};
 use domain::money::Amount;
@@ -278,14 +278,14 @@ pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount
 }
 
 /// What was done with a line.
-#[derive(Clone, Debug, Default, Queryable, Selectable)]
+#[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = line_executions)]
 pub struct LineExecutionRow {
-    pub committed: i64,
-    pub verified: i64,
-    pub ordered: i64,
-    pub accepted: i64,
-    pub paid: i64,
+    committed: i64,
+    verified: i64,
+    ordered: i64,
+    accepted: i64,
+    paid: i64,
 }
 
 /// The appropriations of a year, in the order of section and article.
@@ -338,18 +338,55 @@ pub fn list_stages_at(conn: &mut Conn, scope: &Scope, fiscal_year: i32, history:
     Ok(lines)
 }
 
-/// What was done with each line of expenditure of a budget.
-pub fn list_executions(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Vec<(BudgetLineId, LineExecutionRow)>, Fault> {
-    let rows: Vec<(Col<BudgetLineId>, LineExecutionRow)> = line_executions::table
-        .inner_join(budget_lines::table.on(
-            budget_lines::organisation_id.eq(line_executions::organisation_id).and(budget_lines::id.eq(line_executions::budget_line_id)),
-        ))
-        .filter(line_executions::organisation_id.eq(Col(scope.organisation)))
-        .filter(line_executions::sensitivity.le(scope.clearance.rank()))
+/// A line of a budget, and what was done with it if it is one of expenditure.
+#[derive(Clone, Debug, Queryable)]
+pub struct ExecutedLine {
+    pub id: Col<BudgetLineId>,
+    pub section: Col<Section>,
+    pub direction: Col<Direction>,
+    chapter: String,
+    article: String,
+    paragraph: String,
+    pub label_fr: String,
+    pub label_en: String,
+    pub initial: i64,
+    done: Option<LineExecutionRow>,
+}
+
+impl ExecutedLine {
+    pub fn code(&self) -> String {
+        line_code(self.section.0, self.direction.0, &self.chapter, &self.article, &self.paragraph)
+    }
+
+    /// Committed, verified, ordered, accepted, paid.
+    pub fn stages(&self) -> [i64; 5] {
+        self.done.as_ref().map(|row| [row.committed, row.verified, row.ordered, row.accepted, row.paid]).unwrap_or_default()
+    }
+}
+
+/// The lines of a budget in its order, with what was done with them.
+pub fn list_executed_lines(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Vec<ExecutedLine>, Fault> {
+    let its_own = line_executions::organisation_id
+        .eq(budget_lines::organisation_id)
+        .and(line_executions::budget_line_id.eq(budget_lines::id))
+        .and(line_executions::sensitivity.le(scope.clearance.rank()));
+    Ok(budget_lines::table
+        .left_join(line_executions::table.on(its_own))
+        .filter(budget_lines::organisation_id.eq(Col(scope.organisation)))
         .filter(budget_lines::budget_id.eq(budget.id))
         .filter(budget_lines::edition.eq(budget.edition))
         .order(budget_lines::position)
-        .select((line_executions::budget_line_id, LineExecutionRow::as_select()))
-        .load(conn)?;
-    Ok(rows.into_iter().map(|(id, row)| (id.0, row)).collect())
+        .select((
+            budget_lines::id,
+            budget_lines::section,
+            budget_lines::direction,
+            budget_lines::chapter,
+            budget_lines::article,
+            budget_lines::paragraph,
+            budget_lines::label_fr,
+            budget_lines::label_en,
+            budget_lines::initial,
+            Option::<LineExecutionRow>::as_select(),
+        ))
+        .load(conn)?)
 }
