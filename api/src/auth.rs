@@ -23,7 +23,7 @@ use domain::id::{OrganisationId, PrincipalId, SessionId};
 use domain::identity::{ROLE_MISSING, Role, TOKEN_INVALID, TOKEN_MISSING};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::word::Word;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
@@ -60,6 +60,8 @@ pub struct Desk {
     /// Operations by method and path pattern, from the contract itself.
     pub routes: HashMap<(Method, String), &'static Operation>,
     standings: Kept<Known, Standing>,
+    /// With which cursors are sealed: the installation's, read once.
+    cursor_secret: OnceCell<[u8; 32]>,
     /// Answers that are the same for everyone, by what was asked, on which day.
     pub published: Kept<(String, NaiveDate), Published>,
 }
@@ -69,7 +71,8 @@ impl Desk {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
-        Self { store, clock, keys, sign_in, rates, intakes, routes, standings, published }
+        let cursor_secret = OnceCell::new();
+        Self { store, clock, keys, sign_in, rates, intakes, routes, standings, cursor_secret, published }
     }
 
     /// The same with another policy of sign-ins.
@@ -87,6 +90,10 @@ impl Desk {
     /// Refuses query parameters that the contract does not describe so.
     fn require_known(&self, operation: &Operation, query: &str) -> Result<(), Problem> {
         OUTLINE.parameters.get(operation.id).map_or(Ok(()), |known| known.require(query))
+    }
+
+    async fn cursor_secret(&self) -> Result<[u8; 32], Fault> {
+        self.cursor_secret.get_or_try_init(|| self.store.read(db::reference::find_cursor_secret)).await.copied()
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
@@ -148,6 +155,8 @@ pub struct Call {
     pub target: String,
     /// The list that cursors of this request belong to: path and filters.
     pub list: String,
+    /// With which its cursors are sealed, if the operation lists.
+    pub cursor_secret: Option<[u8; 32]>,
     /// The form in which a list is answered.
     pub form: Form,
     operation: &'static Operation,
@@ -166,10 +175,6 @@ impl Call {
     /// The columns of the list as a table.
     pub fn columns(&self) -> Arc<Vec<Column>> {
         OUTLINE.tables.get(self.operation.id).cloned().unwrap_or_default()
-    }
-
-    pub fn cursor_secret(&self) -> [u8; 32] {
-        self.desk.keys.derived
     }
 
     /// Who calls; only where the operation lets nobody anonymous in.
@@ -320,6 +325,7 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
         expected_version: None,
         target: format!("{} {}?{}", request.method(), request.path(), request.query_string()),
         list: format!("{}?{}", request.path(), filters(request.query_string())),
+        cursor_secret: None,
         form: Form::Json,
         operation,
     };
@@ -329,6 +335,7 @@ async fn prove(desk: &Arc<Desk>, operation: &'static Operation, request: &Servic
     if call.lists() {
         let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
         call.form = Form::asked(request.query_string(), accept)?;
+        call.cursor_secret = Some(desk.cursor_secret().await?);
     }
     // Writes must be repeatable, and acts must name a version.
     if matches!(operation.effect, Effect::Create | Effect::Act) {
