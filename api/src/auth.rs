@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -23,7 +23,7 @@ use domain::id::{OrganisationId, PrincipalId, SessionId};
 use domain::identity::{ROLE_MISSING, Role, TOKEN_INVALID, TOKEN_MISSING};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::word::Word;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::access::{Access, Effect, Operation};
@@ -61,7 +61,7 @@ pub struct Desk {
     pub routes: HashMap<(Method, String), &'static Operation>,
     standings: Kept<Known, Standing>,
     /// With which cursors are sealed: the installation's, read once.
-    cursor_secret: OnceCell<[u8; 32]>,
+    cursor_secret: OnceLock<[u8; 32]>,
     /// Answers that are the same for everyone, by what was asked, on which day.
     pub published: Kept<(String, NaiveDate), Published>,
 }
@@ -71,7 +71,7 @@ impl Desk {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
-        let cursor_secret = OnceCell::new();
+        let cursor_secret = OnceLock::new();
         Self { store, clock, keys, sign_in, rates, intakes, routes, standings, cursor_secret, published }
     }
 
@@ -92,8 +92,13 @@ impl Desk {
         OUTLINE.parameters.get(operation.id).map_or(Ok(()), |known| known.require(query))
     }
 
+    /// The secret of cursors. Until it is known every list reads it for itself, so that none waits for the read of another.
     async fn cursor_secret(&self) -> Result<[u8; 32], Fault> {
-        self.cursor_secret.get_or_try_init(|| self.store.read(db::reference::find_cursor_secret)).await.copied()
+        if let Some(secret) = self.cursor_secret.get() {
+            return Ok(*secret);
+        }
+        let secret = self.store.read(db::reference::find_cursor_secret).await?;
+        Ok(*self.cursor_secret.get_or_init(|| secret))
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
