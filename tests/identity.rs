@@ -2,8 +2,10 @@
 
 mod answer;
 pub mod delegation;
+mod hostile;
 pub mod kinship;
 mod principal;
+mod rotation;
 pub mod session;
 mod throttle;
 mod token;

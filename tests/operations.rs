@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::program::{Place, free_address, top};
 use crate::harness::{Client, postgres};
 
-const COMMANDS: [&str; 9] = ["serve", "demo", "migrate", "verify", "backup", "restore", "openapi", "token", "health"];
+const COMMANDS: [&str; 10] = ["serve", "demo", "migrate", "verify", "backup", "restore", "openapi", "token", "rotate-key", "health"];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(top().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -174,6 +174,8 @@ fn every_command_explains_itself_and_takes_no_secret() {
         "--folder",
         "--listen",
         "--address",
+        "--wait",
+        "--stolen",
         "--help",
         "--version",
         "<CONFIG>",
@@ -181,6 +183,7 @@ fn every_command_explains_itself_and_takes_no_secret() {
         "<LISTEN>",
         "<ADDRESS>",
         "<LOGIN>",
+        "<WAIT>",
         "<FILE>",
         "<COMMAND>",
     ]
@@ -196,7 +199,7 @@ fn every_command_explains_itself_and_takes_no_secret() {
         }
     }
     assert_eq!(
-        general.out.lines().filter(|line| Regex::new(r"^  [a-z]+ +\S").expect("a pattern").is_match(line)).count(),
+        general.out.lines().filter(|line| Regex::new(r"^  [a-z-]+ +\S").expect("a pattern").is_match(line)).count(),
         COMMANDS.len() + 1
     );
     assert_eq!(place.run(&[]).code, Some(2), "without a command it explains itself");

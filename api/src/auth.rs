@@ -2,7 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -59,6 +59,8 @@ pub struct Desk {
     /// The operations, from the contract itself.
     pub routes: Routes,
     standings: Kept<Known, Standing>,
+    /// With which cursors are sealed: the installation's, read once.
+    cursor_secret: OnceLock<[u8; 32]>,
     /// Answers that are the same for everyone, by what was asked, on which day.
     pub published: Kept<(String, NaiveDate), Published>,
 }
@@ -68,8 +70,8 @@ impl Desk {
         let (sign_in, rates) = (SignInPolicy::default(), Rates::new(RatePolicy::default()));
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
-        let routes = Routes::new(operations)?;
-        Ok(Self { store, clock, keys, sign_in, rates, intakes, routes, standings, published })
+        let (routes, cursor_secret) = (Routes::new(operations)?, OnceLock::new());
+        Ok(Self { store, clock, keys, sign_in, rates, intakes, routes, standings, cursor_secret, published })
     }
 
     /// The same with another policy of sign-ins.
@@ -87,6 +89,15 @@ impl Desk {
     /// Refuses query parameters that the contract does not describe so.
     fn require_known(&self, operation: &Operation, query: &str) -> Result<(), Problem> {
         OUTLINE.parameters.get(operation.id).map_or(Ok(()), |known| known.require(query))
+    }
+
+    /// The secret of cursors. Until it is known every list reads it for itself, so that none waits for the read of another.
+    async fn cursor_secret(&self) -> Result<[u8; 32], Fault> {
+        if let Some(secret) = self.cursor_secret.get() {
+            return Ok(*secret);
+        }
+        let secret = self.store.read(db::reference::find_cursor_secret).await?;
+        Ok(*self.cursor_secret.get_or_init(|| secret))
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
@@ -148,6 +159,8 @@ pub struct Call {
     pub target: String,
     /// The list that cursors of this request belong to: path and filters.
     pub list: String,
+    /// With which its cursors are sealed, if the operation lists.
+    pub cursor_secret: Option<[u8; 32]>,
     /// The form in which a list is answered.
     pub form: Form,
     operation: &'static Operation,
@@ -166,10 +179,6 @@ impl Call {
     /// The columns of the list as a table.
     pub fn columns(&self) -> Arc<Vec<Column>> {
         OUTLINE.tables.get(self.operation.id).cloned().unwrap_or_default()
-    }
-
-    pub fn cursor_secret(&self) -> [u8; 32] {
-        self.desk.keys.derived
     }
 
     /// Who calls; only where the operation lets nobody anonymous in.
@@ -308,6 +317,7 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
         expected_version: None,
         target: format!("{} {}?{}", request.method(), request.path(), request.query_string()),
         list: format!("{}?{}", request.path(), filters(request.query_string())),
+        cursor_secret: None,
         form: Form::Json,
         operation,
     };
@@ -317,6 +327,7 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
     if call.lists() {
         let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
         call.form = Form::asked(request.query_string(), accept)?;
+        call.cursor_secret = Some(desk.cursor_secret().await?);
     }
     // Writes must be repeatable, and acts must name a version.
     if matches!(operation.effect, Effect::Create | Effect::Act) {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::server::Listening;
 use crate::token::Keys;
+use crate::token::rotation::Rotation;
 
 /// The longest life of a token, in minutes.
 const TOKEN_MINUTES_MAX: i64 = 10;
@@ -69,6 +70,7 @@ struct Settings {
     database_url: Option<String>,
     database_url_file: Option<PathBuf>,
     signing_key_file: Option<PathBuf>,
+    verifying_key_files: Option<String>,
     #[serde(default = "default_listen")]
     listen: SocketAddr,
     metrics_listen: Option<SocketAddr>,
@@ -175,6 +177,8 @@ fn default_workers() -> usize {
 pub struct Config {
     pub target: Target,
     pub signing_key_file: Option<PathBuf>,
+    /// Files of keys that are believed as well; they need not be there.
+    pub verifying_key_files: Vec<PathBuf>,
     pub listening: Listening,
     pub token_seconds: i64,
     pub sign_in: SignInPolicy,
@@ -208,12 +212,16 @@ impl Config {
             .map_err(|error| format!("configuration: {error}"))
     }
 
-    /// The key pair, from a file that only its owner reads.
+    /// The keys, from files of which the private ones can be read by their owner only.
     pub fn keys(&self) -> Result<Keys, String> {
-        let path = self.signing_key_file.as_deref().ok_or("no signing key: set SIGIDA_SIGNING_KEY_FILE to a PKCS #8 Ed25519 key in PEM")?;
-        require_private(path)?;
-        let pem = std::fs::read(path).map_err(|error| format!("signing key {}: {error}", path.display()))?;
-        Keys::from_pem(&pem, self.token_seconds)
+        Keys::from_files(self.signing_key()?, &self.verifying_key_files, self.token_seconds)
+    }
+
+    /// The file of the key that signs.
+    pub fn signing_key(&self) -> Result<&Path, String> {
+        self.signing_key_file
+            .as_deref()
+            .ok_or_else(|| "no signing key: set SIGIDA_SIGNING_KEY_FILE to a PKCS #8 Ed25519 key in PEM".to_owned())
     }
 }
 
@@ -273,9 +281,18 @@ impl Settings {
                 return Err(format!("cors_origins: {origin:?} is not an exact origin such as https://dash.example"));
             }
         }
+        let verifying_key_files = match (&self.verifying_key_files, &self.signing_key_file) {
+            (Some(named), _) => named.split(',').map(str::trim).filter(|path| !path.is_empty()).map(PathBuf::from).collect(),
+            (None, Some(signing)) => {
+                let beside = Rotation::of(signing);
+                vec![beside.next, beside.previous]
+            }
+            (None, None) => Vec::new(),
+        };
         Ok(Config {
             target: Target::parse(&url)?,
             signing_key_file: self.signing_key_file,
+            verifying_key_files,
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
             sign_in,
@@ -284,17 +301,4 @@ impl Settings {
             log: self.log,
         })
     }
-}
-
-/// A key that others can read is no key.
-#[cfg(unix)]
-fn require_private(path: &Path) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map_err(|error| format!("signing key {}: {error}", path.display()))?.permissions().mode();
-    if mode & 0o077 == 0 { Ok(()) } else { Err(format!("signing key {} can be read by others: chmod 600 it", path.display())) }
-}
-
-#[cfg(not(unix))]
-fn require_private(_: &Path) -> Result<(), String> {
-    Ok(())
 }

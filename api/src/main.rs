@@ -10,6 +10,7 @@ use api::clock::Clock;
 use api::config::Config;
 use api::contract::outline::operations;
 use api::token::Keys;
+use api::token::rotation::Rotation;
 use api::{demo, founding, server};
 use clap::{Parser, Subcommand};
 use db::connection::Target;
@@ -99,6 +100,20 @@ enum Command {
         #[arg(long, conflicts_with = "config")]
         folder: Option<PathBuf>,
     },
+    /// Put another signing key in the place of the present one, while the service runs and without an error for anyone.
+    ///
+    /// The next key is shown with the public keys first; after the wait it signs. The one before stays beside it and is
+    /// believed until you remove it: its last token is over after ten minutes.
+    RotateKey {
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Seconds until the next key signs. Others who verify tokens keep our public keys for five minutes.
+        #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(5..=86_400), conflicts_with = "stolen")]
+        wait: u64,
+        /// The present key is in the wrong hands: sign with a new one at once, and believe no other.
+        #[arg(long)]
+        stolen: bool,
+    },
     /// Ask the running service whether it is ready; exit code 0 means yes.
     Health {
         #[arg(long)]
@@ -140,6 +155,7 @@ fn run(command: Command) -> Result<(), String> {
             Ok(())
         }
         Command::Token { login, config, folder } => token(&login, config.as_deref(), folder.as_deref()),
+        Command::RotateKey { config, wait, stolen } => rotate_key(config.as_deref(), Duration::from_secs(wait), stolen),
         Command::Health { config, address } => health(config.as_deref(), address),
     }
 }
@@ -242,6 +258,21 @@ fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<()
     let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
     let row = db::identity::find_principal_by_login(&mut conn, login).map_err(|_| format!("nobody signs in as {login:?}"))?;
     println!("{}", keys.sign(row.id.0, Clock::default().now().timestamp())?);
+    Ok(())
+}
+
+fn rotate_key(config: Option<&Path>, wait: Duration, stolen: bool) -> Result<(), String> {
+    let config = Config::read(config)?;
+    let rotation = Rotation::of(config.signing_key()?);
+    if stolen {
+        println!("Key {} signs; tokens of any other are refused within five seconds.", rotation.replace()?);
+        return Ok(());
+    }
+    let kid = rotation.begin(&config.verifying_key_files)?;
+    println!("Key {kid} is shown, and signs in {} seconds.", wait.as_secs());
+    std::thread::sleep(wait);
+    rotation.complete()?;
+    println!("Key {kid} signs. In eleven minutes no token of the one before is left: remove {} then.", rotation.previous.display());
     Ok(())
 }
 

@@ -90,8 +90,8 @@ struct Cursor<K> {
     until: i64,
 }
 
-fn seal(secret: &[u8; 32], payload: &[u8]) -> Option<[u8; 16]> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+fn seal(call: &Call, payload: &[u8]) -> Option<[u8; 16]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&call.cursor_secret?).ok()?;
     mac.update(payload);
     mac.finalize().into_bytes().get(..16)?.try_into().ok()
 }
@@ -113,7 +113,7 @@ pub fn keyset<K: DeserializeOwned>(call: &Call, after: Option<&str>, limit: Opti
 fn open<K: DeserializeOwned>(call: &Call, text: &str) -> Option<K> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (mac, payload) = bytes.split_at_checked(16)?;
-    if seal(&call.cursor_secret(), payload)?.as_slice() != mac {
+    if seal(call, payload)?.as_slice() != mac {
         return None;
     }
     let cursor: Cursor<K> = serde_json::from_slice(payload).ok()?;
@@ -124,7 +124,7 @@ fn open<K: DeserializeOwned>(call: &Call, text: &str) -> Option<K> {
 fn cursor(call: &Call, key: &impl Serialize) -> Option<String> {
     let cursor = Cursor { list: call.list.clone(), key, until: call.now.timestamp() + CURSOR_LIFETIME };
     let payload = serde_json::to_vec(&cursor).ok()?;
-    let mut bytes = seal(&call.cursor_secret(), &payload)?.to_vec();
+    let mut bytes = seal(call, &payload)?.to_vec();
     bytes.extend(payload);
     Some(URL_SAFE_NO_PAD.encode(bytes))
 }

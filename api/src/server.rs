@@ -343,6 +343,8 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
     let socket = TcpListener::bind(listening.address)?;
     let address = socket.local_addr()?;
     let desk = web::Data::from(Arc::new(desk));
+    let followed = desk.clone();
+    actix_web::rt::spawn(async move { followed.keys.follow().await });
     let contract = Published::new(OUTLINE.json.clone().map_err(std::io::Error::other)?);
     let contract = web::Data::new(contract);
     let metrics = web::Data::new(Metrics::new().map_err(std::io::Error::other)?);

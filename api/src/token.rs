@@ -1,18 +1,25 @@
 //! Access tokens: short, signed with Ed25519, saying who and nothing else. Roles are read from the database.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
+mod file;
+mod ring;
+pub mod rotation;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::id::{PrincipalId, SessionId};
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
+
+use self::file::{KeyFiles, new_pem, write_private};
+use self::ring::{Key, Ring};
 
 const ISSUER: &str = "sigida";
 const TYPE: &str = "at+jwt";
@@ -22,6 +29,8 @@ const LENGTH_MAX: usize = 4096;
 const LEEWAY_SECONDS: u64 = 30;
 /// The most proven tokens that are remembered; reaching it forgets all.
 const KNOWN_MAX: usize = 10_000;
+/// How often the files of the keys are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a token says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,51 +54,37 @@ pub struct Bearer {
     pub session: Option<SessionId>,
 }
 
-/// The key pair of the service and the rules of its tokens.
+/// The keys of the service, which may change while it runs, and the rules of its tokens.
 pub struct Keys {
-    kid: String,
-    signing: EncodingKey,
-    verifying: DecodingKey,
-    jwks: JwkSet,
+    ring: RwLock<Arc<Ring>>,
+    /// Where the keys lie, until somebody follows them.
+    files: Mutex<Option<KeyFiles>>,
     validation: Validation,
-    /// Whom proven tokens speak for, and the last second of each, by their digests: a signature costs more than all else.
-    known: Mutex<HashMap<[u8; 32], (Bearer, u64)>>,
     /// The longest life of a token, in seconds.
     pub lifetime: i64,
-    /// A secret for other uses (cursors), derived from the private key.
-    pub derived: [u8; 32],
 }
 
 impl Keys {
-    /// Reads a PKCS #8 Ed25519 private key in PEM, and proves that it signs and verifies.
-    pub fn from_pem(pem: &[u8], lifetime: i64) -> Result<Self, String> {
-        let unusable = |error: jsonwebtoken::errors::Error| format!("the signing key cannot be used: {error}");
-        let signing = EncodingKey::from_ed_pem(pem).map_err(unusable)?;
-        let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(unusable)?;
-        let kid: String = jwk.thumbprint(ThumbprintHash::SHA256).map_err(unusable)?.chars().take(32).collect();
-        jwk.common.key_id = Some(kid.clone());
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        let verifying = DecodingKey::from_jwk(&jwk).map_err(unusable)?;
+    fn of(ring: Ring, files: Option<KeyFiles>, lifetime: i64) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
         validation.set_audience(&[ISSUER]);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
-        let derived = Sha256::new().chain_update(b"sigida.derived.v1").chain_update(pem).finalize().into();
-        let known = Mutex::default();
-        Self { kid, signing, verifying, jwks: JwkSet { keys: vec![jwk] }, validation, known, lifetime, derived }.proven()
+        Self { ring: RwLock::new(Arc::new(ring)), files: Mutex::new(files), validation, lifetime }
     }
 
-    /// Refuses keys that do not verify what they sign.
-    fn proven(self) -> Result<Self, String> {
-        let unusable = |why: &str| format!("the signing key cannot be used: {why}");
-        let probe = Bearer { principal: PrincipalId::new(), session: Some(SessionId(Uuid::new_v4())) };
-        let token = self.sign_for(probe, crate::clock::Clock::default().now().timestamp()).map_err(|error| unusable(&error))?;
-        if self.verify(&token) != Some(probe) {
-            return Err(unusable("it does not verify what it signs"));
-        }
-        Ok(self)
+    /// Reads a PKCS #8 Ed25519 private key in PEM, which stays as it is.
+    pub fn from_pem(pem: &[u8], lifetime: i64) -> Result<Self, String> {
+        let key = Key::from_pem(pem).map_err(|error| format!("the signing key cannot be used: {error}"))?;
+        Ok(Self::of(Ring::new(&key, [])?, None, lifetime))
+    }
+
+    /// Reads the key that signs, and keys whose tokens are believed as well, from files that may change: see [`Keys::follow`].
+    pub fn from_files(signing: &Path, verifying: &[PathBuf], lifetime: i64) -> Result<Self, String> {
+        let files = KeyFiles::open(signing, verifying)?;
+        Ok(Self::of(files.ring()?, Some(files), lifetime))
     }
 
     /// Makes a private key and keeps it in a file that only its owner reads; reads it if it is there already.
@@ -99,6 +94,36 @@ impl Keys {
         }
         let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::from_pem(&pem, lifetime)
+    }
+
+    /// Follows what happens to the files of the keys, for as long as it is awaited: what they hold counts within five
+    /// seconds. A file that cannot be used is logged, and its key goes on.
+    pub async fn follow(&self) {
+        let taken = self.files.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut files) = taken else { return };
+        log::info!("tokens are signed by key {}; believed: {}", self.ring().kid, self.ring().names());
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let looked = tokio::task::spawn_blocking(move || (files.look_again(), files)).await;
+            let Ok((changed, again)) = looked else {
+                log::error!("the files of the keys are followed no more: restart the service");
+                return;
+            };
+            files = again;
+            match files.ring() {
+                Ok(ring) if changed => {
+                    log::info!("tokens are signed by key {}; believed: {}", ring.kid, ring.names());
+                    *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A token for a principal, issued at an instant (Unix seconds), that belongs to no session.
@@ -118,10 +143,11 @@ impl Keys {
             jti: Uuid::new_v4(),
             sid: bearer.session.map(|id| id.0),
         };
+        let ring = self.ring();
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
-        header.kid = Some(self.kid.clone());
-        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(|error| error.to_string())
+        header.kid = Some(ring.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &ring.signing).map_err(|error| error.to_string())
     }
 
     /// Whom a token speaks for; nothing if anything about it is not exactly as this service issues it.
@@ -129,15 +155,16 @@ impl Keys {
         if token.len() > LENGTH_MAX {
             return None;
         }
+        let ring = self.ring();
         let digest = Sha256::digest(token).into();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-        let remembered = self.known.lock().ok().and_then(|known| known.get(&digest).copied());
+        let remembered = ring.known.lock().ok().and_then(|known| known.get(&digest).copied());
         if let Some((bearer, last)) = remembered {
             return (now <= last).then_some(bearer);
         }
-        let (bearer, expires) = self.prove(token)?;
+        let (bearer, expires) = self.prove(&ring, token)?;
         let last = u64::try_from(expires).ok()?.saturating_add(LEEWAY_SECONDS);
-        if let Ok(mut known) = self.known.lock() {
+        if let Ok(mut known) = ring.known.lock() {
             if known.len() >= KNOWN_MAX {
                 known.clear();
             }
@@ -147,32 +174,26 @@ impl Keys {
     }
 
     /// Whom a token speaks for and when it expires, from the token itself.
-    fn prove(&self, token: &str) -> Option<(Bearer, i64)> {
+    fn prove(&self, ring: &Ring, token: &str) -> Option<(Bearer, i64)> {
         if !canonical_header(token) {
             return None;
         }
         let header = jsonwebtoken::decode_header(token).ok()?;
-        let ours = header.alg == Algorithm::EdDSA && header.typ.as_deref() == Some(TYPE) && header.kid.as_deref() == Some(&self.kid);
+        let ours = header.alg == Algorithm::EdDSA && header.typ.as_deref() == Some(TYPE);
         if !ours {
             return None;
         }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation).ok()?.claims;
+        let key = ring.find(header.kid.as_deref()?)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
         let sane = claims.nbf == claims.iat && claims.exp.checked_sub(claims.iat).is_some_and(|life| (1..=self.lifetime).contains(&life));
         let bearer = Bearer { principal: PrincipalId(claims.sub), session: claims.sid.map(SessionId) };
         sane.then_some((bearer, claims.exp))
     }
 
-    /// The public key, for anyone who verifies tokens.
-    pub fn jwks(&self) -> &JwkSet {
-        &self.jwks
+    /// The public keys, for anyone who verifies tokens; the one that signs comes first.
+    pub fn jwks(&self) -> JwkSet {
+        self.ring().jwks.clone()
     }
-}
-
-/// A new private key, PKCS #8 in PEM.
-fn new_pem() -> Result<String, String> {
-    let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new())
-        .map_err(|_| "no key could be made".to_owned())?;
-    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref())))
 }
 
 /// Our tokens have a header of exactly three members; `crit`, `jku`, `jwk`, `x5u`, `zip` and the like are refused unread.
@@ -181,18 +202,6 @@ fn canonical_header(token: &str) -> bool {
     let Ok(bytes) = URL_SAFE_NO_PAD.decode(head) else { return false };
     let Ok(members) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes) else { return false };
     members.len() == 3 && ["alg", "typ", "kid"].iter().all(|name| members.get(*name).is_some_and(serde_json::Value::is_string))
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(bytes)
 }
 
 #[cfg(test)]
@@ -204,18 +213,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_do_not_verify_what_they_sign_are_refused() {
-        assert!(keys().proven().is_ok());
-        let foreign = Keys { verifying: keys().verifying, ..keys() };
-        assert!(foreign.proven().err().expect("refused").contains("does not verify what it signs"));
-        let mut elsewhere = keys();
-        elsewhere.validation.set_audience(&["another service"]);
-        assert!(elsewhere.proven().is_err());
-        let credulous = Keys { validation: jsonwebtoken::Validation::new(Algorithm::HS256), ..keys() };
-        assert!(credulous.proven().is_err(), "another algorithm");
-    }
-
-    #[test]
     fn a_remembered_token_ends_when_it_says() {
         let keys = keys();
         let issued = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("now").as_secs()).expect("in range");
@@ -224,12 +221,12 @@ mod tests {
         let bearer = Some(Bearer { principal, session: None });
         assert_eq!(keys.verify(&token), bearer);
         assert_eq!(keys.verify(&token), bearer, "remembered");
-        for (_, last) in keys.known.lock().expect("known").values_mut() {
+        for (_, last) in keys.ring().known.lock().expect("known").values_mut() {
             *last = 1;
         }
         assert_eq!(keys.verify(&token), None, "over");
         let expired = keys.sign(principal, issued - 700).expect("a token");
         assert_eq!(keys.verify(&expired), None);
-        assert_eq!(keys.known.lock().expect("known").len(), 2, "only what was proven: the token, and the probe of the start");
+        assert_eq!(keys.ring().known.lock().expect("known").len(), 1, "only what was proven");
     }
 }

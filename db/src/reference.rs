@@ -5,12 +5,13 @@ use diesel::prelude::*;
 use domain::audit::{Actor, Event};
 use domain::id::OrganisationId;
 use domain::organisation::OrganisationKind;
+use uuid::Uuid;
 
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::organisation::{NewOrganisation, insert_organisation};
-use crate::schema::organisations;
+use crate::schema::{installation, organisations};
 use crate::store::{Author, Outcome, Store};
 use crate::{budget, expenditure, ledger, parameter, revenue, territory};
 
@@ -20,10 +21,17 @@ pub fn is_installed(conn: &mut Conn) -> Result<bool, Fault> {
     Ok(count == 1)
 }
 
+/// The secret with which the installation seals its cursors: theirs alone, so that other keys can change under them.
+pub fn find_cursor_secret(conn: &mut Conn) -> Result<[u8; 32], Fault> {
+    let secret: Vec<u8> = installation::table.select(installation::cursor_secret).first(conn)?;
+    secret.try_into().map_err(|_| Fault::Corrupt("the secret of cursors has another length".to_owned()))
+}
+
 /// Creates the platform organisation and loads reference data that is not there yet. Safe to repeat; says what it loaded.
 pub async fn install(store: &Store, now: DateTime<Utc>, today: NaiveDate) -> Result<Vec<String>, Fault> {
+    let cursor_secret = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
     store
-        .keep(|conn| {
+        .keep(move |conn| {
             if is_installed(conn)? {
                 return Ok(());
             }
@@ -38,7 +46,11 @@ pub async fn install(store: &Store, now: DateTime<Utc>, today: NaiveDate) -> Res
                 currency: "XOF".to_owned(),
                 fictional: false,
             };
-            insert_organisation(conn, &platform)
+            insert_organisation(conn, &platform)?;
+            diesel::insert_into(installation::table)
+                .values((installation::id.eq(1), installation::cursor_secret.eq(&cursor_secret)))
+                .execute(conn)?;
+            Ok(())
         })
         .await?;
     let author = Author { actor: Actor::system(), now, today };

@@ -50,6 +50,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     territorial_boundaries,
     organisations,
     suppliers,
+    installation,
     principals,
     activation_codes,
     role_assignments,

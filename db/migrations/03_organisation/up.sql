@@ -29,3 +29,9 @@ CREATE TABLE suppliers (
     PRIMARY KEY (organisation_id, id),
     UNIQUE (organisation_id, code)
 );
+
+-- What the installation keeps for itself, in one row.
+CREATE TABLE installation (
+    id integer NOT NULL PRIMARY KEY CHECK (id = 1),
+    cursor_secret bytea NOT NULL CHECK (length(cursor_secret) = 32)
+);

@@ -29,4 +29,9 @@ tables! {
         sensitivity -> Integer,
         version -> BigInt,
     }
+
+    installation (id) {
+        id -> Integer,
+        cursor_secret -> Binary,
+    }
 }

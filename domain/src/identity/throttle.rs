@@ -28,7 +28,7 @@ pub struct Failures {
 
 impl Failures {
     pub fn none(now: DateTime<Utc>) -> Self {
-        Self { forgiven_at: now, blocked_until: now }
+        Self { forgiven_at: now, blocked_until: DateTime::UNIX_EPOCH }
     }
 
     /// The whole seconds to wait; nothing when the next try may come.
@@ -47,7 +47,9 @@ impl Brake {
         let count = ((forgiven_at - now).num_milliseconds() + forget * 1000 - 1) / (forget * 1000);
         let beyond = (count - self.free).clamp(0, DOUBLINGS_MAX);
         let wait = if beyond == 0 { 0 } else { (1_i64 << (beyond - 1)).min(self.longest_seconds) };
-        Failures { forgiven_at, blocked_until: before.blocked_until.max(now + Duration::seconds(wait)) }
+        // A try without a wait blocks nothing: others of the same moment may read a clock that is a little behind.
+        let blocked_until = if wait == 0 { before.blocked_until } else { before.blocked_until.max(now + Duration::seconds(wait)) };
+        Failures { forgiven_at, blocked_until }
     }
 
     /// Takes back the last press, which was no failure: `pressed` as it was left, `before` as it was found, `present` as it is.
@@ -82,6 +84,14 @@ mod tests {
         // Six of nine are forgotten after six minutes: the fourth costs a second again.
         assert_eq!(BRAKE.press(&failures, at(360)).wait(at(360)), Some(1));
         assert_eq!(BRAKE.press(&failures, at(3600)).wait(at(3600)), None);
+    }
+
+    #[test]
+    fn a_free_try_holds_up_nobody_whose_clock_is_a_little_behind() {
+        let early = at(0) - Duration::milliseconds(5);
+        let free = (0..3).fold(Failures::none(at(0)), |failures, _| BRAKE.press(&failures, at(0)));
+        assert_eq!(free.wait(early), None);
+        assert_eq!(BRAKE.press(&free, at(0)).wait(early), Some(2), "the fourth costs a second, rounded up");
     }
 
     #[test]
