@@ -46,6 +46,11 @@ const PROOFS: [&str; 22] = [
     "witness",
 ];
 
+/// What lies at the top, beside what is ignored.
+const TOP: &str = ".cargo .ci .dockerignore .git .gitignore .spectral.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md Cargo.lock \
+                   Cargo.toml Dockerfile LICENSE README.md api data db deploy docker-compose.yml docs domain openapi.yaml \
+                   redocly.yaml rustfmt.toml tests";
+
 /// Codes that no request of a test can bring about: faults of the program or of its host, and rules that other rules
 /// make unreachable through the API.
 const UNREACHED: [&str; 2] = ["CREDIT_CHAIN_BROKEN", "REVENUE_SUMS_BROKEN"];
@@ -126,6 +131,15 @@ fn places(pattern: &str, excepted: &[&str]) -> Vec<String> {
 
 fn none(what: &str, found: &[String]) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn at_the_top_lies_only_what_belongs_there() {
+    let ignored = std::fs::read_to_string(top().join(".gitignore")).expect("what is ignored");
+    let known: BTreeSet<&str> = TOP.split_whitespace().chain(ignored.lines().map(|line| line.trim_start_matches('/'))).collect();
+    let names = std::fs::read_dir(top()).expect("the top").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let foreign: Vec<String> = names.filter(|name| !known.contains(name.as_str())).collect();
+    none("does not belong at the top", &foreign);
 }
 
 #[test]

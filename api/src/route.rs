@@ -151,3 +151,47 @@ impl HttpServiceFactory for Group {
         self.scope.guard(only(self.operations)).register(config);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::dev::Service as _;
+    use actix_web::http::StatusCode;
+    use actix_web::{App, HttpMessage as _, test};
+    use utoipa_actix_web::AppExt as _;
+
+    use super::*;
+    use crate::contract::outline::operations;
+    use crate::server::routes;
+
+    async fn status(found: Option<&'static Operation>, path: &str) -> StatusCode {
+        let app = App::new().wrap_fn(move |request, service| {
+            if let Some(operation) = found {
+                request.extensions_mut().insert(Found(operation));
+            }
+            service.call(request)
+        });
+        let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
+        let app = test::init_service(app).await;
+        test::call_service(&app, test::TestRequest::get().uri(path).to_request()).await.status()
+    }
+
+    #[actix_web::test]
+    async fn an_operation_answers_only_who_was_found_to_ask_for_it() {
+        let [meta, problems] = ["read_meta", "list_problems"].map(operation);
+        assert_eq!(status(None, "/v1/meta").await, StatusCode::NOT_FOUND);
+        assert_eq!(status(problems, "/v1/meta").await, StatusCode::NOT_FOUND);
+        assert_eq!(status(meta, "/v1/meta").await, StatusCode::INTERNAL_SERVER_ERROR, "reached, where nobody proved its caller");
+    }
+
+    #[actix_web::test]
+    async fn a_path_names_one_place_with_its_methods() {
+        let routes = Routes::new(operations().expect("operations")).expect("routes");
+        let place = routes.at("/v1/organisations/a/commitments").expect("a place");
+        assert_eq!((place.organisation, place.methods().as_str()), (Some("a"), "GET, POST"));
+        assert_eq!(place.operation(&Method::POST).map(|operation| operation.id), Some("commit_expenditure"));
+        assert!(place.operation(&Method::DELETE).is_none());
+        for path in ["", "/", "/v1/meta/", "/v1//meta", "/V1/meta", "/v1/organisations//commitments", "/v1/%6Deta"] {
+            assert!(routes.at(path).is_none(), "{path}");
+        }
+    }
+}

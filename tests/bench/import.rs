@@ -22,7 +22,7 @@ use crate::statement::{self, Prepared};
 use crate::table::{Goal, Table};
 
 /// How many entries are imported at once.
-const ENTRIES: usize = 100_000;
+pub const ENTRIES: usize = 100_000;
 /// How many to warm up.
 const FEW: usize = 2_000;
 
@@ -102,6 +102,15 @@ fn import(service: &Service, accountant: Uuid, commune: Uuid, csv: &str, count: 
     let view: Value = serde_json::from_str(&view).expect("JSON");
     assert_eq!((&view["entries"], &view["total"]), (&Value::from(count), &Value::from(sum(count).to_string())));
     figure
+}
+
+/// Imports a hundred thousand entries into each of some communes.
+pub fn fill(service: &Service, communes: &[Commune]) {
+    let csv = file(ENTRIES);
+    let accountant = accountant(service, &communes[0]);
+    for commune in communes {
+        import(service, accountant, commune.id, &csv, ENTRIES);
+    }
 }
 
 fn on_sqlite(path: &std::path::Path, commune: Uuid, count: usize) -> Figure {

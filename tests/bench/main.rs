@@ -6,6 +6,7 @@ mod contest;
 mod database;
 mod disk;
 mod founding;
+mod growth;
 mod import;
 mod limit;
 mod load;
@@ -48,12 +49,13 @@ pub struct Bench {
 type Measure = fn(&mut Bench);
 
 /// Every measure by the name under which it can be asked for.
-const MEASURES: [(&str, Measure); 6] = [
+const MEASURES: [(&str, Measure); 7] = [
     ("commitment", write::commitments),
     ("hot-organisation", write::hot_organisation),
     ("slow-disk", write::slow_disk),
     ("read", read::reads),
     ("import", import::imports),
+    ("growth", growth::growth),
     (PEERS, peers::peers),
 ];
 

@@ -43,6 +43,26 @@ fn fetch(service: &Service, token: &str, path: &str) -> Response<ureq::Body> {
     ureq::get(url).header("authorization", format!("Bearer {token}")).call().unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+fn json(service: &Service, token: &str, path: &str) -> Value {
+    let text = fetch(service, token, path).body_mut().read_to_string().expect("an answer");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The first commitments of a commune.
+fn commitments(service: &Service, token: &str, commune: &Commune) -> Vec<Uuid> {
+    let listed = json(service, token, &format!("/v1/organisations/{}/commitments?limit=200", commune.id));
+    let rows = listed["data"].as_array().expect("rows").iter();
+    rows.map(|row| row["id"].as_str().and_then(|id| id.parse().ok()).expect("an id")).collect()
+}
+
+/// Commitments of a commune read by their ids, one after the other by many at once.
+pub fn commitments_by_id(service: &Service, commune: &Commune, lasting: Duration) -> Figure {
+    let token = service.token(commune.mayor);
+    let ids = commitments(service, &token, commune).into_iter();
+    let paths = ids.map(|id| format!("/v1/organisations/{}/commitments/{id}", commune.id)).collect();
+    load::run(service.address, CLIENTS, lasting, &request::reads(&token, paths, ""))
+}
+
 /// The SQL of the execution, again and again, by one client.
 fn execution_alone(target: &Target, commune: Uuid, lasting: Duration) -> Figure {
     let year = fiscal_year();
@@ -112,13 +132,8 @@ fn read(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commune
     load::run(service.address, CLIENTS, WRITING, &request::commitments(&service, &communes[..1]));
     let (commune, token) = (&communes[0], service.token(communes[0].mayor));
     let base = format!("/v1/organisations/{}", commune.id);
-    let json = |path: &str| -> Value {
-        let text = fetch(&service, &token, path).body_mut().read_to_string().expect("an answer");
-        serde_json::from_str(&text).expect("JSON")
-    };
-    let listed = json(&format!("{base}/commitments?limit=200"));
-    let rows = listed["data"].as_array().expect("rows").iter();
-    let ids: Vec<Uuid> = rows.map(|row| row["id"].as_str().and_then(|id| id.parse().ok()).expect("an id")).collect();
+    let json = |path: &str| json(&service, &token, path);
+    let ids = commitments(&service, &token, commune);
     let paths = ids.iter().map(|id| format!("{base}/commitments/{id}")).collect();
     let nomenclature = format!("/v1/nomenclatures/{}", json("/v1/nomenclatures")[0]["code"].as_str().expect("a nomenclature"));
     let tag = fetch(&service, &token, &nomenclature).headers().get("etag").map(|tag| tag.to_str().expect("a tag").to_owned());

@@ -124,8 +124,9 @@ impl Cluster {
         assert!(made.success(), "initdb failed");
         // A watchdog stops the server and removes its folder when the tests are gone.
         let script = format!(
-            "while [ -d /proc/{parent} ]; do sleep 0.5; done; server=$(head -n 1 '{data}/postmaster.pid'); kill -QUIT $server; \
-             while [ -d /proc/$server ]; do sleep 0.2; done; rm -rf '{folder}'",
+            "while [ -d /proc/{parent} ]; do sleep 0.5; done; server=$(head -n 1 '{data}/postmaster.pid'); \
+             [ -z \"$server\" ] || kill -QUIT $server; while [ -n \"$server\" ] && [ -d /proc/$server ]; do sleep 0.2; done; \
+             rm -rf '{folder}'",
             parent = std::process::id(),
             folder = cluster.folder.display(),
         );
@@ -172,6 +173,8 @@ impl Cluster {
     /// Ends the server and all its processes at once, as a failing machine does.
     pub fn kill(&self) {
         let Some(mut server) = self.server.lock().expect("the server").take() else { return };
+        // Stopped, it starts no process that would be left over.
+        drop(Command::new("kill").args(["-STOP", &server.id().to_string()]).status());
         let children = children_of(server.id());
         server.kill().expect("killed");
         drop(Command::new("kill").arg("-KILL").args(children).stderr(Stdio::null()).status());

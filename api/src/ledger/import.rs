@@ -38,7 +38,7 @@ const ROW_MAX: u64 = 1 << 20;
 /// A file of entries: CSV (UTF-8, separated by ";" or ",") with one row for each posting. Rows that follow each other with
 /// the same `entry`, the reference in the other program, are one entry and say the same of it.
 #[derive(ToSchema)]
-#[schema(value_type = String, example = "entry;journal;accounting_date;label;account;debit;credit\n1;treasury;2025-02-03;Retrait de fonds;531;50000;\n1;treasury;2025-02-03;Retrait de fonds;515;;50000\n")]
+#[schema(value_type = String, format = Binary, example = "entry;journal;accounting_date;label;account;debit;credit\n1;treasury;2025-02-03;Retrait de fonds;531;50000;\n1;treasury;2025-02-03;Retrait de fonds;515;;50000\n")]
 pub struct EntryRows(#[expect(dead_code, reason = "describes the body in the contract only")] String);
 
 /// The numbers that the entries of an import took in a journal.
