@@ -1,6 +1,7 @@
 //! Which operation a request asks for: found once, by the paths of the contract, before anything is done for it. Only what
 //! was found is served.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use actix_web::dev::{AppService, HttpServiceFactory};
@@ -105,24 +106,25 @@ impl Drop for Rooms<'_, '_> {
 struct Group {
     operations: Vec<&'static Operation>,
     scope: actix_web::Scope,
-    paths: Paths,
-    schemas: Vec<(String, RefOr<Schema>)>,
+    /// For the contract, handed on once.
+    paths: RefCell<Paths>,
+    schemas: RefCell<Vec<(String, RefOr<Schema>)>>,
 }
 
 impl Default for Group {
     fn default() -> Self {
-        Self { operations: Vec::new(), scope: web::scope(""), paths: Paths::new(), schemas: Vec::new() }
+        Self { operations: Vec::new(), scope: web::scope(""), paths: Paths::new().into(), schemas: RefCell::default() }
     }
 }
 
 impl Group {
     fn add(&mut self, service: impl HttpServiceFactory + OpenApiFactory + 'static) {
         let paths = service.paths();
-        service.schemas(&mut self.schemas);
+        service.schemas(self.schemas.get_mut());
         let described = paths.paths.values().flat_map(|item| [&item.get, &item.post, &item.put, &item.patch]).flatten();
         let operations: Vec<&'static Operation> = described.filter_map(|described| operation(described.operation_id.as_deref()?)).collect();
         self.operations.extend(&operations);
-        self.paths.merge(paths);
+        self.paths.get_mut().merge(paths);
         let scope = std::mem::replace(&mut self.scope, web::scope(""));
         self.scope = scope.service(web::scope("").guard(only(operations)).service(service));
     }
@@ -138,11 +140,11 @@ fn only(operations: Vec<&'static Operation>) -> impl guard::Guard {
 
 impl OpenApiFactory for Group {
     fn paths(&self) -> Paths {
-        self.paths.clone()
+        self.paths.replace(Paths::new())
     }
 
     fn schemas(&self, schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.extend(self.schemas.iter().cloned());
+        schemas.append(&mut self.schemas.borrow_mut());
     }
 }
 
