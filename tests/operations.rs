@@ -153,7 +153,10 @@ fn an_installation_from_its_first_command_to_its_end() {
     place.refuses(&["token", "nobody"], "nobody signs in as \"nobody\"");
     anyone.get("/metrics").refused(404, "NOT_FOUND");
     let scraped = Client::new(&format!("http://{metrics}"), None).get("/metrics").expect(200);
-    assert!(String::from_utf8_lossy(&scraped.bytes).contains("sigida_http_requests_total"));
+    let figures = String::from_utf8_lossy(&scraped.bytes).into_owned();
+    for told in ["requests_total{operation=\"sign_in\",status=\"200\"}", "requests_total{operation=\"none\",status=\"404\"}"] {
+        assert!(figures.contains(told), "{told} is not in {figures}");
+    }
 
     let (code, said) = service.terminate();
     assert_eq!(code, Some(0), "{said}");

@@ -122,8 +122,8 @@ impl Target {
                 let separator = if url.contains('?') { '&' } else { '?' };
                 let url = format!("{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10&application_name=sigida");
                 let mut conn = PgConnection::establish(&url).map_err(busy)?;
-                // Compiling a query costs more than it saves on what lasts milliseconds: no JIT.
                 let access = if reader { "READ ONLY" } else { "READ WRITE" };
+                // No JIT: compiling a query costs more than it saves on what lasts milliseconds.
                 conn.batch_execute(&format!(
                     "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'; \
                      SET TIME ZONE 'UTC'; SET jit = off; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, {access};"

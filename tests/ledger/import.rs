@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use super::{closing, record, to_cash, trial, year};
@@ -326,4 +328,39 @@ fn an_import_of_which_nothing_comes_any_more_is_ended() {
     assert!(since.elapsed() >= api::limit::SILENCE_MAX);
     assert_eq!(rows(&town), before);
     import_in_time(&town, &csv).expect(201);
+}
+
+/// What PostgreSQL reads of the entries, by whichever index.
+const READ: &str = "SELECT COALESCE(SUM(idx_tup_read), 0)::BIGINT AS sum FROM pg_stat_user_indexes WHERE relname = 'entries'";
+
+/// What is known of the entries: that no organisation has two of them.
+const SPARSE: &str = "UPDATE pg_statistic SET stadistinct = -1 WHERE starelid = 'entries'::regclass AND staattnum = 1";
+
+#[test]
+fn a_large_import_takes_time_in_proportion_to_its_size_on_postgresql() {
+    let Some(town) = Town::on_postgresql(Stage::Open) else { return };
+    // As where many organisations have an entry each: any index that begins with the organisation may seem as good.
+    import(&town, &long(600)).expect(201);
+    let mut conn = town.target().connect(false).expect("a connection");
+    conn.batch_execute("ANALYZE entries").expect("analysed");
+    assert_eq!(diesel::sql_query(SPARSE).execute(&mut conn), Ok(1));
+    let mut read = || diesel::sql_query(READ).get_result::<Count>(&mut conn).expect("a figure").sum;
+    let entries = 4_000;
+    import(&town, &long(entries)).expect(201);
+    // What a connection read is told when it has written again a second later.
+    let since = Instant::now();
+    while read() < i64::try_from(entries).expect("few") {
+        assert!(since.elapsed() < SLACK, "nothing is told");
+        std::thread::sleep(Duration::from_millis(1100));
+        record(&town, "2025-02-03", to_cash("1000")).expect(201);
+    }
+    let each = read() / (2 * i64::try_from(entries).expect("few"));
+    eprintln!("{each} entries were read for each posting");
+    assert!(each < entries as i64 / 8, "{each} entries were read for each posting");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    sum: i64,
 }

@@ -163,13 +163,21 @@ struct Executed {
     revenue: BTreeMap<BudgetLineId, RevenueExecutionRow>,
 }
 
+fn with_stages(lines: Vec<ExecutedLine>, mut stages: impl FnMut(&ExecutedLine) -> [i64; 5]) -> Vec<(ExecutedLine, [i64; 5])> {
+    let with_its = |line| {
+        let its = stages(&line);
+        (line, its)
+    };
+    lines.into_iter().map(with_its).collect()
+}
+
 fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, Fault> {
     let rows = list_appropriations(conn, scope, budget)?;
     let credits = rows.into_iter().map(|row| Ok((row.credit()?, row))).collect::<Result<Vec<_>, Fault>>()?;
     let lines = list_executed_lines(conn, scope, budget)?;
     Ok(Executed {
         credits: credits.into_iter().map(|(credit, row)| (row, credit)).collect(),
-        lines: lines.into_iter().map(|line| (line.stages(), line)).map(|(stages, line)| (line, stages)).collect(),
+        lines: with_stages(lines, ExecutedLine::stages),
         revenue: list_revenue_executions(conn, scope, budget)?,
     })
 }
@@ -217,9 +225,7 @@ fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: Histor
         let credit = Credit { committed, verified, ordered, accepted, paid, ..row.credit()? };
         credits.push((row, credit));
     }
-    let lines = list_executed_lines(conn, scope, budget)?.into_iter();
-    let lines =
-        lines.map(|line| (staged_lines.remove(&line.id.0).unwrap_or_default(), line)).map(|(stages, line)| (line, stages)).collect();
+    let lines = with_stages(list_executed_lines(conn, scope, budget)?, |line| staged_lines.remove(&line.id.0).unwrap_or_default());
     Ok(Executed { credits, lines, revenue: list_revenue_executions_at(conn, scope, budget, history)? })
 }
 
