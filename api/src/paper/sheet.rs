@@ -135,7 +135,7 @@ impl Sheet {
                     continue;
                 }
                 let fitting = rest.char_indices().skip(1).map(|(end, _)| end);
-                let end = fitting.take_while(|end| self.width(&rest[..*end], style) <= width).last();
+                let end = fitting.take_while(|end| rest.get(..*end).is_some_and(|start| self.width(start, style) <= width)).last();
                 let end = end.or_else(|| rest.char_indices().nth(1).map(|(end, _)| end)).unwrap_or(rest.len());
                 let tail = rest.split_off(end);
                 lines.pop();

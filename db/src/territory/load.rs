@@ -14,6 +14,7 @@ use domain::id::{TerritorialUnitId, reference};
 use domain::sensitivity::Sensitivity;
 use domain::territory::{CodeScheme, NameKind, SuccessionKind, TerritorialLevel};
 use domain::word::Word;
+use serde_json::Value;
 
 use super::{NewBoundary, NewCode, NewName, NewParent, NewSuccession, NewUnit};
 use crate::column::Col;
@@ -276,10 +277,12 @@ impl Division {
 
     fn boundaries(&mut self, file: &str, code: &str) -> Result<(), Fault> {
         let wrong = || Fault::Corrupt(format!("a boundary file lacks features, {code} or geometry"));
-        let shapes: serde_json::Value = serde_json::from_str(file).map_err(|error| Fault::Corrupt(error.to_string()))?;
-        for feature in shapes["features"].as_array().ok_or_else(wrong)? {
-            let pcode = feature["properties"][code].as_str().ok_or_else(wrong)?;
-            let geometry = feature["geometry"].as_object().ok_or_else(wrong)?;
+        let shapes: Value = serde_json::from_str(file).map_err(|error| Fault::Corrupt(error.to_string()))?;
+        let features = shapes.get("features").and_then(Value::as_array).ok_or_else(wrong)?;
+        for feature in features {
+            let properties = feature.get("properties").ok_or_else(wrong)?;
+            let pcode = properties.get(code).and_then(Value::as_str).ok_or_else(wrong)?;
+            let geometry = feature.get("geometry").and_then(Value::as_object).ok_or_else(wrong)?;
             self.boundaries.push(NewBoundary {
                 unit_id: Col(unit_of_2015(pcode)),
                 edition: "2015".to_owned(),
