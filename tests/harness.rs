@@ -2,6 +2,7 @@
 
 pub mod acknowledged;
 pub mod body;
+pub mod canary;
 pub mod chance;
 pub mod client;
 pub mod patience;

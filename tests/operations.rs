@@ -12,7 +12,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::harness::program::{Place, free_address, top};
-use crate::harness::{Client, postgres};
+use crate::harness::{Client, canary, postgres};
 
 const COMMANDS: [&str; 10] = ["serve", "demo", "migrate", "verify", "backup", "restore", "openapi", "token", "rotate-key", "health"];
 
@@ -154,6 +154,7 @@ fn an_installation_from_its_first_command_to_its_end() {
     anyone.get("/metrics").refused(404, "NOT_FOUND");
     let scraped = Client::new(&format!("http://{metrics}"), None).get("/metrics").expect(200);
     let figures = String::from_utf8_lossy(&scraped.bytes).into_owned();
+    canary::told(&figures);
     for told in ["requests_total{operation=\"sign_in\",status=\"200\"}", "requests_total{operation=\"none\",status=\"404\"}"] {
         assert!(figures.contains(told), "{told} is not in {figures}");
     }

@@ -8,6 +8,7 @@ mod shape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use aho_corasick::AhoCorasick;
 use api::contract::contract;
 use api::contract::example::{example, examples};
 use api::contract::outline::operations;
@@ -120,6 +121,40 @@ fn every_example_is_a_body_that_the_suite_had_accepted() {
         let proposed = propose_examples(&accepted);
         panic!("{}\n\nWhat would hold is in {}; it belongs in api/src/contract/examples.json.", wrong.join("\n"), proposed.display());
     }
+}
+
+/// What was sent and is found in what operators were told, each with the line of it.
+fn leaked(sent: &[String], told: &str) -> Vec<String> {
+    let sought = AhoCorasick::new(sent).expect("patterns");
+    let line = |at: usize| told.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
+    let found = sought.find_iter(told).map(|found| {
+        let whole = told[line(found.start())..].lines().next().unwrap_or_default();
+        format!("{:?} in {whole:?}", &sent[found.pattern().as_usize()])
+    });
+    found.collect::<BTreeSet<String>>().into_iter().collect()
+}
+
+#[test]
+fn nothing_that_a_caller_sent_is_told_to_operators() {
+    if seen().is_none() {
+        println!("nothing to ask: the whole suite did not run just before");
+        return;
+    }
+    let sent = std::fs::read_to_string(record("sent")).expect("what was sent");
+    let sent: Vec<String> = sent.lines().map(|line| serde_json::from_str(line).expect("a text")).collect();
+    let told = String::from_utf8_lossy(&std::fs::read(record("told")).expect("what was told")).into_owned();
+    assert!(sent.len() > 1000 && told.contains("panicked") && told.contains("listening on"), "{} texts, {} bytes", sent.len(), told.len());
+    let leaked = leaked(&sent, &told);
+    assert!(leaked.is_empty(), "{}", leaked.join("\n"));
+    println!("{} texts were sent, none is in {} bytes of log lines and figures", sent.len(), told.len());
+}
+
+#[test]
+fn a_name_in_a_log_line_is_noticed() {
+    let sent = ["Aminata Traoré".to_owned(), "another invented password".to_owned()];
+    assert_eq!(leaked(&sent, "INFO listening on http://127.0.0.1:80\nWARN busy"), Vec::<String>::new());
+    let told = "INFO listening\nWARN uniqueness violated: (name)=(Aminata Traoré)\nINFO ended";
+    assert_eq!(leaked(&sent, told), ["\"Aminata Traoré\" in \"WARN uniqueness violated: (name)=(Aminata Traoré)\""]);
 }
 
 #[test]

@@ -166,8 +166,6 @@ fn start_log(level: log::LevelFilter) {
     env_logger::Builder::new()
         .filter_level(level)
         .filter_module("actix_http", log::LevelFilter::Warn)
-        // It warns of every path without parameters.
-        .filter_module("actix_web_prom", log::LevelFilter::Error)
         .format(|out, record| {
             let text = record.args().to_string().escape_debug().to_string();
             writeln!(out, "{} {} {} {text}", chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ"), record.level(), record.target())

@@ -13,6 +13,11 @@ const SECRET: [(&str, &str); 5] = [
     ("client_secret", "an-invented-client-secret"),
 ];
 
+/// Whether a member of this name is a secret wherever it stands.
+pub fn is_secret(name: &str) -> bool {
+    name != "code" && SECRET.iter().any(|(secret, _)| *secret == name)
+}
+
 /// The body with other ids, numbered as they come, and with invented secrets where an operation takes some.
 pub fn sample(operation: &str, body: &Value) -> Value {
     fn replace(value: &mut Value, secrets: bool, ids: &mut BTreeMap<String, String>) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use ureq::http::Request;
 use uuid::Uuid;
 
-use super::{patience, witness};
+use super::{canary, patience, witness};
 
 /// An HTTP client with or without a token.
 #[derive(Clone)]
@@ -140,6 +140,7 @@ impl Client {
         let status = response.status().as_u16();
         let bytes = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
         let answer = Answer { status, headers: received, bytes };
+        canary::sent(self.token.as_deref(), body, &answer);
         if witness::saw(method, path, body, &answer) {
             self.keep(path, headers, &answer);
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use api::token::Keys;
 
-use super::{Client, patience};
+use super::{Client, canary, patience};
 
 /// Tokens live as long as the service lets them.
 const TOKEN_SECONDS: i64 = 600;
@@ -56,6 +56,7 @@ pub struct Ended {
 impl Place {
     pub fn new() -> Self {
         patience::begin();
+        canary::begin();
         let folder = tempfile::tempdir().expect("a folder");
         let key = folder.path().join("key.pem");
         Keys::create(&key, TOKEN_SECONDS).expect("a key");
@@ -107,7 +108,9 @@ impl Place {
     pub fn run(&self, arguments: &[&str]) -> Ended {
         let output = self.command(arguments).output().expect("the program runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) }
+        let ended = Ended { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) };
+        canary::told(&ended.error);
+        ended
     }
 
     /// A run that must fail and say why.
@@ -208,6 +211,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if let Ok(said) = std::fs::read(&self.log) {
+            canary::told(&String::from_utf8_lossy(&said));
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use domain::money::{Amount, Currency};
 use uuid::Uuid;
 
 use super::client::{Client, Rehearsal};
-use super::{patience, postgres};
+use super::{canary, patience, postgres};
 
 /// How far the town has come when the story begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -216,6 +216,7 @@ impl Town {
 
     fn start(target: Target, folder: Option<tempfile::TempDir>, database: Option<String>, cast: cast::Town, stage: Stage) -> Self {
         patience::begin();
+        canary::begin();
         let today = match stage {
             Stage::Gathered => year::FIRST_DAY,
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
