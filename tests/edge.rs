@@ -27,11 +27,16 @@ use crate::harness::town::UNHURRIED;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 
+mod framing;
+mod origin;
 mod wire;
 pub use wire::Wire;
 
 /// What a test may be late on a busy machine.
 const SLACK: Duration = Duration::from_secs(8);
+
+/// The one origin of which pages may read.
+const DASHBOARD: &str = "https://dash.example";
 
 static TRAP: Operation = Operation { id: "read_meta", access: Access::Open, effect: Effect::Read, published: false };
 
@@ -83,7 +88,8 @@ impl Edge {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let listening = Listening { workers: 1, ..Listening::on(([127, 0, 0, 1], 0).into()) };
+                let cors_origins = vec![DASHBOARD.to_owned()];
+                let listening = Listening { workers: 1, cors_origins, ..Listening::on(([127, 0, 0, 1], 0).into()) };
                 let (server, address) = serve_routes(desk, &listening, with_traps).expect("the server starts");
                 sender.send((server.handle(), address)).expect("someone waits");
                 server.await.expect("the server ends well");

@@ -49,7 +49,7 @@ const PROOFS: [&str; 22] = [
 /// What lies at the top, beside what is ignored.
 const TOP: &str = ".cargo .ci .dockerignore .git .gitignore .spectral.yaml ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md Cargo.lock \
                    Cargo.toml Dockerfile LICENSE README.md api data db deploy docker-compose.yml docs domain openapi.yaml \
-                   redocly.yaml rustfmt.toml tests";
+                   clippy.toml deny.toml redocly.yaml rustfmt.toml tests";
 
 /// Codes that no request of a test can bring about: faults of the program or of its host, and rules that other rules
 /// make unreachable through the API.

@@ -1,7 +1,7 @@
 //! Papers that people sign: one sheet of A4 in French each, the same bytes for the same facts. Every paper is a pure function
 //! of a plain structure; who may have it, and from what it is filled, is the business of the rooms.
 
-#![expect(clippy::cast_precision_loss, reason = "a sheet is measured in whole numbers far below what f32 holds exactly")]
+#![expect(clippy::cast_precision_loss, reason = "a sheet is measured in whole numbers that is small enough to be exact")]
 
 mod font;
 pub mod payment_order;

@@ -8,8 +8,8 @@ use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
-use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderName, HeaderValue, VARY};
+use actix_web::middleware::{Compress, DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use futures_util::FutureExt as _;
 use utoipa_actix_web::AppExt as _;
@@ -236,16 +236,23 @@ impl ResponseError for Lost {
     }
 }
 
+/// What browsers may do with any answer.
+const GUARDS: [(&str, &str); 3] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+];
+
+/// The page of the contract shows itself.
+const DOCS_POLICY: &str = "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'";
+
 /// The headers that every answer has.
 fn guard(headers: &mut HeaderMap, path: &str, id: &str, spent: Option<&Spent>) {
-    let policy = if path.starts_with("/docs") {
-        "default-src 'self' 'unsafe-inline' data:; frame-ancestors 'none'"
-    } else {
-        "default-src 'none'; frame-ancestors 'none'"
-    };
-    let fixed = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("content-security-policy", policy)];
-    for (name, value) in fixed {
+    for (name, value) in GUARDS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if path.starts_with("/docs") {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
     }
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
@@ -361,6 +368,8 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
             .wrap(Compress::default())
             .wrap(from_fn(tag_encoding))
             .wrap(cors(&origins))
+            // What is answered before a request comes as far as `finish`: preflights.
+            .wrap(GUARDS.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add))
             .wrap(from_fn(measure));
         let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
         app.route("/openapi.json", web::get().to(openapi_json))

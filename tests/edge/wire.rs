@@ -49,14 +49,19 @@ impl Wire {
         }
     }
 
-    /// Sends and reads until there is an answer and a moment after it, or the time is over.
-    pub fn wait(&mut self, time: Duration) {
+    /// Sends and reads until something holds, or the time is over.
+    pub fn wait_until(&mut self, time: Duration, holds: impl Fn(&Self) -> bool) {
         let since = Instant::now();
-        while since.elapsed() < time && self.ended.is_none() && self.status().is_none() {
+        while since.elapsed() < time && !holds(self) {
             self.send(&[]);
             self.look();
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Sends and reads until there is an answer and a moment after it, or the time is over.
+    pub fn wait(&mut self, time: Duration) {
+        self.wait_until(time, |wire| wire.ended.is_some() || wire.status().is_some());
         std::thread::sleep(Duration::from_millis(300));
         self.look();
     }
