@@ -15,6 +15,7 @@ mod edge;
 mod engines;
 mod expenditure;
 mod export;
+mod fuzz;
 mod identity;
 mod input;
 mod ledger;

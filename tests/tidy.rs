@@ -21,7 +21,7 @@ const ROOMS: [&str; 11] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 22] = [
+const PROOFS: [&str; 23] = [
     "access",
     "backup",
     "bench",
@@ -31,6 +31,7 @@ const PROOFS: [&str; 22] = [
     "edge",
     "engines",
     "export",
+    "fuzz",
     "harness",
     "input",
     "meta",

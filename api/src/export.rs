@@ -1,7 +1,7 @@
 //! Lists as tables for people: CSV and XLSX of every list, made from the rows that JSON would show. The columns come from
 //! the contract, so a list needs no code of its own.
 
-mod table;
+pub mod table;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Words of the wire that every room uses: amounts, digests, versions.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
@@ -21,7 +22,7 @@ impl<'de> Deserialize<'de> for Sha256Hex {
         if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Self(text));
         }
-        Err(serde::de::Error::custom("expected 64 lower-case hexadecimal digits"))
+        Err(D::Error::custom("expected 64 lower-case hexadecimal digits"))
     }
 }
 
@@ -40,10 +41,15 @@ pub struct CurrencyText(pub String);
 /// The years that a date may lie in.
 pub const YEARS: RangeInclusive<i32> = 1900..=2200;
 
-/// A date of the years 1900 to 2200: what both engines keep, and what public accounting needs.
+/// A date of the years 1900 to 2200, what both engines keep and what public accounting needs; in its one spelling,
+/// YYYY-MM-DD.
 pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
-    let date = NaiveDate::deserialize(deserializer)?;
-    if YEARS.contains(&date.year()) { Ok(date) } else { Err(serde::de::Error::custom("a date lies in the years 1900 to 2200")) }
+    let text = Cow::<str>::deserialize(deserializer)?;
+    let date: NaiveDate = text.parse().map_err(D::Error::custom)?;
+    if !YEARS.contains(&date.year()) {
+        return Err(D::Error::custom("a date lies in the years 1900 to 2200"));
+    }
+    if date.to_string() == text { Ok(date) } else { Err(D::Error::custom("a date is written YYYY-MM-DD")) }
 }
 
 /// As [`day`], where the date may be absent.

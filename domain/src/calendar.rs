@@ -46,7 +46,8 @@ impl FiscalYear {
 
     /// A month and a day of this year, as "10-31".
     pub fn on(self, month_day: &str) -> Option<NaiveDate> {
-        NaiveDate::parse_from_str(&format!("{}-{month_day}", self.0), "%Y-%m-%d").ok()
+        let whole = format!("{}-{month_day}", self.0);
+        NaiveDate::parse_from_str(&whole, "%Y-%m-%d").ok().filter(|date| date.to_string() == whole)
     }
 
     pub fn previous(self) -> Self {

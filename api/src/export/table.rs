@@ -78,7 +78,7 @@ fn shown(value: &Value) -> String {
 
 /// Text that a spreadsheet would take for a formula gets an apostrophe before it.
 fn harmless(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) { format!("'{text}") } else { text }
 }
 
 fn is_amount(text: &str) -> bool {
