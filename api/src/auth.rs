@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
-use db::identity::Standing;
+use db::identity::{Footing, Standing};
 use db::kept::Kept;
 use db::shelf;
 use db::store::{Author, Store};
@@ -44,9 +44,6 @@ const STANDINGS_MAX: usize = 10_000;
 /// How many answers that are the same for everyone are kept: a path can be written in many ways.
 const PUBLISHED_MAX: usize = 64;
 
-/// Whose standing is remembered: a principal, within a session or without.
-type Known = (PrincipalId, Option<SessionId>);
-
 /// What every request needs.
 pub struct Desk {
     pub store: Store,
@@ -58,7 +55,7 @@ pub struct Desk {
     pub intakes: Arc<Semaphore>,
     /// The operations, from the contract itself.
     pub routes: Routes,
-    standings: Kept<Known, Standing>,
+    standings: Kept<Bearer, Standing>,
     /// With which cursors are sealed: the installation's, read once.
     cursor_secret: OnceLock<[u8; 32]>,
     /// Answers that are the same for everyone, by what was asked, on which day.
@@ -101,13 +98,12 @@ impl Desk {
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
-        let Bearer { principal, session } = bearer;
-        if let Some(standing) = self.standings.get(&(principal, session)) {
+        if let Some(standing) = self.standings.get(&bearer) {
             return Ok(standing);
         }
         let now = self.clock.now();
-        match self.store.read(move |conn| db::identity::find_standing(conn, principal, session, now)).await {
-            Ok(standing) => Ok(self.standings.put((principal, session), standing)),
+        match self.store.read(move |conn| db::identity::find_standing(conn, bearer.principal, bearer.footing, now)).await {
+            Ok(standing) => Ok(self.standings.put(bearer, standing)),
             Err(Fault::Missing) => Err(Problem::from(&TOKEN_INVALID)),
             Err(fault) => Err(fault.into()),
         }
@@ -296,7 +292,8 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
             if !standing.active {
                 return Err(Problem::from(&TOKEN_INVALID));
             }
-            (Some(standing), bearer.session)
+            let session = if let Footing::Session(session) = bearer.footing { Some(session) } else { None };
+            (Some(standing), session)
         }
     };
     // No database keeps U+0000 in text: nothing has such a name.

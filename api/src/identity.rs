@@ -1,6 +1,8 @@
 //! Identity: who calls, and the keys by which anyone can verify it. Each noun of the room has its own file.
 
 pub mod activation;
+pub mod assertion;
+pub mod client_key;
 pub mod credentials;
 pub mod delegation;
 pub mod invitation;

@@ -2,17 +2,18 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, post, web};
-use db::identity::PrincipalRow;
+use db::identity::{Footing, PrincipalRow};
 use domain::identity::{PrincipalKind, SIGN_IN_FAILED};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::throttle;
+use super::{assertion, throttle};
 use crate::answer::Answered;
 use crate::auth::Call;
 use crate::body::{Asked, Readable};
 use crate::password;
 use crate::problem::{MEDIA_TYPE_UNSUPPORTED, Problem, REQUEST_BODY_INVALID, SERVICE_BROKEN};
+use crate::token::Bearer;
 
 /// An access token (RFC 6749).
 #[derive(Serialize, ToSchema)]
@@ -42,21 +43,32 @@ pub async fn prove(call: &Call, login: &str, secret: String, kind: PrincipalKind
     known.ok_or_else(|| Problem::from(&SIGN_IN_FAILED))
 }
 
-/// Client credentials of a partner system (RFC 6749 §4.4).
+/// Client credentials of a partner system (RFC 6749 §4.4): either its secret, or an assertion that it signed with a key of its own
+/// (RFC 7523).
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "grant_type": "client_credentials", "client_id": "reporting", "client_secret": "an-invented-client-secret",
+}))]
 pub struct TokenRequest {
     /// Always "client_credentials".
     #[schema(max_length = 30, pattern = "^client_credentials$", example = "client_credentials")]
     grant_type: String,
-    #[schema(max_length = 100)]
-    client_id: String,
-    #[schema(max_length = 128, format = Password)]
-    client_secret: String,
+    /// The login of the partner system. Beside an assertion it may be left out.
+    #[schema(max_length = 100, nullable = false)]
+    client_id: Option<String>,
+    #[schema(max_length = 128, format = Password, nullable = false)]
+    client_secret: Option<String>,
+    /// Beside an assertion always "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".
+    #[schema(max_length = 100, pattern = "^urn:ietf:params:oauth:client-assertion-type:jwt-bearer$", nullable = false)]
+    client_assertion_type: Option<String>,
+    /// A JWT that the partner system signed with a registered key: see the description of the operation.
+    #[schema(max_length = 4096, nullable = false)]
+    client_assertion: Option<String>,
 }
 
 impl Readable for TokenRequest {
-    const LIMIT: usize = 4096;
+    const LIMIT: usize = 16 * 1024;
 
     fn read(kind: &str, bytes: Vec<u8>) -> Result<Self, Problem> {
         if kind != "application/x-www-form-urlencoded" {
@@ -71,7 +83,39 @@ impl Readable for TokenRequest {
     }
 }
 
-/// Issues a token to a partner system. Failures are slowed down by client id and by address: 429 says when to try again.
+/// How a request for a token proves who asks.
+enum Proof {
+    Secret(String, String),
+    Assertion(Option<String>, String),
+}
+
+impl TokenRequest {
+    fn proof(self) -> Result<Proof, Problem> {
+        let unreadable = |pointer: &str, reason: &str| Err(Problem::unreadable(&REQUEST_BODY_INVALID, pointer, reason));
+        if self.grant_type != "client_credentials" {
+            return unreadable("/grant_type", "only client_credentials");
+        }
+        match (self.client_secret, self.client_assertion_type, self.client_assertion) {
+            (Some(secret), None, None) => match self.client_id {
+                Some(id) => Ok(Proof::Secret(id, secret)),
+                None => unreadable("/client_id", "missing beside client_secret"),
+            },
+            (None, Some(kind), Some(assertion)) if kind == assertion::KIND => Ok(Proof::Assertion(self.client_id, assertion)),
+            (None, Some(_), Some(_)) => unreadable("/client_assertion_type", &format!("only {}", assertion::KIND)),
+            _ => unreadable("", "either client_secret, or client_assertion with client_assertion_type"),
+        }
+    }
+}
+
+/// Issues a token to a partner system, by its secret or by a key of its own.
+///
+/// **By a key** (`private_key_jwt`): an administrator registers the public key and tells its `kid`. The system signs a JWT anew
+/// for each request, of which the header has `alg` (the one of the key), `kid` and, if it likes, `typ` (`JWT` or
+/// `client-authentication+jwt`), and of which the claims are `iss` and `sub` (both the client id), `aud` (the public URL of this
+/// operation, exactly, as one text), `iat`, `exp` (at most five minutes after `iat` and from now; one is plenty) and `jti` (8 to
+/// 128 characters that never come again). It is good once. Whatever is wrong with it, the answer is the same.
+///
+/// Failures are slowed down by client id and by address: 429 says when to try again.
 #[utoipa::path(
     tag = "identity",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -80,12 +124,20 @@ impl Readable for TokenRequest {
 #[post("/v1/oauth/token")]
 pub async fn issue_token(asked: Asked<TokenRequest>) -> Answered {
     let Asked { call, body, .. } = asked;
-    if body.grant_type != "client_credentials" {
-        return Err(Problem::unreadable(&REQUEST_BODY_INVALID, "/grant_type", "only client_credentials"));
-    }
-    let proof = prove(&call, &body.client_id, body.client_secret, PrincipalKind::PartnerSystem);
-    let principal = throttle::guarded(&call, Some(&body.client_id), proof).await?.id.0;
-    let access_token = call.desk.keys.sign(principal, call.now.timestamp()).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
+    let bearer = match body.proof()? {
+        Proof::Secret(id, secret) => {
+            let proof = prove(&call, &id, secret, PrincipalKind::PartnerSystem);
+            let principal = throttle::guarded(&call, Some(&id), proof).await?.id.0;
+            Bearer { principal, footing: Footing::Secret }
+        }
+        Proof::Assertion(id, assertion) => {
+            let login = id.clone().or_else(|| assertion::issuer(&assertion)).unwrap_or_default();
+            let proof = assertion::prove(&call, id.as_deref(), &assertion);
+            let (principal, key) = throttle::guarded(&call, Some(&login), proof).await?;
+            Bearer { principal, footing: Footing::Key(key) }
+        }
+    };
+    let access_token = call.desk.keys.sign_for(bearer, call.now.timestamp()).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
     let view = TokenView { access_token, token_type: "Bearer", expires_in: call.desk.keys.lifetime };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view))
 }
