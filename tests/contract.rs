@@ -392,6 +392,7 @@ fn place(town: &Town, name: &str) -> String {
         "principal_id" => town.person("auditor").to_string(),
         "partner_system_id" => town.person("partner-system").to_string(),
         "client_key_id" => crate::identity::client_key::id(town),
+        "external_identity_id" => crate::identity::external::id(town, "auditor"),
         "delegation_id" => crate::identity::delegation::id(town),
         "kinship_id" => crate::identity::kinship::id(town),
         "correction_id" => first(&town.path("/payment-order-corrections"), "/data/0/id"),

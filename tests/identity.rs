@@ -4,6 +4,8 @@ mod answer;
 mod assertion;
 pub mod client_key;
 pub mod delegation;
+pub mod external;
+mod fake_issuer;
 mod hostile;
 mod hostile_assertion;
 pub mod kinship;

@@ -30,6 +30,8 @@ use crate::clock::Clock;
 use crate::config::{RatePolicy, SignInPolicy};
 use crate::contract::outline::{OUTLINE, Operations};
 use crate::export::{Column, Form};
+use crate::issuer::Issuers;
+use crate::issuer::policy::IssuerPolicy;
 use crate::limit::INTAKES_AT_ONCE;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::rate::{Caller, Rates};
@@ -50,6 +52,8 @@ pub struct Desk {
     pub clock: Clock,
     pub keys: Keys,
     pub sign_in: SignInPolicy,
+    /// Other identity providers whose word is taken.
+    pub issuers: Issuers,
     pub rates: Rates,
     /// The places of bodies that are read as they arrive.
     pub intakes: Arc<Semaphore>,
@@ -68,13 +72,19 @@ impl Desk {
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
         let (routes, cursor_secret) = (Routes::new(operations)?, OnceLock::new());
-        Ok(Self { store, clock, keys, sign_in, rates, intakes, routes, standings, cursor_secret, published })
+        let issuers = Issuers::default();
+        Ok(Self { store, clock, keys, sign_in, issuers, rates, intakes, routes, standings, cursor_secret, published })
     }
 
     /// The same with another policy of sign-ins.
     #[must_use]
     pub fn with_sign_in(self, sign_in: SignInPolicy) -> Self {
         Self { sign_in, ..self }
+    }
+
+    /// The same with a list of other identity providers.
+    pub fn with_issuers(self, policies: &[IssuerPolicy]) -> Result<Self, String> {
+        Ok(Self { issuers: Issuers::new(policies)?, ..self })
     }
 
     /// The same with other quotas of requests.

@@ -10,6 +10,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
 
+use crate::issuer::policy::{self, IssuerPolicy};
 use crate::server::Listening;
 use crate::token::Keys;
 use crate::token::rotation::Rotation;
@@ -96,6 +97,7 @@ struct Settings {
     #[serde(default)]
     trusted_proxies: String,
     public_url: Option<String>,
+    issuers_file: Option<PathBuf>,
     #[serde(default = "default_connections")]
     readers: u32,
     #[serde(default = "default_lanes")]
@@ -186,6 +188,8 @@ pub struct Config {
     pub listening: Listening,
     pub token_seconds: i64,
     pub sign_in: SignInPolicy,
+    /// Other identity providers whose word is taken.
+    pub issuers: Vec<IssuerPolicy>,
     pub rates: RatePolicy,
     pub sizes: Sizes,
     pub log: LogLevel,
@@ -321,6 +325,7 @@ impl Settings {
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
             sign_in,
+            issuers: self.issuers_file.as_deref().map(policy::read).transpose()?.unwrap_or_default(),
             rates,
             sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64), ..Sizes::default() },
             log: self.log,

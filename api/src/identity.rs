@@ -5,6 +5,7 @@ pub mod assertion;
 pub mod client_key;
 pub mod credentials;
 pub mod delegation;
+pub mod external;
 pub mod invitation;
 pub mod kinship;
 pub mod password;

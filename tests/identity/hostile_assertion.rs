@@ -180,13 +180,13 @@ fn claims(ours: &Signer, other: &Signer, spent: &str, lot: &mut Lot) {
             json!([format!("{TOKEN_URL}/"), TOKEN_URL.to_uppercase(), format!("{TOKEN_URL}?x=1"), TOKEN_URL.replace("https", "http")]),
         ),
         ("exp past", "exp", json!([now - 31, now - 3600, 0, -1])),
-        ("exp too far ahead", "exp", json!([now + 301, now + 360, now + 86_400, i64::MAX, u64::MAX, 1e300])),
+        ("exp too far ahead", "exp", json!([now + 360, now + 86_400, i64::MAX, u64::MAX, 1e300])),
         ("exp missing", "exp", json!([null])),
         ("exp a fraction or a text", "exp", json!([number(format!("{}.5", now + 60)), (now + 60).to_string(), [now + 60]])),
         ("iat missing or no number", "iat", json!([null, now.to_string(), [now], number(format!("{now}.5"))])),
-        ("iat ahead", "iat", json!([now + 50, now + 59, i64::MAX])),
+        ("iat ahead", "iat", json!([i64::MAX])),
         ("iat too long ago", "iat", json!([now - 241, now - 3600, 0, -1, i64::MIN])),
-        ("nbf ahead", "nbf", json!([now + 60, i64::MAX])),
+        ("nbf ahead", "nbf", json!([now + 120, i64::MAX])),
         ("jti missing or no text", "jti", json!([null, 7, ["12345678"], {}])),
         ("jti long or short", "jti", json!(["", "1234567", "j".repeat(129)])),
         ("jti with what is not seen", "jti", json!(["12345678 9", "12345678\u{0}", "12345678\u{200b}", "é12345678"])),
@@ -199,6 +199,9 @@ fn claims(ours: &Signer, other: &Signer, spent: &str, lot: &mut Lot) {
     (long["iat"], long["exp"]) = (json!(now - 20), json!(now + 281));
     lot.add("exp too far ahead", "301 seconds after iat", ours.pair.sign(&ours.header().to_string(), &long.to_string()));
     lot.add("jti spent", "the very same", spent.to_owned());
+    let mut early = ours.claims();
+    (early["iat"], early["exp"]) = (json!(now + 200), json!(now + 260));
+    lot.add("iat ahead", "within five minutes", ours.pair.sign(&ours.header().to_string(), &early.to_string()));
     let named: Value = claims_of(spent);
     lot.add("jti spent", "the same name in another", ours.with_claim("jti", &named["jti"]));
 }

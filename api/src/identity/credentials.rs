@@ -7,7 +7,7 @@ use domain::identity::{PrincipalKind, SIGN_IN_FAILED};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{assertion, throttle};
+use super::{assertion, external, throttle};
 use crate::answer::Answered;
 use crate::auth::Call;
 use crate::body::{Asked, Readable};
@@ -43,16 +43,20 @@ pub async fn prove(call: &Call, login: &str, secret: String, kind: PrincipalKind
     known.ok_or_else(|| Problem::from(&SIGN_IN_FAILED))
 }
 
-/// Client credentials of a partner system (RFC 6749 §4.4): either its secret, or an assertion that it signed with a key of its own
-/// (RFC 7523).
+/// What proves who asks: of a partner system its secret (RFC 6749 §4.4), or an assertion that it signed with a key of its own
+/// (RFC 7523 §2.2); of a person the token of another identity provider (RFC 7523 §2.1).
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "grant_type": "client_credentials", "client_id": "reporting", "client_secret": "an-invented-client-secret",
 }))]
 pub struct TokenRequest {
-    /// Always "client_credentials".
-    #[schema(max_length = 30, pattern = "^client_credentials$", example = "client_credentials")]
+    /// "client_credentials", or with the token of another provider "urn:ietf:params:oauth:grant-type:jwt-bearer".
+    #[schema(
+        max_length = 50,
+        pattern = "^(client_credentials|urn:ietf:params:oauth:grant-type:jwt-bearer)$",
+        example = "client_credentials"
+    )]
     grant_type: String,
     /// The login of the partner system. Beside an assertion it may be left out.
     #[schema(max_length = 100, nullable = false)]
@@ -65,6 +69,9 @@ pub struct TokenRequest {
     /// A JWT that the partner system signed with a registered key: see the description of the operation.
     #[schema(max_length = 4096, nullable = false)]
     client_assertion: Option<String>,
+    /// An ID token, or an access token, of another identity provider that the operator has allowed. It is good once.
+    #[schema(max_length = 8192, nullable = false)]
+    assertion: Option<String>,
 }
 
 impl Readable for TokenRequest {
@@ -87,33 +94,44 @@ impl Readable for TokenRequest {
 enum Proof {
     Secret(String, String),
     Assertion(Option<String>, String),
+    Foreign(String),
 }
 
 impl TokenRequest {
     fn proof(self) -> Result<Proof, Problem> {
         let unreadable = |pointer: &str, reason: &str| Err(Problem::unreadable(&REQUEST_BODY_INVALID, pointer, reason));
-        if self.grant_type != "client_credentials" {
-            return unreadable("/grant_type", "only client_credentials");
-        }
-        match (self.client_secret, self.client_assertion_type, self.client_assertion) {
-            (Some(secret), None, None) => match self.client_id {
+        let foreign = match self.grant_type.as_str() {
+            "client_credentials" => false,
+            external::GRANT => true,
+            _ => return unreadable("/grant_type", &format!("only client_credentials and {}", external::GRANT)),
+        };
+        match (foreign, self.client_secret, self.client_assertion_type, self.client_assertion, self.assertion) {
+            (true, None, None, None, Some(token)) if self.client_id.is_none() => Ok(Proof::Foreign(token)),
+            (true, ..) => unreadable("/assertion", "assertion and nothing beside it"),
+            (false, Some(secret), None, None, None) => match self.client_id {
                 Some(id) => Ok(Proof::Secret(id, secret)),
                 None => unreadable("/client_id", "missing beside client_secret"),
             },
-            (None, Some(kind), Some(assertion)) if kind == assertion::KIND => Ok(Proof::Assertion(self.client_id, assertion)),
-            (None, Some(_), Some(_)) => unreadable("/client_assertion_type", &format!("only {}", assertion::KIND)),
+            (false, None, Some(kind), Some(assertion), None) if kind == assertion::KIND => Ok(Proof::Assertion(self.client_id, assertion)),
+            (false, None, Some(_), Some(_), None) => unreadable("/client_assertion_type", &format!("only {}", assertion::KIND)),
             _ => unreadable("", "either client_secret, or client_assertion with client_assertion_type"),
         }
     }
 }
 
-/// Issues a token to a partner system, by its secret or by a key of its own.
+/// Issues a token: to a partner system by its secret or by a key of its own, to a person by the token of another provider.
 ///
 /// **By a key** (`private_key_jwt`): an administrator registers the public key and tells its `kid`. The system signs a JWT anew
 /// for each request, of which the header has `alg` (the one of the key), `kid` and, if it likes, `typ` (`JWT` or
 /// `client-authentication+jwt`), and of which the claims are `iss` and `sub` (both the client id), `aud` (the public URL of this
 /// operation, exactly, as one text), `iat`, `exp` (at most five minutes after `iat` and from now; one is plenty) and `jti` (8 to
 /// 128 characters that never come again). It is good once. Whatever is wrong with it, the answer is the same.
+///
+/// **By another identity provider** (OpenID Connect): the token has to be from a provider that the operator has allowed, for this
+/// service and nobody else, and to live two hours at most. The person is the one whom an administrator linked to its subject
+/// (`POST /v1/principals/{principal_id}/identities`), or of the login that it tells, where the operator takes logins from that
+/// provider. Nobody is registered by it, and roles stay what they are here. It begins a session as long as the access token, with no
+/// refresh token: ask again with the next token of the provider. 503 says that the provider's keys cannot be had.
 ///
 /// Failures are slowed down by client id and by address: 429 says when to try again.
 #[utoipa::path(
@@ -136,6 +154,7 @@ pub async fn issue_token(asked: Asked<TokenRequest>) -> Answered {
             let (principal, key) = throttle::guarded(&call, Some(&login), proof).await?;
             Bearer { principal, footing: Footing::Key(key) }
         }
+        Proof::Foreign(token) => throttle::guarded(&call, None, external::begin(&call, &token)).await?,
     };
     let access_token = call.desk.keys.sign_for(bearer, call.now.timestamp()).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
     let view = TokenView { access_token, token_type: "Bearer", expires_in: call.desk.keys.lifetime };
