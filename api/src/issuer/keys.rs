@@ -55,7 +55,7 @@ pub struct IssuerKeys {
     source: Source,
     algorithms: Vec<Algorithm>,
     times: Times,
-    kept: Mutex<Kept>,
+    kept: Arc<Mutex<Kept>>,
     /// Held by the one who asks the provider.
     turn: tokio::sync::Mutex<()>,
 }
@@ -77,7 +77,7 @@ impl IssuerKeys {
             (None, None) => return Err("no keys".to_owned()),
         };
         let (name, algorithms, times) = (policy.issuer.clone(), policy.algorithms.clone(), policy.times);
-        Ok(Self { name, source, algorithms, times, kept: Mutex::default(), turn: tokio::sync::Mutex::default() })
+        Ok(Self { name, source, algorithms, times, kept: Arc::default(), turn: tokio::sync::Mutex::default() })
     }
 
     fn glance(&self, kid: &str) -> Glance {
@@ -107,16 +107,20 @@ impl IssuerKeys {
         if seen.valid { Ok(seen.key) } else { Err(Unreachable) }
     }
 
+    /// Asks the provider. What it says is kept even if the caller who made us ask has gone away meanwhile: who comes and goes must
+    /// not use up the calls of all others.
     async fn ask(&self) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).asked = Some(Instant::now());
-        let (source, algorithms) = (self.source.clone(), self.algorithms.clone());
-        let asked = tokio::task::spawn_blocking(move || fetch(&source).and_then(|bytes| read_set(&bytes, &algorithms))).await;
-        match asked.unwrap_or_else(|_| Err("the call broke off".to_owned())) {
+        let (name, source, algorithms, kept) = (self.name.clone(), self.source.clone(), self.algorithms.clone(), Arc::clone(&self.kept));
+        let asked = tokio::task::spawn_blocking(move || match fetch(&source).and_then(|bytes| read_set(&bytes, &algorithms)) {
             Ok(keys) => {
-                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 (kept.keys, kept.came) = (Arc::new(keys), Some(Instant::now()));
             }
-            Err(why) => log::warn!("the keys of the issuer {:?} cannot be had: {why:?}", self.name),
+            Err(why) => log::warn!("the keys of the issuer {name:?} cannot be had: {why:?}"),
+        });
+        if asked.await.is_err() {
+            log::error!("the keys of the issuer {:?} cannot be had: the call broke off", self.name);
         }
     }
 }
