@@ -197,6 +197,21 @@ on_both_engines! {
         ask(&anyone, &form(&first.good())).expect(200);
     }
 
+    Stage::Gathered, fn a_key_put_in_place_of_another_beneath_the_service_proves_nothing(town) {
+        use diesel::prelude::*;
+        let annex = town.annex(policy());
+        let (_, signer) = partner(town, "reporting", KeyPair::ed25519());
+        let thief = KeyPair::ed25519();
+        ask(&annex.client(None), &form(&signer.good())).expect(200);
+        let changed = diesel::update(db::schema::client_keys::table.filter(db::schema::client_keys::kid.eq(&signer.kid)))
+            .set(db::schema::client_keys::public_key.eq(&thief.public_der))
+            .execute(&mut town.connection());
+        assert_eq!(changed.expect("changed"), 1);
+        let forged = Signer { client: "reporting".to_owned(), kid: signer.kid.clone(), pair: thief };
+        ask(&annex.client(None), &form(&forged.good())).refused(401, "SIGN_IN_FAILED");
+        ask(&annex.client(None), &form(&signer.good())).refused(401, "SIGN_IN_FAILED");
+    }
+
     Stage::Gathered, fn only_sound_public_keys_of_partner_systems_are_registered(town) {
         let (id, signer) = partner(town, "reporting", KeyPair::p256());
         let (other, _) = register(town, "partner_system", "other-system");

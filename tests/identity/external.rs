@@ -15,7 +15,6 @@ use super::throttle::lenient;
 use super::token::{changed, now};
 use super::{FORM, register, session};
 use crate::access::told;
-use crate::edge::Wire;
 use crate::harness::town::Annex;
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
@@ -373,28 +372,6 @@ fn a_provider_that_fails_is_believed_for_a_while_and_then_no_more() {
     let annex = self::annex(&town, &[policy]);
     exchange(&annex.client(None), &lost.good()).refused(503, "SERVICE_BUSY");
     exchange(&annex.client(None), &lost.good()).refused(503, "SERVICE_BUSY");
-}
-
-#[test]
-fn who_comes_and_goes_does_not_keep_the_keys_from_others() {
-    let (town, provider, speaker) = known(KeyPair::p256());
-    let annex = annex(&town, &[provider.policy()]);
-    provider.be(|manner| manner.delay = Duration::from_millis(700));
-    let form = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}", speaker.good());
-    let mut visitor = Wire::open(annex.address());
-    let head = "POST /v1/oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length:";
-    visitor.send(format!("{head} {}\r\n\r\n{form}", form.len()).as_bytes());
-    let since = Instant::now();
-    while provider.calls() == 0 {
-        assert!(since.elapsed() < Duration::from_secs(5), "the provider was never asked");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    drop(visitor);
-    std::thread::sleep(Duration::from_millis(1500));
-    // What the provider said to who went away counts for all, within the thirty seconds in which it is not asked again.
-    provider.be(|manner| manner.status = 500);
-    exchange(&annex.client(None), &speaker.good()).expect(200);
-    assert_eq!(provider.calls(), 1);
 }
 
 #[test]

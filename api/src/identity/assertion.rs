@@ -6,6 +6,7 @@ use db::identity::PrincipalRow;
 use db::identity::client_key::ClientKeyRow;
 use domain::id::{ClientKeyId, PrincipalId};
 use domain::identity::{PrincipalKind, SIGN_IN_FAILED};
+use jsonwebtoken::jwk::ThumbprintHash;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -100,8 +101,10 @@ pub async fn prove(call: &Call, client_id: Option<&str>, assertion: &str) -> Res
 /// The claims, if the key of that client proves them by its own algorithm.
 fn claims(key: &ClientKeyRow, client: &PrincipalRow, head: &jws::Head, assertion: &str, audience: &str, now: i64) -> Option<Claims> {
     let algorithm = algorithm_of(key.algorithm.0);
-    let (decoding, _, own) = decode(&key.public_key)?;
-    if head.alg != algorithm || own != key.algorithm.0 {
+    let (decoding, jwk, own) = decode(&key.public_key)?;
+    // The chain of events tells the name of the key: one that was put in its place beneath the service has another.
+    let named = jwk.thumbprint(ThumbprintHash::SHA256).is_ok_and(|name| name == key.kid);
+    if head.alg != algorithm || own != key.algorithm.0 || !named {
         return None;
     }
     let claims: Claims = jws::prove(assertion, &decoding, algorithm, &client.login, audience)?;
