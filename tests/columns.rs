@@ -253,6 +253,7 @@ fn furnish(town: &Town) {
     crate::identity::sign_in(town, "aissata", "not the password").refused(401, "SIGN_IN_FAILED");
     crate::identity::delegation::id(town);
     crate::identity::kinship::id(town);
+    crate::identity::client_key::spent(town);
     let meeting = json!({
         "fiscal_year": 2025, "place": "chef-lieu", "held_on": "2025-01-05", "women": 40, "men": 51,
         "minutes_sha256": "b".repeat(64), "summary": "Priorités",

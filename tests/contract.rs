@@ -390,6 +390,9 @@ fn place(town: &Town, name: &str) -> String {
         "entry_import_id" => first(&town.path("/fiscal-years/2025/entry-imports"), "/data/0/id"),
         "entry_id" => first(&town.path("/fiscal-years/2025/entries"), "/data/0/id"),
         "principal_id" => town.person("auditor").to_string(),
+        "partner_system_id" => town.person("partner-system").to_string(),
+        "client_key_id" => crate::identity::client_key::id(town),
+        "external_identity_id" => crate::identity::external::id(town, "auditor"),
         "delegation_id" => crate::identity::delegation::id(town),
         "kinship_id" => crate::identity::kinship::id(town),
         "correction_id" => first(&town.path("/payment-order-corrections"), "/data/0/id"),
@@ -411,7 +414,7 @@ pub fn filled(town: &Town, path: &str) -> String {
     let code = code(town, path).unwrap_or_default();
     let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
         Some("code") => code.clone(),
-        Some(name) => place(town, name),
+        Some(name) => place(town, crate::status::owner(path, name)),
         None => segment.to_owned(),
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")

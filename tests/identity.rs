@@ -1,8 +1,13 @@
 //! Who calls: one-time codes, passwords, client credentials, tokens true and false, and roles from a day to a day.
 
 mod answer;
+mod assertion;
+pub mod client_key;
 pub mod delegation;
+pub mod external;
+mod fake_issuer;
 mod hostile;
+mod hostile_assertion;
 pub mod kinship;
 mod principal;
 mod rotation;
@@ -144,7 +149,7 @@ on_both_engines! {
         ] {
             credentials(town, form).refused(400, "REQUEST_BODY_INVALID");
         }
-        let long = format!("grant_type=client_credentials&client_id=x&client_secret={}", "y".repeat(5000));
+        let long = format!("grant_type=client_credentials&client_id=x&client_secret={}", "y".repeat(20_000));
         credentials(town, &long).refused(413, "BODY_TOO_LARGE");
     }
 

@@ -20,7 +20,7 @@ use domain::id::OrganisationId;
 use serde_json::json;
 use uuid::Uuid;
 
-pub use draft::{Draft, drafts};
+pub use draft::{Draft, drafts, owner};
 
 use crate::access::{Ids, permits, roles_of_the_cast, rows, told};
 use crate::edge::{Edge, Held, is_busy};

@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
-use db::identity::Standing;
+use db::identity::{Footing, Standing};
 use db::kept::Kept;
 use db::shelf;
 use db::store::{Author, Store};
@@ -30,6 +30,8 @@ use crate::clock::Clock;
 use crate::config::{RatePolicy, SignInPolicy};
 use crate::contract::outline::{OUTLINE, Operations};
 use crate::export::{Column, Form};
+use crate::issuer::Issuers;
+use crate::issuer::policy::IssuerPolicy;
 use crate::limit::INTAKES_AT_ONCE;
 use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
 use crate::rate::{Caller, Rates};
@@ -44,21 +46,20 @@ const STANDINGS_MAX: usize = 10_000;
 /// How many answers that are the same for everyone are kept: a path can be written in many ways.
 const PUBLISHED_MAX: usize = 64;
 
-/// Whose standing is remembered: a principal, within a session or without.
-type Known = (PrincipalId, Option<SessionId>);
-
 /// What every request needs.
 pub struct Desk {
     pub store: Store,
     pub clock: Clock,
     pub keys: Keys,
     pub sign_in: SignInPolicy,
+    /// Other identity providers whose word is taken.
+    pub issuers: Issuers,
     pub rates: Rates,
     /// The places of bodies that are read as they arrive.
     pub intakes: Arc<Semaphore>,
     /// The operations, from the contract itself.
     pub routes: Routes,
-    standings: Kept<Known, Standing>,
+    standings: Kept<Bearer, Standing>,
     /// With which cursors are sealed: the installation's, read once.
     cursor_secret: OnceLock<[u8; 32]>,
     /// Answers that are the same for everyone, by what was asked, on which day.
@@ -71,13 +72,19 @@ impl Desk {
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
         let (routes, cursor_secret) = (Routes::new(operations)?, OnceLock::new());
-        Ok(Self { store, clock, keys, sign_in, rates, intakes, routes, standings, cursor_secret, published })
+        let issuers = Issuers::default();
+        Ok(Self { store, clock, keys, sign_in, issuers, rates, intakes, routes, standings, cursor_secret, published })
     }
 
     /// The same with another policy of sign-ins.
     #[must_use]
     pub fn with_sign_in(self, sign_in: SignInPolicy) -> Self {
         Self { sign_in, ..self }
+    }
+
+    /// The same with a list of other identity providers.
+    pub fn with_issuers(self, policies: &[IssuerPolicy]) -> Result<Self, String> {
+        Ok(Self { issuers: Issuers::new(policies)?, ..self })
     }
 
     /// The same with other quotas of requests.
@@ -101,13 +108,12 @@ impl Desk {
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
-        let Bearer { principal, session } = bearer;
-        if let Some(standing) = self.standings.get(&(principal, session)) {
+        if let Some(standing) = self.standings.get(&bearer) {
             return Ok(standing);
         }
         let now = self.clock.now();
-        match self.store.read(move |conn| db::identity::find_standing(conn, principal, session, now)).await {
-            Ok(standing) => Ok(self.standings.put((principal, session), standing)),
+        match self.store.read(move |conn| db::identity::find_standing(conn, bearer.principal, bearer.footing, now)).await {
+            Ok(standing) => Ok(self.standings.put(bearer, standing)),
             Err(Fault::Missing) => Err(Problem::from(&TOKEN_INVALID)),
             Err(fault) => Err(fault.into()),
         }
@@ -296,7 +302,8 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
             if !standing.active {
                 return Err(Problem::from(&TOKEN_INVALID));
             }
-            (Some(standing), bearer.session)
+            let session = if let Footing::Session(session) = bearer.footing { Some(session) } else { None };
+            (Some(standing), session)
         }
     };
     // No database keeps U+0000 in text: nothing has such a name.

@@ -10,6 +10,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
 
+use crate::issuer::policy::{self, IssuerPolicy};
 use crate::server::Listening;
 use crate::token::Keys;
 use crate::token::rotation::Rotation;
@@ -35,6 +36,8 @@ pub struct SignInPolicy {
     pub failures_altogether: i64,
     /// Reverse proxies whose word on the caller's address is taken.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The public URL of the token operation: the audience of client assertions. Without it none is taken.
+    pub token_url: Option<String>,
 }
 
 impl Default for SignInPolicy {
@@ -45,6 +48,7 @@ impl Default for SignInPolicy {
             failures_per_address: default_failures_per_address(),
             failures_altogether: default_failures_altogether(),
             trusted_proxies: Vec::new(),
+            token_url: None,
         }
     }
 }
@@ -92,6 +96,8 @@ struct Settings {
     requests_per_principal: u32,
     #[serde(default)]
     trusted_proxies: String,
+    public_url: Option<String>,
+    issuers_file: Option<PathBuf>,
     #[serde(default = "default_connections")]
     readers: u32,
     #[serde(default = "default_lanes")]
@@ -182,6 +188,8 @@ pub struct Config {
     pub listening: Listening,
     pub token_seconds: i64,
     pub sign_in: SignInPolicy,
+    /// Other identity providers whose word is taken.
+    pub issuers: Vec<IssuerPolicy>,
     pub rates: RatePolicy,
     pub sizes: Sizes,
     pub log: LogLevel,
@@ -225,6 +233,26 @@ impl Config {
     }
 }
 
+/// The URL of the token operation under a public URL.
+fn token_url(public: &str) -> Result<String, String> {
+    let exact = url::Url::parse(public).is_ok_and(|url| is_safe(&url) && url.origin().ascii_serialization() == public);
+    if exact {
+        Ok(format!("{public}/v1/oauth/token"))
+    } else {
+        Err(format!("public_url: {public:?} is not such as https://budget.example"))
+    }
+}
+
+/// Whether what is said there can be read and changed by nobody on the way.
+pub fn is_safe(url: &url::Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        _ => false,
+    };
+    url.username().is_empty() && url.password().is_none() && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+}
+
 impl Settings {
     fn sign_in_policy(&self) -> Result<SignInPolicy, String> {
         if !(1..=SESSION_HOURS_MAX).contains(&self.session_hours) {
@@ -246,6 +274,7 @@ impl Settings {
             failures_per_address: self.failures_per_address,
             failures_altogether: self.failures_altogether,
             trusted_proxies: proxies.map(proxy).collect::<Result<_, _>>()?,
+            token_url: self.public_url.as_deref().map(token_url).transpose()?,
         })
     }
 
@@ -296,6 +325,7 @@ impl Settings {
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
             sign_in,
+            issuers: self.issuers_file.as_deref().map(policy::read).transpose()?.unwrap_or_default(),
             rates,
             sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64), ..Sizes::default() },
             log: self.log,

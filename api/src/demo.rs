@@ -18,6 +18,7 @@ use db::store::{Sizes, Store};
 
 use crate::auth::Desk;
 use crate::clock::Clock;
+use crate::config::SignInPolicy;
 use crate::contract::outline::operations;
 use crate::server::{Listening, serve};
 use crate::token::Keys;
@@ -62,7 +63,8 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
     let keys = keys(folder)?;
     let administrator = cast::administrator(&store, &clock).await?;
     let first_token = keys.sign(administrator, clock.now().timestamp())?;
-    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?)?;
+    let sign_in = SignInPolicy { token_url: Some(format!("http://{address}/v1/oauth/token")), ..SignInPolicy::default() };
+    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?)?.with_sign_in(sign_in);
     let (server, bound) = serve(desk, &Listening::on(address)).map_err(|error| format!("{address}: {error}"))?;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);

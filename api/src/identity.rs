@@ -1,8 +1,11 @@
 //! Identity: who calls, and the keys by which anyone can verify it. Each noun of the room has its own file.
 
 pub mod activation;
+pub mod assertion;
+pub mod client_key;
 pub mod credentials;
 pub mod delegation;
+pub mod external;
 pub mod invitation;
 pub mod kinship;
 pub mod password;

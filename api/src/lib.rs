@@ -18,6 +18,8 @@ pub mod founding;
 pub mod identity;
 pub mod idle;
 pub mod intake;
+pub mod issuer;
+pub mod jws;
 pub mod ledger;
 pub mod limit;
 pub mod meta;

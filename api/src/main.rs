@@ -183,6 +183,7 @@ async fn serve(config: Option<&Path>) -> Result<(), String> {
         return Err("the database is not installed: run `sigida migrate` first".to_owned());
     }
     let desk = Desk::new(store, Clock::default(), keys, operations()?)?.with_sign_in(config.sign_in).with_rates(config.rates);
+    let desk = desk.with_issuers(&config.issuers)?;
     let (server, address) = server::serve(desk, &config.listening).map_err(|error| format!("{}: {error}", config.listening.address))?;
     log::info!("listening on http://{address}");
     server.await.map_err(|error| error.to_string())

@@ -71,6 +71,8 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::organisation::CODES,
         domain::organisation::supplier::CODES,
         domain::identity::CODES,
+        domain::identity::client_key::CODES,
+        domain::identity::external::CODES,
         domain::identity::delegation::CODES,
         domain::identity::kinship::CODES,
         domain::identity::session::CODES,

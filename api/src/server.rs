@@ -54,6 +54,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(identity::principal::create_principal).service(identity::activation::issue_activation_code);
     routes.service(identity::principal::disable_principal).service(identity::principal::enable_principal);
     routes.service(identity::password::reset_password).service(identity::invitation::invite_person);
+    routes.service(identity::client_key::list_client_keys).service(identity::client_key::read_client_key);
+    routes.service(identity::client_key::register_client_key).service(identity::client_key::end_client_key);
+    routes.service(identity::external::list_external_identities).service(identity::external::read_external_identity);
+    routes.service(identity::external::link_external_identity).service(identity::external::end_external_identity);
     routes.service(identity::role_assignment::list_role_assignments).service(identity::role_assignment::assign_role);
     routes.service(identity::role_assignment::end_role_assignment);
     routes.service(identity::delegation::list_delegations).service(identity::delegation::read_delegation);

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::id::{PrincipalId, SessionId};
+use db::identity::Footing;
+use domain::id::{ClientKeyId, PrincipalId, SessionId};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -45,13 +46,27 @@ struct Claims {
     /// The session that the token belongs to: people's tokens have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<Uuid>,
+    /// The key of a partner system by which the token was had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_key: Option<Uuid>,
 }
 
-/// Whom a proven token speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Claims {
+    fn footing(&self) -> Option<Footing> {
+        match (self.sid, self.client_key) {
+            (None, None) => Some(Footing::Secret),
+            (Some(session), None) => Some(Footing::Session(SessionId(session))),
+            (None, Some(key)) => Some(Footing::Key(ClientKeyId(key))),
+            (Some(_), Some(_)) => None,
+        }
+    }
+}
+
+/// Whom a proven token speaks for, as long as what it rests on stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bearer {
     pub principal: PrincipalId,
-    pub session: Option<SessionId>,
+    pub footing: Footing,
 }
 
 /// The keys of the service, which may change while it runs, and the rules of its tokens.
@@ -126,12 +141,12 @@ impl Keys {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A token for a principal, issued at an instant (Unix seconds), that belongs to no session.
+    /// A token for a principal, issued at an instant (Unix seconds), that rests on the principal's secret.
     pub fn sign(&self, principal: PrincipalId, issued_at: i64) -> Result<String, String> {
-        self.sign_for(Bearer { principal, session: None }, issued_at)
+        self.sign_for(Bearer { principal, footing: Footing::Secret }, issued_at)
     }
 
-    /// A token for a principal in a session.
+    /// A token for a principal that rests on a session, a key or a secret.
     pub fn sign_for(&self, bearer: Bearer, issued_at: i64) -> Result<String, String> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
@@ -141,7 +156,8 @@ impl Keys {
             nbf: issued_at,
             exp: issued_at + self.lifetime,
             jti: Uuid::new_v4(),
-            sid: bearer.session.map(|id| id.0),
+            sid: if let Footing::Session(id) = bearer.footing { Some(id.0) } else { None },
+            client_key: if let Footing::Key(id) = bearer.footing { Some(id.0) } else { None },
         };
         let ring = self.ring();
         let mut header = Header::new(Algorithm::EdDSA);
@@ -186,7 +202,7 @@ impl Keys {
         let key = ring.find(header.kid.as_deref()?)?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
         let sane = claims.nbf == claims.iat && claims.exp.checked_sub(claims.iat).is_some_and(|life| (1..=self.lifetime).contains(&life));
-        let bearer = Bearer { principal: PrincipalId(claims.sub), session: claims.sid.map(SessionId) };
+        let bearer = Bearer { principal: PrincipalId(claims.sub), footing: claims.footing()? };
         sane.then_some((bearer, claims.exp))
     }
 
@@ -218,7 +234,7 @@ mod tests {
         let issued = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("now").as_secs()).expect("in range");
         let principal = PrincipalId::new();
         let token = keys.sign(principal, issued).expect("a token");
-        let bearer = Some(Bearer { principal, session: None });
+        let bearer = Some(Bearer { principal, footing: Footing::Secret });
         assert_eq!(keys.verify(&token), bearer);
         assert_eq!(keys.verify(&token), bearer, "remembered");
         for (_, last) in keys.ring().known.lock().expect("known").values_mut() {

@@ -1,13 +1,15 @@
 //! People, partner systems and the roles they hold.
 
+pub mod client_key;
 pub mod delegation;
+pub mod external;
 pub mod kinship;
 pub mod session;
 pub mod throttle;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId, SessionId};
+use domain::id::{ClientKeyId, OrganisationId, PrincipalId, RoleAssignmentId, SessionId};
 use domain::identity::{ACTIVATION_FAILED, Assignment, LOGIN_TAKEN, PrincipalKind, Role};
 use domain::sensitivity::{Scope, Sensitivity};
 
@@ -157,14 +159,25 @@ pub struct Standing {
     pub assignments: Vec<Assignment>,
 }
 
-/// Every role ever assigned to the principal, with its period. A token of a session is worth what its session is.
-pub fn find_standing(conn: &mut Conn, id: PrincipalId, session: Option<SessionId>, now: DateTime<Utc>) -> Result<Standing, Fault> {
+/// What a token rests on: it is good as long as that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Footing {
+    /// The principal's secret.
+    Secret,
+    Session(SessionId),
+    /// The key of a partner system.
+    Key(ClientKeyId),
+}
+
+/// Every role ever assigned to the principal, with its period. A token is worth what it rests on.
+pub fn find_standing(conn: &mut Conn, id: PrincipalId, footing: Footing, now: DateTime<Utc>) -> Result<Standing, Fault> {
     let principal = find_principal(conn, id)?;
-    let live = match session {
-        Some(session) => session::is_live(conn, id, session, now)?,
-        None => true,
+    let stands = match footing {
+        Footing::Secret => principal.can_sign_in(),
+        Footing::Session(session) => principal.disabled_at.is_none() && session::is_live(conn, id, session, now)?,
+        Footing::Key(key) => principal.disabled_at.is_none() && client_key::stands(conn, id, key)?,
     };
-    Ok(Standing { principal: id, kind: principal.kind.0, active: live && principal.can_sign_in(), assignments: assignments_of(conn, id)? })
+    Ok(Standing { principal: id, kind: principal.kind.0, active: stands, assignments: assignments_of(conn, id)? })
 }
 
 pub fn assignments_of(conn: &mut Conn, id: PrincipalId) -> Result<Vec<Assignment>, Fault> {

@@ -68,6 +68,10 @@ ids! {
     RoleAssignmentId,
     /// A session: a sign-in and the tokens that follow from it.
     SessionId,
+    /// A key of a partner system.
+    ClientKeyId,
+    /// An identity at another identity provider.
+    ExternalIdentityId,
     /// A delegation of signature.
     DelegationId,
     /// A declaration of kinship.

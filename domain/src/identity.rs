@@ -3,7 +3,9 @@
 //! A token says who; which roles, is read from the database. Deliberately not here: how passwords and tokens are
 //! checked (the `api` floor).
 
+pub mod client_key;
 pub mod delegation;
+pub mod external;
 pub mod kinship;
 pub mod session;
 pub mod throttle;

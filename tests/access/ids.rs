@@ -23,8 +23,10 @@ const ALIASES: [(&str, &str); 11] = [
 ];
 
 /// Things that belong to no organisation, or are organisations.
-const NOBODYS: [&str; 10] = [
+const NOBODYS: [&str; 12] = [
     "principal_id",
+    "external_identity_id",
+    "client_key_id",
     "cash_officer_id",
     "deputy_id",
     "relative_id",
@@ -79,6 +81,9 @@ impl Ids {
             ("delegation_id", crate::identity::delegation::id(town)),
             ("kinship_id", crate::identity::kinship::id(town)),
             ("principal_id", town.person("certifier").to_string()),
+            ("partner_system_id", town.person("partner-system").to_string()),
+            ("client_key_id", crate::identity::client_key::id(town)),
+            ("external_identity_id", crate::identity::external::id(town, "certifier")),
             ("session_id", Uuid::new_v4().to_string()),
             ("territorial_unit_id", town.stranger().get("/v1/territorial-units?level=commune&limit=1").text("/data/0/id")),
             ("year", "2025".to_owned()),

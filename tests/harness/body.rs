@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Members that nobody is told; what an example shows in their place is plainly invented.
-const SECRET: [(&str, &str); 5] = [
+const SECRET: [(&str, &str); 7] = [
     ("old_password", "an invented password"),
     ("password", "another invented password"),
     ("code", "INVENTED-ONE-TIME-CODE-0000000000"),
     ("refresh_token", "an-invented-refresh-token-0000000000000000000"),
     ("client_secret", "an-invented-client-secret"),
+    ("client_assertion", "an.invented.assertion"),
+    ("assertion", "an.invented.token"),
 ];
 
 /// Whether a member of this name is a secret wherever it stands.

@@ -10,6 +10,7 @@ use api::config::{RatePolicy, SignInPolicy};
 use api::contract::outline::operations;
 use api::demo::player::Player;
 use api::demo::{cast, year};
+use api::issuer::policy::IssuerPolicy;
 use api::server::{Listening, serve};
 use api::token::Keys;
 use chrono::NaiveDate;
@@ -72,11 +73,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(target: &Target, clock: Clock, sign_in: SignInPolicy, rates: RatePolicy) -> (Self, Store) {
+    fn start(target: &Target, clock: Clock, sign_in: SignInPolicy, rates: RatePolicy, issuers: &[IssuerPolicy]) -> (Self, Store) {
         let store = Store::open_migrated(target, Sizes { lanes: 3, ..Sizes::default() }).expect("the store opens");
         let desk =
             Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it")).expect("a desk");
-        let desk = desk.with_sign_in(sign_in).with_rates(rates);
+        let desk = desk.with_sign_in(sign_in).with_rates(rates).with_issuers(issuers).expect("issuers");
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -121,7 +122,7 @@ impl Drop for Annex {
 /// Prepares a database up to a stage: schema, reference data, cast, and the opening of the year.
 fn prepare(target: &Target, stage: Stage) -> cast::Town {
     db::connection::migrate(&mut target.connect(false).expect("a connection")).expect("the schema");
-    let (mut running, store) = Running::start(target, Clock::settable(year::FIRST_DAY), SignInPolicy::default(), UNHURRIED);
+    let (mut running, store) = Running::start(target, Clock::settable(year::FIRST_DAY), SignInPolicy::default(), UNHURRIED, &[]);
     let clock = running.clock.clone();
     let founding = actix_web::rt::System::new().block_on(async {
         db::reference::install(&store, clock.now(), clock.today()).await.expect("reference data");
@@ -222,7 +223,7 @@ impl Town {
             Stage::Open => NaiveDate::from_ymd_opt(2025, 2, 3).expect("a date"),
             Stage::Played => year::LAST_DAY,
         };
-        let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default(), UNHURRIED);
+        let (running, _) = Running::start(&target, Clock::settable(today), SignInPolicy::default(), UNHURRIED, &[]);
         Self { running, target, _folder: folder, database, cast, rehearsal: Mutex::default() }
     }
 
@@ -238,7 +239,12 @@ impl Town {
 
     /// As [`Town::annex`], with quotas that a story meets.
     pub fn limited(&self, sign_in: SignInPolicy, rates: RatePolicy) -> Annex {
-        Annex(Running::start(&self.target, self.running.clock.clone(), sign_in, rates).0)
+        Annex(Running::start(&self.target, self.running.clock.clone(), sign_in, rates, &[]).0)
+    }
+
+    /// As [`Town::annex`], where the word of other identity providers is taken.
+    pub fn trusting(&self, sign_in: SignInPolicy, issuers: &[IssuerPolicy]) -> Annex {
+        Annex(Running::start(&self.target, self.running.clock.clone(), sign_in, UNHURRIED, issuers).0)
     }
 
     /// Opens the year of another commune, in which the same people work from here on.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use api::config::SignInPolicy;
 use api::token::Bearer;
+use db::identity::Footing;
 use domain::id::SessionId;
 use serde_json::{Value, json};
 
@@ -151,7 +152,7 @@ on_both_engines! {
         let (amadou, fatou) = (person(town, "amadou"), person(town, "fatou"));
         let session = SessionId(begin(town, "amadou").text("/session_id").parse().expect("an id"));
         let signed = |principal, session| {
-            let bearer = Bearer { principal, session: Some(session) };
+            let bearer = Bearer { principal, footing: Footing::Session(session) };
             town.bearer(&crate::harness::town::keys().sign_for(bearer, chrono::Utc::now().timestamp()).expect("a token"))
         };
         signed(amadou, session).get("/v1/me").expect(200);

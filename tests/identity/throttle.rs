@@ -14,7 +14,7 @@ use crate::on_both_engines;
 const MANY: i64 = 100_000;
 
 /// A policy that slows down by nothing but what a story sets.
-fn lenient() -> SignInPolicy {
+pub fn lenient() -> SignInPolicy {
     SignInPolicy { failures_per_login: MANY, failures_per_address: MANY, failures_altogether: MANY, ..SignInPolicy::default() }
 }
 
@@ -29,7 +29,7 @@ fn from(client: &Client, address: &str, path: &str, body: &Value) -> Answer {
 
 /// Asserts that the answer is 429 and says how long to wait; gives the seconds.
 #[track_caller]
-fn slowed(answer: &Answer) -> u64 {
+pub fn slowed(answer: &Answer) -> u64 {
     let seconds: u64 =
         answer.clone().refused(429, "TOO_MANY_REQUESTS").header("retry-after").expect("Retry-After").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");

@@ -13,6 +13,7 @@ use api::server::{Listening, serve};
 use api::token::{Bearer, Keys};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use db::identity::Footing;
 use db::store::{Sizes, Store};
 use domain::id::{PrincipalId, SessionId};
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -247,7 +248,8 @@ on_both_engines! {
         let fatou = session::holder(town, &session::begin(town, "fatou"));
         let other = fatou.get("/v1/me").expect(200).text("/principal/id").parse().expect("an id");
         let speak = |principal: Uuid, session: Option<Uuid>| {
-            let bearer = Bearer { principal: PrincipalId(principal), session: session.map(SessionId) };
+            let footing = session.map_or(Footing::Secret, |id| Footing::Session(SessionId(id)));
+            let bearer = Bearer { principal: PrincipalId(principal), footing };
             keys.sign_for(bearer, now()).expect("a token")
         };
         town.bearer(&speak(own, Some(id))).get("/v1/me").expect(200);

@@ -153,6 +153,11 @@ fn query(contract: &Contract, described: &Value, ids: &Ids) -> String {
     needed.map(pair).collect::<Vec<_>>().join("&")
 }
 
+/// Keys are those of a partner system.
+pub fn owner<'a>(pattern: &str, name: &'a str) -> &'a str {
+    if name == "principal_id" && pattern.contains("/keys") { "partner_system_id" } else { name }
+}
+
 /// A draft for every operation of the contract, on the things of the town that the ids name.
 pub fn drafts(town: &Town, ids: &Ids) -> Vec<Draft> {
     let (contract, cast) = (Contract::read(), roles_of_the_cast(town));
@@ -183,8 +188,11 @@ pub fn drafts(town: &Town, ids: &Ids) -> Vec<Draft> {
             described: operation.described,
             login,
         };
-        let draft = draft.at(|name| {
-            let known = if name == "code" { code.clone() } else { ids.of_member(name) };
+        let draft = draft.clone().at(|name| {
+            let known = match name {
+                "code" => code.clone(),
+                name => ids.of_member(owner(&draft.pattern, name)),
+            };
             Some(known.unwrap_or_else(|| panic!("teach this test an id for {name}")))
         });
         if query.is_empty() { draft } else { draft.asking(&query) }

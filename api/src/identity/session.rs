@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use db::fault::Fault;
-use db::identity::PrincipalRow;
 use db::identity::session::{Renewal, SessionRow};
+use db::identity::{Footing, PrincipalRow};
 use db::store::{Author, Outcome};
 use domain::audit::{Actor, Event};
 use domain::id::{OrganisationId, PrincipalId, SessionId};
@@ -69,7 +69,7 @@ fn hash(token: &str) -> Vec<u8> {
 }
 
 fn tokens(call: &Call, principal: PrincipalId, session: SessionId, refresh_token: String, expires_at: DateTime<Utc>) -> Answered {
-    let bearer = Bearer { principal, session: Some(session) };
+    let bearer = Bearer { principal, footing: Footing::Session(session) };
     let access_token = call.desk.keys.sign_for(bearer, call.now.timestamp()).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
     let tokens = SessionTokens {
         session_id: session,
@@ -110,7 +110,7 @@ async fn begin(call: &Call, proven: PrincipalRow) -> Answered {
             if !present.can_sign_in() || present.secret_hash != proven.secret_hash {
                 return Err(SIGN_IN_FAILED.refuse().into());
             }
-            db::identity::session::insert_session(tx, session, principal, expires_at, &token_hash)?;
+            db::identity::session::insert_session(tx, session, principal, expires_at, Some(&token_hash))?;
             Ok(Outcome::Happened((), Event::of("session.started", "session", session.0, 1).into()))
         })
         .await?;

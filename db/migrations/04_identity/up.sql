@@ -63,6 +63,47 @@ CREATE TABLE throttles (
 );
 CREATE INDEX throttles_by_end ON throttles (forgiven_at);
 
+-- Public keys by which partner systems prove themselves. A key that ended stays: it never comes back.
+CREATE TABLE client_keys (
+    id uuid NOT NULL PRIMARY KEY,
+    principal_id uuid NOT NULL REFERENCES principals (id),
+    kid text NOT NULL UNIQUE,
+    algorithm text NOT NULL CHECK (algorithm IN ('EdDSA', 'ES256', 'RS256')),
+    public_key bytea NOT NULL,
+    label text NOT NULL,
+    registered_by uuid NOT NULL REFERENCES principals (id),
+    registered_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    CHECK (ended_at IS NULL OR ended_at >= registered_at)
+);
+CREATE INDEX client_keys_by_principal ON client_keys (principal_id, id);
+
+-- Assertions and foreign tokens that were good once, by their digests, until they would be refused anyway.
+CREATE TABLE spent_assertions (
+    digest bytea NOT NULL PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX spent_assertions_by_expiry ON spent_assertions (expires_at);
+
+-- People as other identity providers know them: a subject stands for one principal, a principal for one subject of an issuer.
+CREATE TABLE external_identities (
+    id uuid NOT NULL PRIMARY KEY,
+    principal_id uuid NOT NULL REFERENCES principals (id),
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    linked_by uuid NOT NULL REFERENCES principals (id),
+    linked_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    sensitivity integer NOT NULL CHECK (sensitivity BETWEEN 0 AND 4),
+    version bigint NOT NULL CHECK (version > 0),
+    CHECK (ended_at IS NULL OR ended_at >= linked_at)
+);
+CREATE UNIQUE INDEX external_identities_by_subject ON external_identities (issuer, subject) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX external_identities_by_issuer ON external_identities (principal_id, issuer) WHERE ended_at IS NULL;
+CREATE INDEX external_identities_by_principal ON external_identities (principal_id, id);
+
 -- Delegations of signature by an authorising officer.
 CREATE TABLE delegations (
     organisation_id uuid NOT NULL REFERENCES organisations (id),

@@ -29,13 +29,13 @@ impl SessionRow {
     }
 }
 
-/// Starts a session with its first refresh token, and clears away what expired.
+/// Starts a session with its first refresh token, if it has one, and clears away what expired.
 pub fn insert_session(
     tx: &mut Tx<'_>,
     id: SessionId,
     principal: PrincipalId,
     expires_at: DateTime<Utc>,
-    token_hash: &[u8],
+    token_hash: Option<&[u8]>,
 ) -> Result<(), Fault> {
     let now = tx.author.now;
     remove_expired(tx.conn, now)?;
@@ -50,7 +50,10 @@ pub fn insert_session(
             sessions::end_reason.eq(None::<Col<SessionEnd>>),
         ))
         .execute(tx.conn)?;
-    insert_token(tx.conn, id, token_hash)
+    match token_hash {
+        Some(token_hash) => insert_token(tx.conn, id, token_hash),
+        None => Ok(()),
+    }
 }
 
 fn insert_token(conn: &mut Conn, session: SessionId, token_hash: &[u8]) -> Result<(), Fault> {

@@ -54,6 +54,37 @@ tables! {
         blocked_until -> Instant,
     }
 
+    client_keys (id) {
+        id -> Identity,
+        principal_id -> Identity,
+        kid -> Text,
+        algorithm -> Vocabulary,
+        public_key -> Binary,
+        label -> Text,
+        registered_by -> Identity,
+        registered_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
+    spent_assertions (digest) {
+        digest -> Binary,
+        expires_at -> Instant,
+    }
+
+    external_identities (id) {
+        id -> Identity,
+        principal_id -> Identity,
+        issuer -> Text,
+        subject -> Text,
+        linked_by -> Identity,
+        linked_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
     delegations (organisation_id, id) {
         organisation_id -> Identity,
         id -> Identity,

@@ -26,6 +26,8 @@ words! {
         PasswordReset = "password_reset",
         /// The principal was disabled.
         Disabled = "disabled",
+        /// The identity at another provider was unlinked.
+        Unlinked = "unlinked",
         /// A refresh token came a second time: somebody else has it.
         TokenReused = "token_reused",
     }
