@@ -10,6 +10,9 @@ use crate::word::Word as _;
 /// The most rows of a table.
 pub const ROWS_MAX: usize = 2000;
 
+/// The largest value of a criterion.
+pub const VALUE_MAX: i64 = 1_000_000_000_000_000;
+
 /// What a table says of a candidate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
@@ -48,11 +51,11 @@ pub fn read_csv(bytes: &[u8]) -> Result<Vec<Row>, Refusal> {
                 (_, _) if cell.is_empty() => {}
                 (_, Some(rule)) => drop(row.facts.insert(rule, cell.parse().map_err(|_| wrong(column))?)),
                 (_, None) => {
-                    let value = cell.parse::<u32>().map_err(|_| wrong(column))?;
+                    let value = cell.parse::<i64>().ok().filter(|value| (0..=VALUE_MAX).contains(value)).ok_or_else(|| wrong(column))?;
                     if column == "population" {
-                        row.population = value.into();
+                        row.population = value;
                     }
-                    row.values.insert(column.clone(), value.into());
+                    row.values.insert(column.clone(), value);
                 }
             }
         }
