@@ -137,12 +137,8 @@ pub struct EndowmentCampaignView {
 fn view(row: EndowmentCampaignRow) -> Result<EndowmentCampaignView, Fault> {
     let formula = row.formula()?;
     let currency = known_currency(&row.currency)?;
-    let criterion = |of: Criterion| EndowmentCriterion {
-        code: of.code,
-        label_fr: of.label_fr,
-        label_en: of.label_en,
-        weight_bps: of.weight,
-    };
+    let criterion =
+        |of: Criterion| EndowmentCriterion { code: of.code, label_fr: of.label_fr, label_en: of.label_en, weight_bps: of.weight };
     Ok(EndowmentCampaignView {
         id: row.id.0,
         organisation_id: row.organisation_id.0,

@@ -184,8 +184,8 @@ pub async fn calculate_endowment(asked: Asked<Nothing>, path: CampaignPath) -> A
             let calculated_by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let row = load(call, tx, id, &[CampaignState::Frozen])?;
             let documents = db::endowment::find_documents(tx.conn, &tx.all(), id)?;
-            let (outcome, text) = calculate(&documents.inputs.unwrap_or_default())?
-                .ok_or_else(|| Fault::Corrupt(format!("inputs of campaign {id}")))?;
+            let (outcome, text) =
+                calculate(&documents.inputs.unwrap_or_default())?.ok_or_else(|| Fault::Corrupt(format!("inputs of campaign {id}")))?;
             let sha256 = digest(&text);
             let change = CampaignChange {
                 outcome: Some(text),

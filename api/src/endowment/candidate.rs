@@ -10,8 +10,8 @@ use domain::audit::Event;
 use domain::endowment::document::{ALGORITHM, Inputs, digest, read, write};
 use domain::endowment::sheet::{Row, VALUE_MAX, read_csv};
 use domain::endowment::{
-    CampaignState, Candidate, ENDOWMENT_CANDIDATE_DUPLICATE, ENDOWMENT_CANDIDATE_UNKNOWN, ENDOWMENT_CRITERION_UNKNOWN, ENDOWMENT_DATA_FROZEN,
-    EligibilityRule, Fact, FactBasis,
+    CampaignState, Candidate, ENDOWMENT_CANDIDATE_DUPLICATE, ENDOWMENT_CANDIDATE_UNKNOWN, ENDOWMENT_CRITERION_UNKNOWN,
+    ENDOWMENT_DATA_FROZEN, EligibilityRule, Fact, FactBasis,
 };
 use domain::id::{EndowmentCampaignId, OrganisationId};
 use domain::refusal::Refusal;

@@ -140,7 +140,6 @@ pub struct DrawingAgreementView {
 /// A right with the agreements on it.
 #[derive(Serialize, ToSchema)]
 pub struct DrawingRightFile {
-    #[serde(flatten)]
     right: DrawingRightView,
     #[schema(max_items = 1000)]
     agreements: Vec<DrawingAgreementView>,

@@ -93,8 +93,10 @@ pub fn insert_drawing_right(tx: &mut Tx<'_>, new: &NewDrawingRight) -> Result<()
 
 /// The unit that the organisation of a scope governs.
 fn own_unit(conn: &mut Conn, scope: &Scope) -> Result<Option<TerritorialUnitId>, Fault> {
-    let unit: Option<Col<TerritorialUnitId>> =
-        organisations::table.filter(organisations::id.eq(Col(scope.organisation))).select(organisations::territorial_unit_id).first(conn)?;
+    let unit: Option<Col<TerritorialUnitId>> = organisations::table
+        .filter(organisations::id.eq(Col(scope.organisation)))
+        .select(organisations::territorial_unit_id)
+        .first(conn)?;
     Ok(unit.map(|unit| unit.0))
 }
 
@@ -155,8 +157,7 @@ pub fn list_drawing_rights(
     filter: &DrawingRightFilter,
     page: &Keyset<DrawingRightId>,
 ) -> Result<Rows<DrawingRightRow>, Fault> {
-    let mut query =
-        selected(conn, scope, filter)?.order(drawing_rights::id).limit(page.probe()).select(DrawingRightRow::as_select());
+    let mut query = selected(conn, scope, filter)?.order(drawing_rights::id).limit(page.probe()).select(DrawingRightRow::as_select());
     if let Some(after) = page.after {
         query = query.filter(drawing_rights::id.gt(Col(after)));
     }

@@ -230,8 +230,7 @@ fn share(formula: &Formula, one: &Candidate, failing: Vec<EligibilityRule>, got:
     let none = |places| decimal(&BigUint::ZERO, &BigUint::ZERO, places);
     let amount = got.as_ref().map_or(0, |got| formula.floor + got.above);
     let (capped, extra_unit) = got.as_ref().map_or((false, false), |got| (got.fixed, got.extra));
-    let (score, first_quota, quota) =
-        got.map_or_else(|| (none(6), none(2), none(2)), |got| (got.score, got.first_quota, got.quota));
+    let (score, first_quota, quota) = got.map_or_else(|| (none(6), none(2), none(2)), |got| (got.score, got.first_quota, got.quota));
     Share { unit: one.unit, code: one.code.clone(), name: one.name.clone(), failing, score, first_quota, quota, capped, extra_unit, amount }
 }
 

@@ -176,7 +176,8 @@ pub fn require_counterpart<'l>(counterpart: Amount, lines: impl IntoIterator<Ite
 /// The next tranche of a grant: refused until the one before is justified as far as is required, and beyond the grant.
 pub fn disburse(grant: Amount, paid: &[Tranche], amount: Amount, required_bps: i64, currency: Currency) -> Result<Tranche, Refusal> {
     if let Some(last) = paid.last() {
-        let justified_bps = i64::try_from(i128::from(last.justified.minor()) * 10_000 / i128::from(last.amount.minor().max(1))).unwrap_or(0);
+        let justified_bps =
+            i64::try_from(i128::from(last.justified.minor()) * 10_000 / i128::from(last.amount.minor().max(1))).unwrap_or(0);
         if justified_bps < required_bps {
             let refusal = DRAWING_RIGHT_TRANCHE_UNJUSTIFIED.refuse().with("tranche", last.number).with("justified_bps", justified_bps);
             return Err(refusal.with("required_bps", required_bps));

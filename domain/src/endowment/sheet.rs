@@ -34,8 +34,7 @@ pub fn read_csv(bytes: &[u8]) -> Result<Vec<Row>, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|_| unreadable("Le fichier n'est pas en UTF-8 / The file is not UTF-8".to_owned()))?;
     let delimiter = if text.lines().next().unwrap_or("").contains(';') { b';' } else { b',' };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let columns: Vec<String> =
-        reader.headers().map_err(|error| unreadable(error.to_string()))?.iter().map(str::to_owned).collect();
+    let columns: Vec<String> = reader.headers().map_err(|error| unreadable(error.to_string()))?.iter().map(str::to_owned).collect();
     let mut rows = Vec::new();
     for (index, record) in reader.records().enumerate() {
         let wrong = |column: &str| unreadable(format!("Ligne / Row {}, colonne / column {column}", index + 1));

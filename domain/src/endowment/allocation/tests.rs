@@ -14,7 +14,8 @@ fn criterion(code: &str, weight: i64) -> Criterion {
 }
 
 fn formula() -> Formula {
-    let criteria = vec![criterion("population", 4000), criterion("poverty", 2500), criterion("remoteness", 1500), criterion("effort", 2000)];
+    let criteria =
+        vec![criterion("population", 4000), criterion("poverty", 2500), criterion("remoteness", 1500), criterion("effort", 2000)];
     let (unit, zero_total) = (1000, ZeroTotalPolicy::Refuse);
     let rules = vec![EligibilityRule::AdministrativeAccountTransmitted];
     Formula { envelope: 180_000_000, unit, floor: 12_000_000, cap: Some(44_000_000), zero_total, criteria, rules }
@@ -110,7 +111,10 @@ fn a_formula_that_divides_nothing_rightly_is_refused() {
 #[test]
 fn nobody_eligible_is_refused_with_the_reasons_of_each() {
     let refusal = allocate(&formula(), &communes()[5..]).expect_err("nobody");
-    assert_eq!((refusal.code, &refusal.facts["failing"]), (&ENDOWMENT_NO_ELIGIBLE, &json!({ "ML-C06": ["administrative_account_transmitted"] })));
+    assert_eq!(
+        (refusal.code, &refusal.facts["failing"]),
+        (&ENDOWMENT_NO_ELIGIBLE, &json!({ "ML-C06": ["administrative_account_transmitted"] }))
+    );
     assert_eq!(allocate(&formula(), &[]).expect_err("nobody").code, &ENDOWMENT_NO_ELIGIBLE);
 }
 
@@ -137,7 +141,8 @@ fn a_criterion_that_is_zero_everywhere_is_refused_or_gives_its_weight_to_the_oth
     let redistributing = Formula { zero_total: ZeroTotalPolicy::RedistributeWeight, unit: 1, cap: None, ..formula() };
     let redistributed = allocate(&redistributing, &flat).expect("an allocation");
     // 4000, 2500 and 2000 of 8500 are 8, 5 and 4 of 17.
-    let criteria = vec![criterion("population", 4000), criterion("poverty", 2500), criterion("effort", 2000), criterion("remoteness", 1500)];
+    let criteria =
+        vec![criterion("population", 4000), criterion("poverty", 2500), criterion("effort", 2000), criterion("remoteness", 1500)];
     let reordered = allocate(&Formula { criteria, ..redistributing.clone() }, &flat).expect("an allocation");
     assert_eq!(amounts(&redistributed), amounts(&reordered));
     assert_eq!(redistributed.shares[0].score, "0.241128");
@@ -180,7 +185,9 @@ fn the_same_inputs_give_the_same_bytes() {
 /// Seven hundred and three communes with data that look like data.
 fn country() -> Vec<Candidate> {
     let mix = |index: i64, of: i64| (index * 7_919 + of * 104_729) % 100_003;
-    let commune = |index: i64| candidate(&format!("ML{index:06}"), 900 + mix(index, 1), mix(index, 2) % 9000, mix(index, 3) % 400, mix(index, 4) % 10_001, true);
+    let commune = |index: i64| {
+        candidate(&format!("ML{index:06}"), 900 + mix(index, 1), mix(index, 2) % 9000, mix(index, 3) % 400, mix(index, 4) % 10_001, true)
+    };
     (0..703).map(commune).collect()
 }
 
