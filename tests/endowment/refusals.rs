@@ -130,7 +130,7 @@ on_both_engines! {
         agree(json!({ "total_cost": "1000000" })).refused(409, "CONFLICT");
         // The lines are of 2025; a right of another year is drawn on by the budget of that year.
         let other = agency.right(&agency.notified(&json!({ "fiscal_year": 2024, "rules": [] })));
-        agency.agree(&other, "CONV-1", &json!({})).refused(422, "BUDGET_NOT_EXECUTABLE");
+        agency.agree(&other, "CONV-1", &json!({})).refused(409, "BUDGET_NOT_EXECUTABLE");
     }
 
     Stage::Open, fn a_tranche_is_paid_on_what_is_agreed_and_valid(town) {

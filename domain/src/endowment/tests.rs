@@ -1,3 +1,5 @@
+//! The shipped types, and tables of data.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The division of an envelope: the worked example, its edges, and what holds for any data.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
