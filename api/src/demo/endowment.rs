@@ -42,8 +42,10 @@ impl<'a> Agency<'a> {
         let id = player.post(&admin, "/v1/organisations", None, &body)?.id()?;
         let mut tokens = Vec::new();
         for (login, name, role) in PEOPLE {
-            let person = player.post(&admin, "/v1/principals", None, &json!({ "kind": "person", "login": login, "display_name": name }))?.id()?;
-            let code = player.post(&admin, &format!("/v1/principals/{person}/activation-codes"), None, &json!({}))?.text("activation_code")?;
+            let person =
+                player.post(&admin, "/v1/principals", None, &json!({ "kind": "person", "login": login, "display_name": name }))?.id()?;
+            let code =
+                player.post(&admin, &format!("/v1/principals/{person}/activation-codes"), None, &json!({}))?.text("activation_code")?;
             player.post(&admin, "/v1/activations", None, &json!({ "code": code, "password": Uuid::new_v4().to_string() }))?;
             let body = json!({ "principal_id": person, "role": role, "valid_from": FIRST_DAY });
             player.post(&admin, &format!("/v1/organisations/{id}/role-assignments"), None, &body)?;
