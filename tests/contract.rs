@@ -397,6 +397,10 @@ fn place(town: &Town, name: &str) -> String {
         "kinship_id" => crate::identity::kinship::id(town),
         "correction_id" => first(&town.path("/payment-order-corrections"), "/data/0/id"),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
+        "endowment_campaign_id" | "drawing_right_id" => {
+            let agency = crate::endowment::grantor(town).expect("an agency");
+            first(&format!("/v1/organisations/{agency}/{}s", name.trim_end_matches("_id").replace('_', "-")), "/data/0/id")
+        }
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
 }
@@ -412,8 +416,10 @@ pub fn filled(town: &Town, path: &str) -> String {
         return format!("{path}?level=region");
     }
     let code = code(town, path).unwrap_or_default();
+    let grantor = crate::endowment::grantor(town).filter(|_| crate::endowment::is_of_a_grantor(path));
     let segment = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
         Some("code") => code.clone(),
+        Some("organisation_id") if grantor.is_some() => grantor.clone().unwrap_or_default(),
         Some(name) => place(town, crate::status::owner(path, name)),
         None => segment.to_owned(),
     };
@@ -466,6 +472,7 @@ on_both_engines! {
         let missing = town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil()));
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
+        crate::endowment::played(town);
         cash_office::played(town).into_iter().for_each(|(rest, answer)| drop(post(rest, answer)));
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
             let reader = crate::access::reader(&text(&operation.described["operationId"]));

@@ -91,7 +91,7 @@ impl Findings {
         if draft.operation.effect != Effect::Read {
             let (most, unread) = match draft.id() {
                 "import_entries" => (INTAKE_MAX, "IMPORT_UNREADABLE"),
-                "replace_budget_lines" => (IMPORT_MAX, "REQUEST_BODY_INVALID"),
+                "replace_budget_lines" | "load_endowment_candidates" => (IMPORT_MAX, "REQUEST_BODY_INVALID"),
                 _ => (BODY_MAX, "REQUEST_BODY_INVALID"),
             };
             refused("a large body", good().saying(vec![b' '; most + 1]), 413, "BODY_TOO_LARGE");

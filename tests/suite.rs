@@ -12,6 +12,7 @@ mod chaos;
 mod columns;
 mod contract;
 mod edge;
+mod endowment;
 mod engines;
 mod expenditure;
 mod export;

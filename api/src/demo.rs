@@ -2,6 +2,7 @@
 //! year, played through the API's own handlers.
 
 pub mod cast;
+pub mod endowment;
 pub mod income;
 pub mod offices;
 pub mod player;
@@ -85,6 +86,7 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
                 println!("  playing the year of {} (a fictional commune)…", cast::COMMUNE_CODE);
                 let town = cast::gather(&player)?;
                 year::play(&player, &town)?;
+                endowment::allot(&player)?;
                 Ok(town)
             }
         })
@@ -127,6 +129,7 @@ async fn announce(store: &Store, folder: &Path, address: SocketAddr, town: &cast
     println!("curl -s 'http://{address}/v1/territorial-units?q=kenieba'\n");
     println!("curl -s -H 'Authorization: Bearer {mayor}' {base}/trial-balance\n");
     println!("curl -s -H 'Authorization: Bearer {mayor}' {base}/budget-execution\n");
+    println!("curl -s -H 'Authorization: Bearer {mayor}' http://{address}/v1/organisations/{organisation}/drawing-rights\n");
     println!("Ctrl-C stops it.");
     Ok(())
 }

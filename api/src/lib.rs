@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod demo;
+pub mod endowment;
 pub mod expenditure;
 pub mod export;
 pub mod founding;

@@ -89,6 +89,8 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::cash_office::ticket::CODES,
         domain::revenue::CODES,
         domain::revenue::recovery::CODES,
+        domain::endowment::CODES,
+        domain::endowment::drawing_right::CODES,
     ]
     .into_iter()
     .flatten()

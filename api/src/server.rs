@@ -26,7 +26,9 @@ use crate::metrics::{Metrics, measure, read_metrics};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
 use crate::route::Rooms;
-use crate::{audit, budget, cash_office, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory};
+use crate::{
+    audit, budget, cash_office, endowment, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
+};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -159,6 +161,20 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(revenue::decision::decide_revenue_adjustment);
     routes.service(revenue::transfer::list_transfer_notifications).service(revenue::transfer::read_transfer_notification);
     routes.service(revenue::transfer::record_transfer_notification).service(revenue::transfer::read_transfers);
+    // endowment
+    routes.service(endowment::list_endowment_types).service(endowment::list_endowment_campaigns);
+    routes.service(endowment::read_endowment_campaign).service(endowment::create_endowment_campaign);
+    routes.service(endowment::candidate::load_endowment_candidates).service(endowment::candidate::freeze_endowment_campaign);
+    routes.service(endowment::candidate::reopen_endowment_campaign).service(endowment::allocation::simulate_endowment);
+    routes.service(endowment::allocation::calculate_endowment).service(endowment::allocation::read_endowment_allocation);
+    routes.service(endowment::lifecycle::validate_endowment).service(endowment::lifecycle::notify_endowment);
+    routes.service(endowment::lifecycle::publish_endowment).service(endowment::lifecycle::close_endowment);
+    routes.service(endowment::drawing_right::list_drawing_rights).service(endowment::drawing_right::read_drawing_right);
+    routes.service(endowment::drawing_right::list_drawing_right_totals);
+    routes.service(endowment::drawing_agreement::conclude_drawing_agreement);
+    routes.service(endowment::drawing_agreement::disburse_drawing_tranche);
+    routes.service(endowment::drawing_agreement::justify_drawing_tranche);
+    routes.service(endowment::drawing_right::expire_drawing_right).service(endowment::drawing_right::cancel_drawing_right);
 }
 
 /// How the server listens.

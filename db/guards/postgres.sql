@@ -31,6 +31,10 @@ CREATE OR REPLACE TRIGGER revenue_order_receipts_append_only BEFORE UPDATE OR DE
 CREATE OR REPLACE TRIGGER receipt_regularisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receipt_regularisations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refunds EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER transfer_notifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer_notifications EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER drawing_agreements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_agreements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER drawing_agreement_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_agreement_lines EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER drawing_tranches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_tranches EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER drawing_justifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_justifications EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 

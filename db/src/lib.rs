@@ -9,6 +9,7 @@ pub mod budget;
 pub mod cash_office;
 pub mod column;
 pub mod connection;
+pub mod endowment;
 pub mod expenditure;
 pub mod fault;
 pub mod identity;

@@ -15,6 +15,7 @@ macro_rules! tables {
 mod audit;
 mod budget;
 mod cash_office;
+mod endowment;
 mod expenditure;
 mod identity;
 mod ledger;
@@ -27,6 +28,7 @@ mod territory;
 pub use audit::*;
 pub use budget::*;
 pub use cash_office::*;
+pub use endowment::*;
 pub use expenditure::*;
 pub use identity::*;
 pub use ledger::*;
@@ -120,4 +122,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     refunds,
     revenue_adjustments,
     transfer_notifications,
+    endowment_campaigns,
+    drawing_rights,
+    drawing_agreements,
+    drawing_agreement_lines,
+    drawing_tranches,
+    drawing_justifications,
 );

@@ -140,6 +140,12 @@ ids! {
     RevenueAdjustmentId,
     /// A notification of a transfer to come.
     TransferNotificationId,
+    /// A campaign that divides an endowment.
+    EndowmentCampaignId,
+    /// A drawing right (droit de tirage).
+    DrawingRightId,
+    /// An agreement on a drawing right (convention).
+    DrawingAgreementId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

@@ -8,7 +8,7 @@ use crate::expenditure::{accept, fuel, issue, pay};
 use crate::harness::{Answer, Town};
 
 /// What else a member or a parameter may call a thing.
-const ALIASES: [(&str, &str); 11] = [
+const ALIASES: [(&str, &str); 13] = [
     ("payee_id", "supplier_id"),
     ("replaces_id", "payment_order_id"),
     ("payment_order_batch_id", "batch_id"),
@@ -20,6 +20,8 @@ const ALIASES: [(&str, &str); 11] = [
     ("relative_id", "principal_id"),
     ("seat_id", "organisation_id"),
     ("party_id", "organisation_id"),
+    ("revenue_line_id", "budget_line_id"),
+    ("expenditure_line_id", "budget_line_id"),
 ];
 
 /// Things that belong to no organisation, or are organisations.
@@ -55,6 +57,7 @@ impl Ids {
         crate::cash_office::played(town);
         let mut ids = crate::cash_office::ids(town);
         let acts: BTreeMap<&str, Answer> = crate::revenue::every_act(town).into_iter().collect();
+        ids.extend(crate::endowment::played(town));
         ids.extend([
             ("organisation_id", town.commune_id().to_string()),
             ("regularisation_id", accountant.get(&town.path("/regularisations")).text("/data/0/id")),

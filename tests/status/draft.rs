@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::access::{Ids, permitted, roles_of_the_cast};
 use crate::contract::{Contract, schema, schema::text};
+use crate::endowment::is_of_a_grantor;
 use crate::harness::{Answer, Client, Town};
 
 /// A request that can be read. What is wrong with it is put in by those who try it.
@@ -178,6 +179,7 @@ pub fn drafts(town: &Town, ids: &Ids) -> Vec<Draft> {
         }
         let code = crate::contract::code(town, &operation.path);
         let query = query(&contract, &operation.described, ids);
+        let of_a_grantor = is_of_a_grantor(&operation.path);
         let draft = Draft {
             operation: declared,
             method: operation.method.to_uppercase(),
@@ -189,6 +191,7 @@ pub fn drafts(town: &Town, ids: &Ids) -> Vec<Draft> {
             login,
         };
         let draft = draft.clone().at(|name| {
+            let name = if name == "organisation_id" && of_a_grantor { "grantor_id" } else { name };
             let known = match name {
                 "code" => code.clone(),
                 name => ids.of_member(owner(&draft.pattern, name)),

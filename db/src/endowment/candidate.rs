@@ -1,0 +1,68 @@
+//! What the service knows of candidates by itself: their codes, their budgets, how earlier rights were justified.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use domain::budget::BudgetKind;
+use domain::budget::lifecycle::BudgetState;
+use domain::id::{OrganisationId, TerritorialUnitId};
+use domain::territory::TerritorialLevel;
+
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::schema::{budgets, drawing_rights, organisations, territorial_codes, territorial_units};
+
+/// The units of a level that exist on a day, by each of their codes.
+pub fn list_coded_units(
+    conn: &mut Conn,
+    level: TerritorialLevel,
+    on: NaiveDate,
+) -> Result<BTreeMap<String, (TerritorialUnitId, String)>, Fault> {
+    let rows: Vec<(String, Col<TerritorialUnitId>, String)> = territorial_codes::table
+        .inner_join(territorial_units::table.on(territorial_codes::unit_id.eq(territorial_units::id)))
+        .filter(territorial_units::level.eq(Col(level)))
+        .filter(territorial_units::valid_to.is_null().or(territorial_units::valid_to.ge(on)))
+        .select((territorial_codes::code, territorial_units::id, territorial_units::name))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(code, unit, name)| (code, (unit.0, name))).collect())
+}
+
+/// The organisations that govern units, by unit.
+pub fn list_governing(conn: &mut Conn) -> Result<BTreeMap<TerritorialUnitId, OrganisationId>, Fault> {
+    let rows: Vec<(Option<Col<TerritorialUnitId>>, Col<OrganisationId>)> = organisations::table
+        .filter(organisations::territorial_unit_id.is_not_null())
+        .select((organisations::territorial_unit_id, organisations::id))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(unit, id)| Some((unit?.0, id.0))).collect())
+}
+
+/// The organisation that governs a unit; nothing is found when the service keeps none.
+pub fn find_governing(conn: &mut Conn, unit: TerritorialUnitId) -> Result<OrganisationId, Fault> {
+    let id: Col<OrganisationId> =
+        organisations::table.filter(organisations::territorial_unit_id.eq(Some(Col(unit)))).select(organisations::id).first(conn)?;
+    Ok(id.0)
+}
+
+/// The organisations whose budget of a year can be executed.
+pub fn list_executable(conn: &mut Conn, fiscal_year: i32) -> Result<BTreeSet<OrganisationId>, Fault> {
+    let rows: Vec<Col<OrganisationId>> = budgets::table
+        .filter(budgets::fiscal_year.eq(fiscal_year))
+        .filter(budgets::kind.eq(Col(BudgetKind::Original)))
+        .filter(budgets::state.eq_any([Col(BudgetState::Approved), Col(BudgetState::SettledExOfficio)]))
+        .select(budgets::organisation_id)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|id| id.0).collect())
+}
+
+/// The units that were paid more than they justified, on rights of earlier years from a grantor.
+pub fn list_unjustified(conn: &mut Conn, grantor: OrganisationId, before: i32) -> Result<BTreeSet<TerritorialUnitId>, Fault> {
+    let rows: Vec<Col<TerritorialUnitId>> = drawing_rights::table
+        .filter(drawing_rights::organisation_id.eq(Col(grantor)))
+        .filter(drawing_rights::fiscal_year.lt(before))
+        .filter(drawing_rights::justified.lt(drawing_rights::disbursed))
+        .select(drawing_rights::territorial_unit_id)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|id| id.0).collect())
+}

@@ -1,0 +1,110 @@
+//! The tables of the endowment room.
+
+tables! {
+    endowment_campaigns (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        fiscal_year -> Integer,
+        endowment_type -> Text,
+        level -> Vocabulary,
+        title -> Text,
+        currency -> Text,
+        envelope -> BigInt,
+        data_date -> Date,
+        rights_expire_on -> Date,
+        formula -> Text,
+        candidates -> Text,
+        state -> Vocabulary,
+        inputs -> Nullable<Text>,
+        inputs_sha256 -> Nullable<Text>,
+        frozen_on -> Nullable<Date>,
+        outcome -> Nullable<Text>,
+        outcome_sha256 -> Nullable<Text>,
+        calculated_by -> Nullable<Identity>,
+        calculated_on -> Nullable<Date>,
+        validated_by -> Nullable<Identity>,
+        validated_on -> Nullable<Date>,
+        decision_reference -> Nullable<Text>,
+        decision_sha256 -> Nullable<Text>,
+        notified_on -> Nullable<Date>,
+        published_on -> Nullable<Date>,
+        created_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
+    drawing_rights (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        endowment_campaign_id -> Identity,
+        territorial_unit_id -> Identity,
+        territorial_code -> Text,
+        name -> Text,
+        fiscal_year -> Integer,
+        endowment_type -> Text,
+        currency -> Text,
+        notified_on -> Date,
+        expires_on -> Date,
+        state -> Vocabulary,
+        amount -> BigInt,
+        agreed -> BigInt,
+        disbursed -> BigInt,
+        justified -> BigInt,
+        ended_reason -> Nullable<Text>,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
+
+    drawing_agreements (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        drawing_right_id -> Identity,
+        reference -> Text,
+        project -> Text,
+        beneficiary_id -> Identity,
+        revenue_line_id -> Identity,
+        total_cost -> BigInt,
+        grant_amount -> BigInt,
+        counterpart -> BigInt,
+        counterpart_bps -> Integer,
+        signed_on -> Date,
+        document_sha256 -> Text,
+        concluded_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
+
+    drawing_agreement_lines (organisation_id, drawing_agreement_id, budget_line_id) {
+        organisation_id -> Identity,
+        drawing_agreement_id -> Identity,
+        beneficiary_id -> Identity,
+        budget_line_id -> Identity,
+        sensitivity -> Integer,
+    }
+
+    drawing_tranches (organisation_id, drawing_agreement_id, number) {
+        organisation_id -> Identity,
+        drawing_agreement_id -> Identity,
+        number -> Integer,
+        amount -> BigInt,
+        disbursed_on -> Date,
+        reference -> Text,
+        disbursed_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
+
+    drawing_justifications (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        drawing_agreement_id -> Identity,
+        number -> Integer,
+        amount -> BigInt,
+        document_sha256 -> Text,
+        recorded_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
+}
