@@ -11,6 +11,7 @@ pub mod budget;
 pub mod calendar;
 pub mod cash_office;
 pub mod expenditure;
+pub mod fund;
 pub mod id;
 pub mod identity;
 pub mod ledger;
