@@ -414,7 +414,8 @@ pub fn filled(town: &Town, path: &str) -> String {
         Some(name) => place(town, name),
         None => segment.to_owned(),
     };
-    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+    let filled = path.split('/').map(segment).collect::<Vec<_>>().join("/");
+    if path.ends_with("/allocation-plan") { filled + "?amount=1" } else { filled }
 }
 
 on_both_engines! {
@@ -463,6 +464,7 @@ on_both_engines! {
         let missing = town.stranger().get(&format!("/v1/organisations/{}", uuid::Uuid::nil()));
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
+        crate::fund::every_act(town);
         cash_office::played(town).into_iter().for_each(|(rest, answer)| drop(post(rest, answer)));
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
             let reader = crate::access::reader(&text(&operation.described["operationId"]));

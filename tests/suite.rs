@@ -15,6 +15,7 @@ mod edge;
 mod engines;
 mod expenditure;
 mod export;
+mod fund;
 mod identity;
 mod input;
 mod ledger;

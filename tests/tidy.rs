@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// The rooms in their order; a room uses only rooms above it.
-const ROOMS: [&str; 11] = [
+const ROOMS: [&str; 12] = [
     "audit",
     "territory",
     "organisation",
@@ -18,6 +18,7 @@ const ROOMS: [&str; 11] = [
     "expenditure",
     "cash_office",
     "revenue",
+    "fund",
 ];
 
 /// Subjects of tests that are no rooms.

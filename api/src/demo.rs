@@ -2,6 +2,7 @@
 //! year, played through the API's own handlers.
 
 pub mod cast;
+pub mod funds;
 pub mod income;
 pub mod offices;
 pub mod player;

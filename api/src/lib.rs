@@ -15,6 +15,7 @@ pub mod demo;
 pub mod expenditure;
 pub mod export;
 pub mod founding;
+pub mod fund;
 pub mod identity;
 pub mod idle;
 pub mod intake;

@@ -87,6 +87,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::cash_office::ticket::CODES,
         domain::revenue::CODES,
         domain::revenue::recovery::CODES,
+        domain::fund::CODES,
     ]
     .into_iter()
     .flatten()

@@ -26,7 +26,7 @@ use crate::metrics::{Metrics, measure, read_metrics};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
 use crate::route::Rooms;
-use crate::{audit, budget, cash_office, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory};
+use crate::{audit, budget, cash_office, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, revenue, territory};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -155,6 +155,19 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(revenue::decision::decide_revenue_adjustment);
     routes.service(revenue::transfer::list_transfer_notifications).service(revenue::transfer::read_transfer_notification);
     routes.service(revenue::transfer::record_transfer_notification).service(revenue::transfer::read_transfers);
+    // fund
+    routes.service(fund::list_fund_terms).service(fund::list_funds).service(fund::read_fund).service(fund::found_fund);
+    routes.service(fund::close_fund_period).service(fund::statement::read_fund_statement);
+    routes.service(fund::donor::list_donors).service(fund::donor::read_donor).service(fund::donor::register_donor);
+    routes.service(fund::exchange::list_exchange_rates).service(fund::exchange::read_exchange_rate);
+    routes.service(fund::exchange::record_exchange_rate);
+    routes.service(fund::contribution::list_contributions).service(fund::contribution::read_contribution);
+    routes.service(fund::contribution::pledge_contribution).service(fund::receipt::record_contribution_movement);
+    routes.service(fund::purpose::list_fund_purposes).service(fund::purpose::read_fund_purpose);
+    routes.service(fund::purpose::define_fund_purpose).service(fund::allocation::read_allocation_plan);
+    routes.service(fund::allocation::list_fund_allocations).service(fund::allocation::read_fund_allocation);
+    routes.service(fund::allocation::allocate_to_purpose).service(fund::allocation::release_fund_allocation);
+    routes.service(fund::spending::record_fund_use).service(fund::movement::list_fund_movements);
 }
 
 /// How the server listens.

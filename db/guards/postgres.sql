@@ -31,6 +31,15 @@ CREATE OR REPLACE TRIGGER revenue_order_receipts_append_only BEFORE UPDATE OR DE
 CREATE OR REPLACE TRIGGER receipt_regularisations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receipt_regularisations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refunds EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER transfer_notifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer_notifications EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER donors_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON donors EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER donor_names_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON donor_names EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER exchange_rates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON exchange_rates EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_phases_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_phases EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER contribution_instalments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON contribution_instalments EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER earmarks_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON earmarks EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER earmark_terms_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON earmark_terms EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_purpose_places_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_purpose_places EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 

@@ -11,6 +11,7 @@ pub mod column;
 pub mod connection;
 pub mod expenditure;
 pub mod fault;
+pub mod fund;
 pub mod identity;
 pub mod kept;
 pub mod ledger;

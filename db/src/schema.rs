@@ -16,6 +16,7 @@ mod audit;
 mod budget;
 mod cash_office;
 mod expenditure;
+mod fund;
 mod identity;
 mod ledger;
 mod organisation;
@@ -28,6 +29,7 @@ pub use audit::*;
 pub use budget::*;
 pub use cash_office::*;
 pub use expenditure::*;
+pub use fund::*;
 pub use identity::*;
 pub use ledger::*;
 pub use organisation::*;
@@ -117,4 +119,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     refunds,
     revenue_adjustments,
     transfer_notifications,
+    fund_terms,
+    donors,
+    donor_names,
+    exchange_rates,
+    funds,
+    fund_phases,
+    contributions,
+    contribution_instalments,
+    earmarks,
+    earmark_terms,
+    fund_purposes,
+    fund_purpose_places,
+    fund_allocations,
+    fund_allocation_lines,
+    fund_movements,
 );

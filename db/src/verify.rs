@@ -2,11 +2,12 @@
 //!
 //! Checked: every chain of events (hashes, order, columns against stored bytes, head), every entry of the ledger
 //! (balance, digest against the chain, kept balances), every credit and line, every debt, every cash office and ticket, every
-//! number series.
+//! fund, every number series.
 
 mod cash_office;
 mod chain;
 mod counter;
+mod fund;
 mod import;
 mod money;
 mod revenue;
@@ -73,6 +74,7 @@ pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
         counter::verify_carried_debts(conn, organisation.0, &code)?;
         cash_office::verify_cash_offices(conn, organisation.0, &code)?;
         checked.credits += revenue::verify_revenue(conn, organisation.0, &code)?;
+        checked.credits += fund::verify_funds(conn, organisation.0, &code)?;
         checked.numbers += money::verify_numbers(conn, organisation.0, &code)?;
         checked.organisations += 1;
     }

@@ -22,6 +22,12 @@ codes! {
     FUND_TERM_UNKNOWN: Rule,
         "Terme inconnu" / "Unknown term",
         "Le vocabulaire {vocabulary} n'a pas de terme {code}." / "The vocabulary {vocabulary} has no term {code}.";
+    CURRENCY_UNKNOWN: Rule,
+        "Devise inconnue" / "Unknown currency",
+        "{currency} n'est pas une devise de l'ISO 4217." / "{currency} is no currency of ISO 4217.";
+    FEE_INVALID: Rule,
+        "Frais invalides" / "Invalid fee",
+        "Des frais ne dépassent pas 10 000 points de base." / "A fee is 10,000 basis points at most.";
     EXCHANGE_RATE_INVALID: Rule,
         "Taux de change invalide" / "Invalid exchange rate",
         "Un taux est un décimal positif entre deux devises différentes, avec neuf décimales au plus." /

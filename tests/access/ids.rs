@@ -84,6 +84,7 @@ impl Ids {
             ("year", "2025".to_owned()),
             ("account", "602".to_owned()),
         ]);
+        ids.extend(crate::fund::every_act(town));
         Self(ids)
     }
 

@@ -54,6 +54,8 @@ pub struct Waterfall {
     pub fee: i64,
     pub direct_cost: i64,
     pub bank_charges: i64,
+    /// Given back to donors.
+    pub repaid: i64,
     /// What recipients spent.
     pub expenditure: i64,
     /// Money given back, as recipients count it.
@@ -70,7 +72,7 @@ impl Waterfall {
     }
 
     pub fn total_use(&self) -> i64 {
-        self.transfers() - self.refunds + self.fee + self.direct_cost + self.bank_charges
+        self.transfers() - self.refunds + self.fee + self.direct_cost + self.bank_charges + self.repaid
     }
 
     /// Left with the agent.
@@ -144,6 +146,7 @@ mod tests {
         fee: 7_484_571,
         direct_cost: 22_638_221,
         bank_charges: 29_699,
+        repaid: 0,
         expenditure: 535_464_931,
         recipients_refunds: 48_030_831,
     };
@@ -158,6 +161,7 @@ mod tests {
         fee: 9_987_157,
         direct_cost: 26_204_342,
         bank_charges: 30_130,
+        repaid: 0,
         expenditure: 754_655_459,
         recipients_refunds: 55_762_984,
     };
