@@ -127,7 +127,8 @@ fn id(path: &str) -> String {
 
 /// One act of every kind; gives the ids of what came of it.
 pub fn every_act(town: &Town) -> Vec<(&'static str, String)> {
-    let scene = scene(town, &json!({ "fee_bps": 100, "phases": [{ "name": "I", "envelope": "12100000", "themes": "Éducation à la paix" }] }));
+    let scene =
+        scene(town, &json!({ "fee_bps": 100, "phases": [{ "name": "I", "envelope": "12100000", "themes": "Éducation à la paix" }] }));
     let rate = rate(town, "USD", "EUR", "0.94", "2016-11-30").expect(201).id();
     let earmark = json!({ "territorial_unit_ids": [place(town, "ML07")], "sectors": ["152"], "minimum_purposes": 1 });
     let pledge = json!({

@@ -26,7 +26,9 @@ use crate::metrics::{Metrics, measure, read_metrics};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
 use crate::route::Rooms;
-use crate::{audit, budget, cash_office, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, revenue, territory};
+use crate::{
+    audit, budget, cash_office, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
+};
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
 pub fn routes(config: &mut ServiceConfig<'_>) {

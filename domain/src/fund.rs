@@ -435,7 +435,8 @@ mod tests {
             (K::Refund, 0, 50),
         ];
         let ledgers = steps.iter().fold(Ledgers::default(), |ledgers, (kind, amount, value)| ledgers.after(*kind, *amount, *value));
-        let kept = [ledgers.pledged, ledgers.committed, ledgers.received, ledgers.allocated, ledgers.disbursed, ledgers.spent, ledgers.returned];
+        let kept =
+            [ledgers.pledged, ledgers.committed, ledgers.received, ledgers.allocated, ledgers.disbursed, ledgers.spent, ledgers.returned];
         assert_eq!(kept, [1000, 900, 600, 400, 300, 250, 50]);
         assert_eq!(ledgers.available(), 660 - 7 - 400 + 50);
         use ContributionMovementKind as M;
@@ -451,7 +452,9 @@ mod tests {
     fn each_kind_of_contribution_has_its_movements() {
         use ContributionKind as C;
         use ContributionMovementKind as M;
-        for (kind, has, lacks) in [(C::Cash, M::Repayment, M::Interest), (C::InKind, M::Receipt, M::Repayment), (C::Own, M::Interest, M::Receipt)] {
+        for (kind, has, lacks) in
+            [(C::Cash, M::Repayment, M::Interest), (C::InKind, M::Receipt, M::Repayment), (C::Own, M::Interest, M::Receipt)]
+        {
             assert_eq!(has.require(kind), Ok(()));
             assert_eq!(lacks.require(kind).map_err(|refusal| refusal.code.name), Err("CONTRIBUTION_MOVEMENT_INVALID"));
         }

@@ -55,7 +55,9 @@ pub fn administer(player: &Player, town: &Town) -> Result<(), String> {
         "kind": "partner", "code": AGENT_CODE, "name": "Agent d'administration fictif", "currency": "XOF", "fictional": true,
     });
     let agent = player.post(&admin, "/v1/organisations", None, &body)?.id()?;
-    for (login, role) in [("finance-officer", "finance_officer"), ("mayor", "authorising_officer"), ("accountant", "accountant"), ("auditor", "auditor")] {
+    for (login, role) in
+        [("finance-officer", "finance_officer"), ("mayor", "authorising_officer"), ("accountant", "accountant"), ("auditor", "auditor")]
+    {
         let body = json!({ "principal_id": town.person(login)?, "role": role, "valid_from": super::year::FIRST_DAY });
         player.post(&admin, &format!("/v1/organisations/{agent}/role-assignments"), None, &body)?;
     }
@@ -137,7 +139,8 @@ fn trust_fund(staff: &Staff<'_>) -> Result<String, String> {
 
 fn peacebuilding_fund(staff: &Staff<'_>) -> Result<(), String> {
     let phase = |name: &str, envelope: &str, themes: &str| json!({ "name": name, "envelope": envelope, "themes": themes });
-    let first = "Education for peace; socio-economic support; reintegration of displaced people; justice on gender-based violence; cantonment";
+    let first =
+        "Education for peace; socio-economic support; reintegration of displaced people; justice on gender-based violence; cantonment";
     let second = "Youth and women empowerment for national reconciliation; resilience to insecurity; conflict prevention";
     let source = format!("{BULLETIN}, as of 28 February 2018: 12.1, 8.6 and 4.47 million, together 25.17 where about 26 are told");
     let body = json!({

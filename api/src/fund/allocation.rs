@@ -16,9 +16,7 @@ use domain::calendar::not_future;
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
 use domain::fund::attribution::{Bearer, attribute};
 use domain::fund::earmark::EarmarkDimension;
-use domain::fund::{
-    ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, PURPOSE_BUDGET_EXCEEDED, exceeded, require_open_period,
-};
+use domain::fund::{ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, PURPOSE_BUDGET_EXCEEDED, exceeded, require_open_period};
 use domain::id::{ContributionId, FundAllocationId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
@@ -393,11 +391,8 @@ pub async fn release_fund_allocation(asked: Asked<FundRelease>, path: Allocation
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             let contributions = lock_contributions(tx, fund.id.0)?;
             let room = |line: &AllocationLineRow| Amount::from_minor(line.line_use().releasable()).unwrap_or_default();
-            let bearers: Vec<Bearer<ContributionId>> = allocation
-                .lines
-                .iter()
-                .map(|line| Bearer { key: line.contribution_id.0, pooled: line.pooled, room: room(line) })
-                .collect();
+            let bearers: Vec<Bearer<ContributionId>> =
+                allocation.lines.iter().map(|line| Bearer { key: line.contribution_id.0, pooled: line.pooled, room: room(line) }).collect();
             let most = Amount::sum(bearers.iter().map(|bearer| bearer.room)).unwrap_or_default();
             if amount > most {
                 return Err(exceeded(&FUND_USE_EXCEEDED, FundMovementKind::Release, most, amount, currency).into());
@@ -408,7 +403,8 @@ pub async fn release_fund_allocation(asked: Asked<FundRelease>, path: Allocation
             for (key, part) in attribute(amount, &bearers).into_iter().filter(|(_, part)| !part.is_zero()) {
                 let one = contributions.iter().find(|one| one.row.id.0 == key).ok_or(Fault::Missing)?;
                 let mut line = allocation.lines.iter().find(|line| line.contribution_id.0 == key).ok_or(Fault::Missing)?.clone();
-                let ledgers = append_movement(tx, &act, &one.row, one.row.ledgers(), Moved::value(FundMovementKind::Release, part.minor()))?;
+                let ledgers =
+                    append_movement(tx, &act, &one.row, one.row.ledgers(), Moved::value(FundMovementKind::Release, part.minor()))?;
                 update_contribution(tx, &one.row, &ContributionChange::of(&one.row, ledgers))?;
                 line.released += part.minor();
                 db::fund::allocation::update_line(tx, &line)?;

@@ -5,9 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
 use db::fund::movement::{FundMovementRow, MovementFilter};
 use domain::fund::FundMovementKind;
-use domain::id::{
-    ContributionId, ExchangeRateId, FundAllocationId, FundId, FundMovementId, FundPurposeId, OrganisationId, PrincipalId,
-};
+use domain::id::{ContributionId, ExchangeRateId, FundAllocationId, FundId, FundMovementId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::Currency;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -62,10 +62,8 @@ pub struct FundPurposeView {
 }
 
 fn view(purpose: FundPurpose, currency: Currency) -> FundPurposeView {
-    let place = |place: &db::fund::purpose::PurposePlaceRow| PurposePlaceView {
-        territorial_unit_id: place.territorial_unit_id.0,
-        bps: place.bps,
-    };
+    let place =
+        |place: &db::fund::purpose::PurposePlaceRow| PurposePlaceView { territorial_unit_id: place.territorial_unit_id.0, bps: place.bps };
     FundPurposeView {
         places: purpose.places.iter().map(place).collect(),
         id: purpose.row.id.0,

@@ -154,8 +154,7 @@ pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>,
                 _ => Effects { on_contribution: vec![Moved::value(body.kind.movement(), amount.minor())], on_account: Vec::new() },
             };
             let reference = body.reference.as_ref().map(|reference| reference.as_str().to_owned());
-            let act =
-                FundAct { id: act, on: body.on, reference, rate: body.exchange_rate_id, allocation: None, purpose: None, by };
+            let act = FundAct { id: act, on: body.on, reference, rate: body.exchange_rate_id, allocation: None, purpose: None, by };
             for moved in effects.on_contribution {
                 change.ledgers = append_movement(tx, &act, &one.row, change.ledgers, moved)?;
             }

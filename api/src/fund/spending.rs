@@ -78,11 +78,7 @@ type Line = (ContributionId, FundAllocationId);
 fn bearers(allocations: &[FundAllocation], kind: FundUseKind) -> Vec<Bearer<Line>> {
     let lines = allocations.iter().flat_map(|allocation| &allocation.lines);
     lines
-        .map(|line| Bearer {
-            key: (line.contribution_id.0, line.allocation_id.0),
-            pooled: line.pooled,
-            room: line.line_use().room(kind),
-        })
+        .map(|line| Bearer { key: (line.contribution_id.0, line.allocation_id.0), pooled: line.pooled, room: line.line_use().room(kind) })
         .collect()
 }
 
@@ -101,7 +97,13 @@ fn reference_of(body: &NewFundUse) -> String {
     format!("{}{}", body.reference.as_str(), consent.unwrap_or_default())
 }
 
-fn use_view(body: &NewFundUse, parts: &[(Line, Amount)], (act, purpose): (Uuid, FundPurposeId), currency: Currency, version: i64) -> FundUseView {
+fn use_view(
+    body: &NewFundUse,
+    parts: &[(Line, Amount)],
+    (act, purpose): (Uuid, FundPurposeId),
+    currency: Currency,
+    version: i64,
+) -> FundUseView {
     let attribution = |((contribution, allocation), part): &(Line, Amount)| AttributionView {
         fund_allocation_id: *allocation,
         contribution_id: *contribution,

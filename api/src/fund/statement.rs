@@ -175,11 +175,7 @@ fn waterfall_view(flow: &Waterfall, currency: Currency) -> WaterfallView {
 /// The statement of a fund and of each of its donors, to the smallest unit. Filtered by a donor, that donor's own.
 #[utoipa::path(tag = "fund", params(FundStatementQuery), responses((status = 200, body = FundStatementView)))]
 #[get("/v1/organisations/{organisation_id}/funds/{fund_id}/statement")]
-pub async fn read_fund_statement(
-    call: Call,
-    path: web::Path<(OrganisationId, FundId)>,
-    query: Query<FundStatementQuery>,
-) -> Answered {
+pub async fn read_fund_statement(call: Call, path: web::Path<(OrganisationId, FundId)>, query: Query<FundStatementQuery>) -> Answered {
     let (_, id) = path.into_inner();
     let (scope, today) = (call.scope()?, call.today);
     let (from, to, donor) = (query.0.from, query.0.to.unwrap_or(today), query.0.donor_id);

@@ -260,11 +260,8 @@ pub fn list_contributions(
     filter: &ContributionFilter,
     page: &Keyset<ContributionId>,
 ) -> Result<Rows<Contribution>, Fault> {
-    let mut query = visible!(contributions, scope)
-        .order(contributions::id)
-        .limit(page.probe())
-        .select(ContributionRow::as_select())
-        .into_boxed();
+    let mut query =
+        visible!(contributions, scope).order(contributions::id).limit(page.probe()).select(ContributionRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(contributions::id.gt(Col(after)));
     }

@@ -94,11 +94,8 @@ pub fn list_rates(
     filter: &RateFilter,
     page: &Keyset<ExchangeRateId>,
 ) -> Result<Rows<ExchangeRateRow>, Fault> {
-    let mut query = visible!(exchange_rates, scope)
-        .order(exchange_rates::id)
-        .limit(page.probe())
-        .select(ExchangeRateRow::as_select())
-        .into_boxed();
+    let mut query =
+        visible!(exchange_rates, scope).order(exchange_rates::id).limit(page.probe()).select(ExchangeRateRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(exchange_rates::id.gt(Col(after)));
     }

@@ -3,9 +3,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::fund::{FundMovementKind, Ledgers};
-use domain::id::{
-    ContributionId, ExchangeRateId, FundAllocationId, FundId, FundMovementId, FundPurposeId, OrganisationId, PrincipalId,
-};
+use domain::id::{ContributionId, ExchangeRateId, FundAllocationId, FundId, FundMovementId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::sensitivity::{Scope, Sensitivity};
 use uuid::Uuid;
 
@@ -72,13 +70,7 @@ impl Moved {
 }
 
 /// Appends a movement and gives the ledgers after it, for the contribution to be updated with.
-pub fn append_movement(
-    tx: &mut Tx<'_>,
-    act: &FundAct,
-    row: &ContributionRow,
-    ledgers: Ledgers,
-    moved: Moved,
-) -> Result<Ledgers, Fault> {
+pub fn append_movement(tx: &mut Tx<'_>, act: &FundAct, row: &ContributionRow, ledgers: Ledgers, moved: Moved) -> Result<Ledgers, Fault> {
     diesel::insert_into(fund_movements::table)
         .values((
             fund_movements::organisation_id.eq(Col(tx.organisation)),
@@ -120,11 +112,8 @@ pub fn list_movements(
     filter: &MovementFilter,
     page: &Keyset<FundMovementId>,
 ) -> Result<Rows<FundMovementRow>, Fault> {
-    let mut query = visible!(fund_movements, scope)
-        .order(fund_movements::id)
-        .limit(page.probe())
-        .select(FundMovementRow::as_select())
-        .into_boxed();
+    let mut query =
+        visible!(fund_movements, scope).order(fund_movements::id).limit(page.probe()).select(FundMovementRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(fund_movements::id.gt(Col(after)));
     }

@@ -120,9 +120,11 @@ pub fn find_purpose(conn: &mut Conn, scope: &Scope, id: FundPurposeId) -> Result
 
 /// A purpose that something happened to has another version.
 pub fn touch_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow) -> Result<(), Fault> {
-    diesel::update(fund_purposes::table.filter(fund_purposes::organisation_id.eq(row.organisation_id)).filter(fund_purposes::id.eq(row.id)))
-        .set(fund_purposes::version.eq(row.version + 1))
-        .execute(tx.conn)?;
+    diesel::update(
+        fund_purposes::table.filter(fund_purposes::organisation_id.eq(row.organisation_id)).filter(fund_purposes::id.eq(row.id)),
+    )
+    .set(fund_purposes::version.eq(row.version + 1))
+    .execute(tx.conn)?;
     Ok(())
 }
 

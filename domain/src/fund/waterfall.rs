@@ -91,9 +91,8 @@ impl Waterfall {
 
     /// What does not agree between the parts, and with the totals that were printed.
     pub fn findings(&self, printed: &Printed) -> Vec<Finding> {
-        let against = |discrepancy, computed, printed: Option<i64>| {
-            printed.and_then(|printed| Finding::unless_equal(discrepancy, computed, printed))
-        };
+        let against =
+            |discrepancy, computed, printed: Option<i64>| printed.and_then(|printed| Finding::unless_equal(discrepancy, computed, printed));
         let rounding = against(Discrepancy::Rounding, self.transfers(), printed.transfers);
         let timing = Finding::unless_equal(Discrepancy::RefundTiming, self.recipients_refunds, self.refunds);
         let held = against(Discrepancy::RecipientsBalance, self.recipients_balance(), printed.recipients_balance);
@@ -180,10 +179,10 @@ mod tests {
     fn what_does_not_reconcile_is_found() {
         assert_eq!(B.source(), 1_043_673_482);
         let found = B.findings(&Printed { transfers: Some(969_805_672), recipients_balance: None });
-        assert_eq!(found.iter().map(|one| (one.discrepancy, one.difference())).collect::<Vec<_>>(), [
-            (Discrepancy::Rounding, 1),
-            (Discrepancy::RefundTiming, 79_227),
-        ]);
+        assert_eq!(
+            found.iter().map(|one| (one.discrepancy, one.difference())).collect::<Vec<_>>(),
+            [(Discrepancy::Rounding, 1), (Discrepancy::RefundTiming, 79_227),]
+        );
         // The printed totals rest on the printed sub-total.
         assert_eq!((B.total_use() - 1, B.balance() + 1), (950_343_544, 93_329_938));
         // What was printed as left with the recipients does not follow from the other figures either.

@@ -29,7 +29,11 @@ fn planned(purpose: &Purpose<&'static str>, amount: i64, candidates: Vec<Candida
     plan(&Request { purpose, amount: money(amount), on: day("2018-06-30"), deficit: Amount::ZERO }, candidates)
 }
 
-fn decided(purpose: &Purpose<&'static str>, amount: i64, candidates: Vec<Candidate<u32, &'static str>>) -> Result<Vec<(u32, i64)>, &'static str> {
+fn decided(
+    purpose: &Purpose<&'static str>,
+    amount: i64,
+    candidates: Vec<Candidate<u32, &'static str>>,
+) -> Result<Vec<(u32, i64)>, &'static str> {
     let shares = planned(purpose, amount, candidates).decide(money(amount), usd());
     shares.map(|shares| shares.iter().map(|share| (share.key, share.amount.minor())).collect()).map_err(|refusal| refusal.code.name)
 }
