@@ -414,8 +414,7 @@ pub fn filled(town: &Town, path: &str) -> String {
         Some(name) => place(town, name),
         None => segment.to_owned(),
     };
-    let filled = path.split('/').map(segment).collect::<Vec<_>>().join("/");
-    if path.ends_with("/allocation-plan") { filled + "?amount=1" } else { filled }
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 on_both_engines! {

@@ -270,4 +270,25 @@ on_both_engines! {
         // Contributions are the organisation's own business.
         assert_eq!(town.client("partner-system").get(&town.path("/contributions")).json()["data"], json!([]));
     }
+
+    Stage::Played, fn the_demonstration_shows_the_funds_of_the_bulletin(town) {
+        let all = town.stranger().get("/v1/organisations?limit=200").expect(200).json();
+        let agent = all["data"].as_array().expect("rows").iter().find(|row| row["code"] == "ML-AGENT").expect("the agent").clone();
+        let read = |rest: &str| {
+            let path = format!("/v1/organisations/{}{rest}", agent["id"].as_str().expect("an id"));
+            town.client("auditor").get(&path).expect(200).json()
+        };
+        let donors = read("/donors")["data"].as_array().expect("donors").clone();
+        let states = donors.iter().filter(|donor| donor["kind"] == "state").count();
+        assert_eq!((donors.len(), states), (15, 14));
+        let funds = read("/funds")["data"].as_array().expect("funds").clone();
+        let of = |code: &str| funds.iter().find(|fund| fund["code"] == code).expect("the fund").clone();
+        let phases: Vec<Value> = of("PBF")["phases"].as_array().expect("phases").iter().map(|phase| phase["envelope"].clone()).collect();
+        assert_eq!(phases, ["12100000.00", "8600000.00", "4470000.00"]);
+        let statement = read(&format!("/funds/{}/statement", of("TF")["id"].as_str().expect("an id")));
+        let italy = donors.iter().find(|donor| donor["code"] == "IT").expect("Italy")["id"].clone();
+        let lines = statement["donors"].as_array().expect("donors").iter().find(|one| one["donor_id"] == italy).expect("lines")["lines"].clone();
+        assert_eq!([&lines["received"], &lines["spent"], &lines["closing"]], [&json!("181320.00"), &json!("181320.00"), &json!("0.00")]);
+        assert_eq!(statement["total"]["received"], json!("4004724.26"));
+    }
 }

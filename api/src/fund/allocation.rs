@@ -166,6 +166,11 @@ fn paying(allocations: &[FundAllocation]) -> BTreeMap<ContributionId, i64> {
     paying
 }
 
+/// What of the budget is not allocated yet.
+fn unallocated(purpose: &FundPurpose, paying: &BTreeMap<ContributionId, i64>) -> Amount {
+    Amount::from_minor(purpose.row.budget - paying.values().sum::<i64>()).unwrap_or_default()
+}
+
 /// Plans who would pay so much more for a purpose.
 fn plan_for(
     conn: &mut Conn,
@@ -175,8 +180,7 @@ fn plan_for(
     (amount, currency, on): (Amount, Currency, NaiveDate),
 ) -> Result<Plan<ContributionId>, Fault> {
     let paying = paying(allocations);
-    let paid: i64 = paying.values().sum();
-    let room = Amount::from_minor(purpose.row.budget - paid).unwrap_or_default();
+    let room = unallocated(purpose, &paying);
     if amount > room {
         let refusal = PURPOSE_BUDGET_EXCEEDED.refuse().with("possible", room.display(currency));
         return Err(refusal.with("requested", amount.display(currency)).with("currency", currency.code()).at("/amount").into());
@@ -233,9 +237,9 @@ pub struct AllocationPlanView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AllocationPlanQuery {
-    /// How much, in the currency of the fund.
-    #[param(value_type = String, max_length = 21, pattern = "^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,4})?$", example = "1000")]
-    amount: AmountText,
+    /// How much, in the currency of the fund; by default all that is not allocated yet of the budget.
+    #[param(value_type = Option<String>, max_length = 21, pattern = "^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,4})?$", example = "1000")]
+    amount: Option<AmountText>,
 }
 
 /// Who would pay for a purpose if it were decided now, and every reason why not: a rehearsal of an allocation.
@@ -243,16 +247,18 @@ pub struct AllocationPlanQuery {
 #[get("/v1/organisations/{organisation_id}/fund-purposes/{fund_purpose_id}/allocation-plan")]
 pub async fn read_allocation_plan(call: Call, path: PurposePath, query: Query<AllocationPlanQuery>) -> Answered {
     let (_, id) = path.into_inner();
-    let (scope, today, text) = (call.scope()?, call.today, query.0.amount.0);
+    let (scope, today, text) = (call.scope()?, call.today, query.0.amount);
     let view = call
         .store()
         .read(move |conn| {
             let purpose = db::fund::purpose::find_purpose(conn, &scope, id)?;
             let fund = purpose.row.fund_id.0;
             let currency = db::fund::find_fund_row(conn, &scope, fund)?.currency()?;
-            let amount = Amount::parse_positive(&text, currency).map_err(|refusal| refusal.at("?amount"))?;
             let contributions = all_contributions(conn, &scope, fund)?;
             let allocations = db::fund::allocation::allocations_of(conn, &scope, id)?;
+            let rest = unallocated(&purpose, &paying(&allocations));
+            let asked = text.as_ref().map(|text| Amount::parse_positive(&text.0, currency).map_err(|refusal| refusal.at("?amount")));
+            let amount = asked.transpose()?.unwrap_or(rest);
             let plan = plan_for(conn, &purpose, &contributions, &allocations, (amount, currency, today))?;
             let share = |share: domain::fund::allocation::Share<ContributionId>| AllocationShareView {
                 contribution_id: share.key,
