@@ -473,6 +473,7 @@ on_both_engines! {
         contract.holds("get", organisation, missing.refused(404, "NOT_FOUND"));
 
         crate::endowment::played(town);
+        crate::fund::every_act(town);
         cash_office::played(town).into_iter().for_each(|(rest, answer)| drop(post(rest, answer)));
         for operation in contract.operations().iter().filter(|operation| operation.method == "get") {
             let reader = crate::access::reader(&text(&operation.described["operationId"]));

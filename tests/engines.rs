@@ -317,6 +317,7 @@ fn month(town: &Town) -> Vec<String> {
     for (path, answer) in revenue::every_act(town) {
         minutes.note(path, &answer);
     }
+    crate::fund::every_act(town);
     for operation in Contract::read().operations().iter().filter(|operation| operation.method == "get") {
         let path = filled(town, &operation.path);
         minutes.note(&operation.path, &town.client("auditor").get(&path));

@@ -16,6 +16,7 @@ mod endowment;
 mod engines;
 mod expenditure;
 mod export;
+mod fund;
 mod fuzz;
 mod identity;
 mod input;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// The rooms in their order; a room uses only rooms above it.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "audit",
     "territory",
     "organisation",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 12] = [
     "cash_office",
     "revenue",
     "endowment",
+    "fund",
 ];
 
 /// Subjects of tests that are no rooms.

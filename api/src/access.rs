@@ -81,6 +81,9 @@ const BOOK_READERS: Access = Roles(&[
     Auditor,
 ]);
 
+/// Those who prepare what a fund decides.
+const FUND_MANAGERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
+
 /// Those who keep or control the register of kin.
 const KIN_READERS: Access = Roles(&[Administrator, Auditor]);
 
@@ -335,6 +338,33 @@ pub const OPERATIONS: &[Operation] = &[
     act("justify_drawing_tranche", Roles(&[FinanceOfficer, Accountant])),
     act("expire_drawing_right", Roles(&[AuthorisingOfficer])),
     act("cancel_drawing_right", Roles(&[AuthorisingOfficer])),
+    // fund
+    publish("list_fund_terms"),
+    read("list_funds", Members),
+    read("read_fund", Members),
+    create("found_fund", FUND_MANAGERS),
+    act("close_fund_period", Roles(&[Accountant])),
+    read("read_fund_statement", BOOK_READERS),
+    read("list_donors", Members),
+    read("read_donor", Members),
+    create("register_donor", FUND_MANAGERS),
+    read("list_exchange_rates", Members),
+    read("read_exchange_rate", Members),
+    create("record_exchange_rate", Roles(&[FinanceOfficer, Accountant])),
+    read("list_contributions", Members),
+    read("read_contribution", Members),
+    create("pledge_contribution", FUND_MANAGERS),
+    act("record_contribution_movement", Roles(&[Accountant])),
+    read("list_fund_purposes", Members),
+    read("read_fund_purpose", Members),
+    create("define_fund_purpose", FUND_MANAGERS),
+    read("read_allocation_plan", BOOK_READERS),
+    read("list_fund_allocations", Members),
+    read("read_fund_allocation", Members),
+    act("allocate_to_purpose", Roles(&[AuthorisingOfficer])),
+    act("release_fund_allocation", Roles(&[AuthorisingOfficer])),
+    act("record_fund_use", Roles(&[Accountant])),
+    read("list_fund_movements", Members),
 ];
 
 /// Operations that prove an identity by a secret: failures are slowed down.

@@ -57,7 +57,7 @@ hours in a demonstration): a JWS signed with Ed25519 (`EdDSA`), checked as RFC87
 of life. What is not exactly as this service signs it is refused. The public keys are at `/.well-known/jwks.json`. A token says \
 who calls, never what they may do.";
 
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("meta", "The service about itself."),
     ("audit", "What happened, in commit order."),
     ("territory", "Regions, cercles and communes as they existed."),
@@ -71,6 +71,7 @@ const TAGS: [(&str, &str); 13] = [
     ("cash_office", "Imprests, collection offices and tickets."),
     ("revenue", "Debtors, revenue orders, receipts, adjustments."),
     ("endowment", "Campaigns that divide an envelope by formula; drawing rights, agreements, tranches."),
+    ("fund", "Donors, contributions, earmarks, allocations, attribution."),
 ];
 
 /// The contract in YAML. Words that older readers take for truth values are quoted, and days that they take for instants.

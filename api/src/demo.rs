@@ -3,6 +3,7 @@
 
 pub mod cast;
 pub mod endowment;
+pub mod funds;
 pub mod income;
 pub mod offices;
 pub mod player;

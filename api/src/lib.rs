@@ -16,6 +16,7 @@ pub mod endowment;
 pub mod expenditure;
 pub mod export;
 pub mod founding;
+pub mod fund;
 pub mod identity;
 pub mod idle;
 pub mod intake;

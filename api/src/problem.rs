@@ -91,6 +91,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::revenue::recovery::CODES,
         domain::endowment::CODES,
         domain::endowment::drawing_right::CODES,
+        domain::fund::CODES,
     ]
     .into_iter()
     .flatten()

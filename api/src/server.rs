@@ -27,7 +27,8 @@ use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
 use crate::route::Rooms;
 use crate::{
-    audit, budget, cash_office, endowment, expenditure, identity, ledger, meta, organisation, parameter, participation, revenue, territory,
+    audit, budget, cash_office, endowment, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, revenue,
+    territory,
 };
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
@@ -175,6 +176,19 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(endowment::drawing_agreement::disburse_drawing_tranche);
     routes.service(endowment::drawing_agreement::justify_drawing_tranche);
     routes.service(endowment::drawing_right::expire_drawing_right).service(endowment::drawing_right::cancel_drawing_right);
+    // fund
+    routes.service(fund::list_fund_terms).service(fund::list_funds).service(fund::read_fund).service(fund::found_fund);
+    routes.service(fund::close_fund_period).service(fund::statement::read_fund_statement);
+    routes.service(fund::donor::list_donors).service(fund::donor::read_donor).service(fund::donor::register_donor);
+    routes.service(fund::exchange::list_exchange_rates).service(fund::exchange::read_exchange_rate);
+    routes.service(fund::exchange::record_exchange_rate);
+    routes.service(fund::contribution::list_contributions).service(fund::contribution::read_contribution);
+    routes.service(fund::contribution::pledge_contribution).service(fund::receipt::record_contribution_movement);
+    routes.service(fund::purpose::list_fund_purposes).service(fund::purpose::read_fund_purpose);
+    routes.service(fund::purpose::define_fund_purpose).service(fund::allocation::read_allocation_plan);
+    routes.service(fund::allocation::list_fund_allocations).service(fund::allocation::read_fund_allocation);
+    routes.service(fund::allocation::allocate_to_purpose).service(fund::allocation::release_fund_allocation);
+    routes.service(fund::spending::record_fund_use).service(fund::movement::list_fund_movements);
 }
 
 /// How the server listens.

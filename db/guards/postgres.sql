@@ -35,6 +35,15 @@ CREATE OR REPLACE TRIGGER drawing_agreements_append_only BEFORE UPDATE OR DELETE
 CREATE OR REPLACE TRIGGER drawing_agreement_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_agreement_lines EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER drawing_tranches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_tranches EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER drawing_justifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_justifications EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER donors_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON donors EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER donor_names_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON donor_names EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER exchange_rates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON exchange_rates EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_phases_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_phases EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER contribution_instalments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON contribution_instalments EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER earmarks_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON earmarks EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER earmark_terms_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON earmark_terms EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_purpose_places_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_purpose_places EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_movements EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
 

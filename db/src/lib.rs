@@ -12,6 +12,7 @@ pub mod connection;
 pub mod endowment;
 pub mod expenditure;
 pub mod fault;
+pub mod fund;
 pub mod identity;
 pub mod kept;
 pub mod ledger;

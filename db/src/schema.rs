@@ -17,6 +17,7 @@ mod budget;
 mod cash_office;
 mod endowment;
 mod expenditure;
+mod fund;
 mod identity;
 mod ledger;
 mod organisation;
@@ -30,6 +31,7 @@ pub use budget::*;
 pub use cash_office::*;
 pub use endowment::*;
 pub use expenditure::*;
+pub use fund::*;
 pub use identity::*;
 pub use ledger::*;
 pub use organisation::*;
@@ -128,4 +130,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     drawing_agreement_lines,
     drawing_tranches,
     drawing_justifications,
+    fund_terms,
+    donors,
+    donor_names,
+    exchange_rates,
+    funds,
+    fund_phases,
+    contributions,
+    contribution_instalments,
+    earmarks,
+    earmark_terms,
+    fund_purposes,
+    fund_purpose_places,
+    fund_allocations,
+    fund_allocation_lines,
+    fund_movements,
 );

@@ -2,12 +2,13 @@
 //!
 //! Checked: every chain of events (hashes, order, columns against stored bytes, head), every entry of the ledger
 //! (balance, digest against the chain, kept balances), every credit and line, every debt, every cash office and ticket, every
-//! allocation of an endowment, every number series.
+//! allocation of an endowment, every fund, every number series.
 
 mod cash_office;
 mod chain;
 mod counter;
 mod endowment;
+mod fund;
 mod import;
 mod money;
 mod revenue;
@@ -75,6 +76,7 @@ pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
         cash_office::verify_cash_offices(conn, organisation.0, &code)?;
         checked.credits += revenue::verify_revenue(conn, organisation.0, &code)?;
         checked.credits += endowment::verify_endowments(conn, organisation.0, &code)?;
+        checked.credits += fund::verify_funds(conn, organisation.0, &code)?;
         checked.numbers += money::verify_numbers(conn, organisation.0, &code)?;
         checked.organisations += 1;
     }

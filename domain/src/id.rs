@@ -146,6 +146,20 @@ ids! {
     DrawingRightId,
     /// An agreement on a drawing right (convention).
     DrawingAgreementId,
+    /// A donor.
+    DonorId,
+    /// A rate of exchange.
+    ExchangeRateId,
+    /// A fund.
+    FundId,
+    /// A donor's contribution to a fund, or the fund's own account.
+    ContributionId,
+    /// What money of a fund is allocated to.
+    FundPurposeId,
+    /// An allocation of a fund's money to a purpose.
+    FundAllocationId,
+    /// A movement of a fund's money.
+    FundMovementId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

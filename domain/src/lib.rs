@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod cash_office;
 pub mod endowment;
 pub mod expenditure;
+pub mod fund;
 pub mod id;
 pub mod identity;
 pub mod ledger;

@@ -92,6 +92,7 @@ impl Ids {
             ("year", "2025".to_owned()),
             ("account", "602".to_owned()),
         ]);
+        ids.extend(crate::fund::every_act(town));
         Self(ids)
     }
 
@@ -104,6 +105,8 @@ impl Ids {
 
     /// The id of a thing that belongs to the commune alone.
     pub fn of_its_own(&self, name: &str) -> Option<String> {
-        if NOBODYS.contains(&name) { None } else { self.of_member(name) }
+        let nobodys =
+            |known: &&str| *known == name || name.strip_suffix("_ids").is_some_and(|stem| known.strip_suffix("_id") == Some(stem));
+        if NOBODYS.iter().any(nobodys) { None } else { self.of_member(name) }
     }
 }

@@ -6,7 +6,7 @@ use api::body::parse_json;
 use api::export::table::write;
 use api::export::{Column, Form, Kind};
 use api::problem::Language;
-use api::token::{Bearer, Keys};
+use api::token::{Bearer, Footing, Keys};
 use chrono::NaiveDate;
 use db::connection::Target as Database;
 use domain::budget::sheet::{read_csv, separator};
@@ -43,7 +43,7 @@ fn words(bytes: &[u8]) -> &str {
 static SIGNED: LazyLock<(Keys, String)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let keys = Keys::create(&folder.path().join("key.pem"), 600).expect("a key");
-    let bearer = Bearer { principal: PrincipalId(Uuid::from_u128(1)), session: None };
+    let bearer = Bearer { principal: PrincipalId(Uuid::from_u128(1)), footing: Footing::Secret };
     let token = keys.sign_for(bearer, chrono::Utc::now().timestamp()).expect("a token");
     (keys, token)
 });

@@ -8,10 +8,11 @@ use db::store::Store;
 use domain::id::{OrganisationId, PrincipalId};
 use domain::sensitivity::{Scope, Sensitivity};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::cast::Town;
 use super::player::{Player, Reply};
-use super::{income, offices, spending};
+use super::{funds, income, offices, spending};
 
 /// The year whose budget is played.
 pub const FISCAL_YEAR: i32 = 2025;
@@ -76,9 +77,14 @@ pub struct Staff<'a> {
 }
 
 fn staff<'a>(player: &'a Player, town: &Town) -> Result<Staff<'a>, String> {
+    staff_of(player, town, town.commune.0)
+}
+
+/// The same people at work on an organisation.
+pub fn staff_of<'a>(player: &'a Player, town: &Town, organisation: Uuid) -> Result<Staff<'a>, String> {
     let worker = |login: &str| -> Result<Worker<'a>, String> {
         let id = town.person(login)?;
-        Ok(Worker { player, id, token: player.token(id)?, base: format!("/v1/organisations/{}", town.commune) })
+        Ok(Worker { player, id, token: player.token(id)?, base: format!("/v1/organisations/{organisation}") })
     };
     Ok(Staff {
         mayor: worker("mayor")?,
@@ -127,6 +133,7 @@ pub fn play(player: &Player, town: &Town) -> Result<(), String> {
     income::receive_unknown(&staff)?;
     income::collect_market_fees(&staff, &office)?;
     income::settle_arrears(&staff)?;
+    funds::administer(player, town)?;
     player.on(LAST_DAY);
     Ok(())
 }

@@ -1,0 +1,178 @@
+//! What is signed, received, given back or charged: the movements of one contribution.
+
+use actix_web::post;
+use chrono::NaiveDate;
+use db::fault::Fault;
+use db::fund::FundRow;
+use db::fund::contribution::{Contribution, ContributionChange, lock_contributions, update_contribution};
+use db::fund::movement::{FundAct, Moved, append_movement};
+use db::store::Tx;
+use domain::audit::Event;
+use domain::calendar::not_future;
+use domain::fund::exchange::{ExchangeRate, missing, value};
+use domain::fund::{
+    CONTRIBUTION_FEE_FROZEN, CONTRIBUTION_UNSIGNED, ContributionKind, ContributionMovementKind as Kind, FundMovementKind, fee,
+    require_open_period,
+};
+use domain::id::ExchangeRateId;
+use domain::money::{Amount, Currency};
+use domain::text::Text;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::contribution::{Bounded, ContributionPath, ContributionView, view};
+use crate::answer::{Answered, done};
+use crate::auth::Call;
+use crate::body::{Asked, Json};
+use crate::wire::{AmountText, CurrencyText};
+
+/// A movement of a contribution to record.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewContributionMovement {
+    kind: Kind,
+    amount: AmountText,
+    /// Of the contribution for what is signed, received or written off; of the fund for all else.
+    currency: CurrencyText,
+    /// The value date.
+    #[serde(deserialize_with = "crate::wire::day")]
+    on: NaiveDate,
+    /// Of the agreement, which the first commitment names; of the bank's advice.
+    reference: Option<Text<80>>,
+    /// With the first commitment: the administrative fee that was agreed, in basis points; that of the fund by default.
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10000)]
+    fee_bps: Option<Bounded<0, 10000>>,
+    /// By which a receipt in another currency than the fund's is converted.
+    exchange_rate_id: Option<ExchangeRateId>,
+    /// What the bank credited of a receipt, in the currency of the fund; the difference is a result of exchange of the fund's own.
+    credited: Option<AmountText>,
+}
+
+impl Json for NewContributionMovement {}
+
+/// The rate that was named, in force on the value date.
+fn named_rate(call: &Call, tx: &mut Tx<'_>, body: &NewContributionMovement) -> Result<Option<(ExchangeRate, NaiveDate)>, Fault> {
+    let scope = call.scope_in(tx.organisation);
+    body.exchange_rate_id
+        .map(|id| {
+            let row = db::fund::exchange::find_rate(tx.conn, &scope, id)?;
+            Ok((row.rate()?, row.valid_on))
+        })
+        .transpose()
+}
+
+/// What a movement does to the contribution and to the fund's own account.
+struct Effects {
+    on_contribution: Vec<Moved>,
+    on_account: Vec<Moved>,
+}
+
+fn receipt(call: &Call, body: &NewContributionMovement, tx: &mut Tx<'_>, one: &Contribution, fund: Currency) -> Result<Effects, Fault> {
+    let own = one.row.currency()?;
+    let amount = Amount::parse_positive(&body.amount.0, own).map_err(|refusal| refusal.at("/amount"))?;
+    let received = |value: Amount| Moved { kind: FundMovementKind::Receipt, amount: amount.minor(), value: value.minor() };
+    if one.row.kind.0 == ContributionKind::InKind {
+        return Ok(Effects { on_contribution: vec![received(Amount::ZERO)], on_account: Vec::new() });
+    }
+    let rate = named_rate(call, tx, body)?;
+    if own != fund && rate.is_some_and(|(_, valid_on)| valid_on > body.on) {
+        return Err(missing(own, fund).into());
+    }
+    let worth = value(amount, own, fund, rate.map(|(rate, _)| rate))?;
+    let bps = one.row.fee_bps.and_then(|bps| u32::try_from(bps).ok()).unwrap_or_default();
+    let charged = fee(worth, bps);
+    let mut on_contribution = vec![received(worth)];
+    if !charged.is_zero() {
+        on_contribution.push(Moved::value(FundMovementKind::Fee, charged.minor()));
+    }
+    let credited = body.credited.as_ref().map(|text| Amount::parse(&text.0, fund).map_err(|refusal| refusal.at("/credited")));
+    let difference = credited.transpose()?.map_or(0, |credited| credited.minor() - worth.minor());
+    let on_account = match difference {
+        0 => Vec::new(),
+        gain if gain > 0 => vec![Moved::value(FundMovementKind::ExchangeGain, gain)],
+        loss => vec![Moved::value(FundMovementKind::ExchangeLoss, -loss)],
+    };
+    Ok(Effects { on_contribution, on_account })
+}
+
+/// What changes with a signature: the agreement and the fee, which stays as it was agreed.
+fn sign(body: &NewContributionMovement, fund: &FundRow, one: &Contribution, change: &mut ContributionChange) -> Result<(), Fault> {
+    if let Some(frozen) = one.row.fee_bps {
+        if body.fee_bps.is_some_and(|asked| i64::from(asked.0) != i64::from(frozen)) {
+            return Err(CONTRIBUTION_FEE_FROZEN.refuse().with("fee_bps", frozen).at("/fee_bps").into());
+        }
+        return Ok(());
+    }
+    let Some(reference) = &body.reference else { return Err(CONTRIBUTION_UNSIGNED.refuse().at("/reference").into()) };
+    change.agreement_reference = Some(reference.as_str().to_owned());
+    change.agreed_on = Some(body.on);
+    change.fee_bps = Some(body.fee_bps.map_or(Ok(fund.fee_bps), |bps| i32::try_from(bps.0)).unwrap_or(fund.fee_bps));
+    Ok(())
+}
+
+/// Records what was signed, received, written off or given back on a contribution, or what the fund's own account earned or paid.
+#[utoipa::path(tag = "fund", request_body = NewContributionMovement, responses((status = 200, body = ContributionView)))]
+#[post("/v1/organisations/{organisation_id}/contributions/{contribution_id}/movements")]
+pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>, path: ContributionPath) -> Answered {
+    let (organisation, id) = path.into_inner();
+    let act = Uuid::now_v7();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let scope = call.scope_in(organisation);
+            let found = db::fund::contribution::find_contribution(tx.conn, &scope, id)?;
+            call.check_version(found.row.version)?;
+            if body.exchange_rate_id.is_some() {
+                named_rate(call, tx, body)?;
+            }
+            let fund = db::fund::find_fund_row(tx.conn, &scope, found.row.fund_id.0)?;
+            let all = lock_contributions(tx, found.row.fund_id.0)?;
+            let one = all.iter().find(|one| one.row.id == found.row.id).ok_or(Fault::Missing)?;
+            let account = all.iter().find(|one| one.row.kind.0 == ContributionKind::Own).ok_or(Fault::Missing)?;
+            body.kind.require(one.row.kind.0)?;
+            not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
+            require_open_period(body.on, fund.closed_until)?;
+            let in_own = matches!(body.kind, Kind::Commitment | Kind::Receipt | Kind::WriteOff);
+            let currency = if in_own { one.row.currency()? } else { fund.currency()? };
+            currency.require(&body.currency.0)?;
+            let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+            one.row.ledgers().allow(body.kind, amount, currency)?;
+            let mut change = ContributionChange::of(&one.row, one.row.ledgers());
+            let effects = match body.kind {
+                Kind::Commitment => {
+                    sign(body, &fund, one, &mut change)?;
+                    Effects { on_contribution: vec![Moved::amount(body.kind.movement(), amount.minor())], on_account: Vec::new() }
+                }
+                Kind::WriteOff => {
+                    Effects { on_contribution: vec![Moved::amount(body.kind.movement(), amount.minor())], on_account: Vec::new() }
+                }
+                Kind::Receipt => {
+                    change.first_received_on = change.first_received_on.or(Some(body.on));
+                    receipt(call, body, tx, one, fund.currency()?)?
+                }
+                _ => Effects { on_contribution: vec![Moved::value(body.kind.movement(), amount.minor())], on_account: Vec::new() },
+            };
+            let reference = body.reference.as_ref().map(|reference| reference.as_str().to_owned());
+            let act = FundAct { id: act, on: body.on, reference, rate: body.exchange_rate_id, allocation: None, purpose: None, by };
+            for moved in effects.on_contribution {
+                change.ledgers = append_movement(tx, &act, &one.row, change.ledgers, moved)?;
+            }
+            update_contribution(tx, &one.row, &change)?;
+            let mut kept = account.row.ledgers();
+            for moved in &effects.on_account {
+                kept = append_movement(tx, &act, &account.row, kept, *moved)?;
+            }
+            if !effects.on_account.is_empty() {
+                update_contribution(tx, &account.row, &ContributionChange::of(&account.row, kept))?;
+            }
+            let after = db::fund::contribution::find_contribution(tx.conn, &tx.all(), id)?;
+            let event = Event::of("contribution.moved", "contribution", id.0, after.row.version)
+                .with("kind", body.kind)
+                .with("amount", amount.display(currency))
+                .with("currency", currency.code())
+                .with("act_id", act.id.to_string());
+            Ok((done(after.row.version, &view(after, fund.currency()?)?)?, event.into()))
+        })
+        .await
+}

@@ -1,0 +1,203 @@
+//! What is done with allocated money, and to which contributions it goes back: disbursed, spent, corrected, refunded.
+
+use std::collections::BTreeMap;
+
+use actix_web::post;
+use chrono::NaiveDate;
+use db::fault::Fault;
+use db::fund::allocation::{FundAllocation, lock_allocations, touch_allocation, update_line};
+use db::fund::contribution::{Contribution, ContributionChange, lock_contributions, update_contribution};
+use db::fund::movement::{FundAct, Moved, append_movement};
+use db::fund::purpose::touch_purpose;
+use domain::audit::{Event, Events};
+use domain::calendar::not_future;
+use domain::fund::attribution::{Bearer, attribute};
+use domain::fund::{FUND_USE_EXCEEDED, FundUseKind, Ledgers, REFUND_DONOR_CONSENT, exceeded, require_open_period};
+use domain::id::{ContributionId, FundAllocationId, FundPurposeId};
+use domain::money::{Amount, Currency};
+use domain::text::Text;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::purpose::PurposePath;
+use crate::answer::{Answered, done};
+use crate::body::{Asked, Json};
+use crate::wire::{AmountText, CurrencyText};
+
+/// What was done with allocated money.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewFundUse {
+    kind: FundUseKind,
+    amount: AmountText,
+    /// Of the fund.
+    currency: CurrencyText,
+    #[serde(deserialize_with = "crate::wire::day")]
+    on: NaiveDate,
+    /// Of the report, the transfer or the bank's advice.
+    reference: Text<80>,
+    /// Of the donor's consent, where a refund returns to a contribution that has ended.
+    donor_consent: Option<Text<80>>,
+}
+
+impl Json for NewFundUse {}
+
+/// The part of a contribution.
+#[derive(Serialize, ToSchema)]
+pub struct AttributionView {
+    fund_allocation_id: FundAllocationId,
+    contribution_id: ContributionId,
+    #[schema(max_length = 21)]
+    amount: String,
+}
+
+/// What was done with allocated money, to the smallest unit of each contribution.
+#[derive(Serialize, ToSchema)]
+pub struct FundUseView {
+    /// Of the movements that it made.
+    act_id: Uuid,
+    fund_purpose_id: FundPurposeId,
+    kind: FundUseKind,
+    #[schema(min_length = 3, max_length = 3, example = "USD")]
+    currency: String,
+    #[schema(max_length = 21)]
+    amount: String,
+    on: NaiveDate,
+    /// Their sum is the amount.
+    #[schema(max_items = 500)]
+    attributions: Vec<AttributionView>,
+    /// Of the purpose.
+    #[schema(minimum = 1)]
+    version: i64,
+}
+
+type Line = (ContributionId, FundAllocationId);
+
+/// The lines of all allocations to a purpose, and what each bears.
+fn bearers(allocations: &[FundAllocation], kind: FundUseKind) -> Vec<Bearer<Line>> {
+    let lines = allocations.iter().flat_map(|allocation| &allocation.lines);
+    lines
+        .map(|line| Bearer { key: (line.contribution_id.0, line.allocation_id.0), pooled: line.pooled, room: line.line_use().room(kind) })
+        .collect()
+}
+
+/// Refuses to return money to a contribution that has ended, unless the donor agreed.
+fn require_consent(contributions: &[Contribution], parts: &[(Line, Amount)], body: &NewFundUse) -> Result<(), Fault> {
+    let ended = |one: &&Contribution| one.row.ends_on.is_some_and(|end| end < body.on);
+    let touched = |one: &&Contribution| parts.iter().any(|((id, _), part)| *id == one.row.id.0 && !part.is_zero());
+    match contributions.iter().filter(touched).find(ended).filter(|_| body.kind == FundUseKind::Refund && body.donor_consent.is_none()) {
+        None => Ok(()),
+        Some(one) => Err(REFUND_DONOR_CONSENT.refuse().with("contribution", &one.row.reference).at("/donor_consent").into()),
+    }
+}
+
+fn reference_of(body: &NewFundUse) -> String {
+    let consent = body.donor_consent.as_ref().map(|consent| format!(" ({})", consent.as_str()));
+    format!("{}{}", body.reference.as_str(), consent.unwrap_or_default())
+}
+
+fn use_view(
+    body: &NewFundUse,
+    parts: &[(Line, Amount)],
+    (act, purpose): (Uuid, FundPurposeId),
+    currency: Currency,
+    version: i64,
+) -> FundUseView {
+    let attribution = |((contribution, allocation), part): &(Line, Amount)| AttributionView {
+        fund_allocation_id: *allocation,
+        contribution_id: *contribution,
+        amount: part.display(currency),
+    };
+    FundUseView {
+        act_id: act,
+        fund_purpose_id: purpose,
+        kind: body.kind,
+        currency: currency.code().to_owned(),
+        amount: Amount::sum(parts.iter().map(|(_, part)| *part)).unwrap_or_default().display(currency),
+        on: body.on,
+        attributions: parts.iter().map(attribution).collect(),
+        version,
+    }
+}
+
+/// Records what was done with the money allocated to a purpose, and attributes it to the contributions that pay: by largest remainder,
+/// in proportion to what each still bears, first to earmarked contributions and the pool, then within the pool as it was composed when
+/// the allocation was decided. What was attributed never changes.
+#[utoipa::path(tag = "fund", request_body = NewFundUse, responses((status = 200, body = FundUseView)))]
+#[post("/v1/organisations/{organisation_id}/fund-purposes/{fund_purpose_id}/uses")]
+pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Answered {
+    let (organisation, purpose_id) = path.into_inner();
+    let act_id = Uuid::now_v7();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let scope = call.scope_in(organisation);
+            let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
+            call.check_version(purpose.row.version)?;
+            let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
+            let currency = fund.currency()?;
+            currency.require(&body.currency.0)?;
+            let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+            not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
+            require_open_period(body.on, fund.closed_until)?;
+            let contributions = lock_contributions(tx, fund.id.0)?;
+            let allocations = lock_allocations(tx, purpose_id)?;
+            let bearers = bearers(&allocations, body.kind);
+            let most = Amount::sum(bearers.iter().map(|bearer| bearer.room)).unwrap_or_default();
+            if amount > most {
+                return Err(exceeded(&FUND_USE_EXCEEDED, body.kind, most, amount, currency).into());
+            }
+            let mut parts = attribute(amount, &bearers);
+            parts.retain(|(_, part)| !part.is_zero());
+            require_consent(&contributions, &parts, body)?;
+            let kind = body.kind.movement();
+            let mut kept: BTreeMap<ContributionId, Ledgers> = BTreeMap::new();
+            for ((contribution, allocation), part) in &parts {
+                let one = contributions.iter().find(|one| one.row.id.0 == *contribution).ok_or(Fault::Missing)?;
+                let act = FundAct {
+                    id: act_id,
+                    on: body.on,
+                    reference: Some(reference_of(body)),
+                    rate: None,
+                    allocation: Some(*allocation),
+                    purpose: Some(purpose_id),
+                    by,
+                };
+                let before = kept.get(contribution).copied().unwrap_or_else(|| one.row.ledgers());
+                let after = append_movement(tx, &act, &one.row, before, Moved::value(kind, part.minor()))?;
+                kept.insert(*contribution, after);
+                let lines = allocations.iter().flat_map(|allocation| &allocation.lines);
+                let line = lines.into_iter().find(|line| (line.contribution_id.0, line.allocation_id.0) == (*contribution, *allocation));
+                let mut line = line.ok_or(Fault::Missing)?.clone();
+                match body.kind {
+                    FundUseKind::Disbursement => line.disbursed += part.minor(),
+                    FundUseKind::Expenditure => line.spent += part.minor(),
+                    FundUseKind::Correction => line.spent -= part.minor(),
+                    FundUseKind::Refund => line.returned += part.minor(),
+                }
+                update_line(tx, &line)?;
+            }
+            for one in &contributions {
+                if let Some(ledgers) = kept.get(&one.row.id.0) {
+                    update_contribution(tx, &one.row, &ContributionChange::of(&one.row, *ledgers))?;
+                }
+            }
+            for allocation in allocations.iter().filter(|one| parts.iter().any(|((_, id), _)| *id == one.row.id.0)) {
+                touch_allocation(tx, &allocation.row)?;
+            }
+            touch_purpose(tx, &purpose.row)?;
+            let version = purpose.row.version + 1;
+            let told = parts.iter().map(|((contribution, allocation), part)| format!("{contribution} {allocation} {}", part.minor()));
+            let told: Vec<String> = told.collect();
+            let digest = domain::audit::rows_digest(told.iter().map(String::as_bytes));
+            let event = Event::of("fund_purpose.used", "fund_purpose", purpose_id.0, version)
+                .with("kind", body.kind)
+                .with("amount", amount.display(currency))
+                .with("currency", currency.code())
+                .with("act_id", act_id.to_string())
+                .with("attribution_digest", digest);
+            Ok((done(version, &use_view(body, &parts, (act_id, purpose_id), currency, version))?, Events::from(event)))
+        })
+        .await
+}

@@ -1,0 +1,465 @@
+//! Funds: what donors pledge, sign and pay, what it may be used for, what is allocated from it, and to whom each spending goes back.
+//!
+//! Pledged, committed, received, allocated, disbursed, spent and refunded are seven ledgers; none stands for another.
+
+pub mod allocation;
+pub mod attribution;
+pub mod earmark;
+pub mod exchange;
+pub mod statement;
+pub mod waterfall;
+
+use chrono::NaiveDate;
+
+use crate::money::{Amount, Currency};
+use crate::refusal::{Refusal, codes};
+use crate::words;
+
+codes! {
+    FUND_RECORD_DUPLICATE: Conflict,
+        "Déjà enregistré" / "Already recorded",
+        "Un enregistrement porte déjà : {code}." / "A record already bears: {code}.";
+    FUND_TERM_UNKNOWN: Rule,
+        "Terme inconnu" / "Unknown term",
+        "Le vocabulaire {vocabulary} n'a pas de terme {code}." / "The vocabulary {vocabulary} has no term {code}.";
+    CURRENCY_UNKNOWN: Rule,
+        "Devise inconnue" / "Unknown currency",
+        "{currency} n'est pas une devise de l'ISO 4217." / "{currency} is no currency of ISO 4217.";
+    FEE_INVALID: Rule,
+        "Frais invalides" / "Invalid fee",
+        "Des frais ne dépassent pas 10 000 points de base." / "A fee is 10,000 basis points at most.";
+    EXCHANGE_RATE_INVALID: Rule,
+        "Taux de change invalide" / "Invalid exchange rate",
+        "Un taux est un décimal positif entre deux devises différentes, avec neuf décimales au plus." /
+        "A rate is a positive decimal between two different currencies, with at most nine decimals.";
+    EXCHANGE_RATE_MISSING: Rule,
+        "Taux de change absent" / "Exchange rate missing",
+        "La conversion de {from} en {to} nomme un taux entre ces devises, en vigueur à la date de valeur." /
+        "A conversion from {from} to {to} names a rate between these currencies, in force on the value date.";
+    EARMARK_MISMATCH: Rule,
+        "Affectation non respectée" / "Earmark not satisfied",
+        "L'objet ne satisfait pas aux affectations des contributions disponibles. Possible : {possible}. Demandé : {requested} ({currency})." /
+        "The purpose does not satisfy the earmarks of the contributions that have money. Possible: {possible}. Requested: {requested} ({currency}).";
+    EARMARK_PORTION: Rule,
+        "Part affectée dépassée" / "Earmarked portion exceeded",
+        "Les affectations ne couvrent qu'une part de l'objet. Possible : {possible}. Demandé : {requested} ({currency})." /
+        "The earmarks cover only a part of the purpose. Possible: {possible}. Requested: {requested} ({currency}).";
+    FUND_INSUFFICIENT: Rule,
+        "Fonds insuffisants" / "Insufficient funds",
+        "Possible : {possible}. Demandé : {requested} ({currency})." / "Possible: {possible}. Requested: {requested} ({currency}).";
+    PURPOSE_BUDGET_EXCEEDED: Rule,
+        "Budget de l'objet dépassé" / "Budget of the purpose exceeded",
+        "Reste à financer : {possible}. Demandé : {requested} ({currency})." /
+        "Not allocated yet: {possible}. Requested: {requested} ({currency}).";
+    PURPOSE_SPLIT_SUM: Rule,
+        "Répartition incomplète" / "Shares do not make the whole",
+        "Les parts des lieux font {sum} points de base ; il en faut 10 000, chaque lieu une fois." /
+        "The shares of the places make {sum} basis points; they must make 10,000, each place once.";
+    CONTRIBUTION_MOVEMENT_INVALID: Rule,
+        "Mouvement impossible sur cette contribution" / "Movement impossible on this contribution",
+        "Pas de {kind} sur une contribution de nature {contribution_kind}." / "No {kind} on a contribution of kind {contribution_kind}.";
+    CONTRIBUTION_EXCEEDED: Rule,
+        "Montant supérieur au possible" / "Amount exceeds what is possible",
+        "Possible pour {kind} : {possible}. Demandé : {requested} ({currency})." /
+        "Possible for a {kind}: {possible}. Requested: {requested} ({currency}).";
+    CONTRIBUTION_UNSIGNED: Rule,
+        "Accord non précisé" / "Agreement not told",
+        "Le premier engagement d'un donateur cite son accord." / "The first commitment of a contribution names its agreement.";
+    CONTRIBUTION_FEE_FROZEN: Rule,
+        "Frais fixés à la signature" / "Fee fixed at signature",
+        "Les frais d'administration sont fixés à {fee_bps} points de base depuis la signature." /
+        "The administrative fee has been {fee_bps} basis points since the signature.";
+    CONTRIBUTION_INSTALMENTS: Rule,
+        "Échéancier inexact" / "Wrong schedule of instalments",
+        "Les tranches font {sum} ; la promesse est de {pledged} ({currency})." /
+        "The instalments make {sum}; pledged are {pledged} ({currency}).";
+    FUND_USE_EXCEEDED: Rule,
+        "Montant supérieur au possible" / "Amount exceeds what is possible",
+        "Possible pour {kind} : {possible}. Demandé : {requested} ({currency})." /
+        "Possible for a {kind}: {possible}. Requested: {requested} ({currency}).";
+    FUND_PERIOD_CLOSED: Rule,
+        "Période close" / "Period closed",
+        "Le fonds est arrêté au {closed_until} ; les corrections se font dans la période courante." /
+        "The fund is closed until {closed_until}; corrections are made in the current period.";
+    REFUND_DONOR_CONSENT: Rule,
+        "Accord du donateur requis" / "Consent of the donor required",
+        "La contribution {contribution} a pris fin : un remboursement n'y revient qu'avec l'accord du donateur." /
+        "The contribution {contribution} has ended: a refund returns to it only with the donor's consent.";
+}
+
+words! {
+    /// What a fund is.
+    pub enum FundKind {
+        /// Money of a mission's own budget.
+        MissionBudget = "mission_budget",
+        /// A trust fund (fonds fiduciaire).
+        TrustFund = "trust_fund",
+        /// A fund of several donors administered by an agent (fonds commun).
+        PooledFund = "pooled_fund",
+        /// Money of one donor.
+        Bilateral = "bilateral",
+        /// A fund of a community.
+        Community = "community",
+    }
+}
+
+words! {
+    /// What a donor is.
+    pub enum DonorKind {
+        /// A state.
+        State = "state",
+        /// A multilateral organisation.
+        Multilateral = "multilateral",
+        /// Anyone else: a foundation, a company, a person.
+        Other = "other",
+    }
+}
+
+words! {
+    /// What is contributed.
+    pub enum ContributionKind {
+        /// Money.
+        Cash = "cash",
+        /// Goods or services with a value; no money moves.
+        InKind = "in_kind",
+        /// The fund's own account: interest, costs and results of exchange, which are no donor's. Every fund has one.
+        Own = "own",
+    }
+}
+
+words! {
+    /// Where a rate of exchange comes from.
+    pub enum ExchangeRateKind {
+        /// The United Nations' operational rate of the month.
+        UnOperational = "un_operational",
+        /// A central bank's rate.
+        CentralBank = "central_bank",
+        /// The rate that a contract or a bank advice fixes.
+        Contract = "contract",
+        /// Made for demonstrations and tests.
+        Fixture = "fixture",
+    }
+}
+
+words! {
+    /// A list of terms that funds use.
+    pub enum FundVocabulary {
+        /// Sectors, each with its DAC purpose code and SDG targets.
+        Sector = "sector",
+        /// Purpose codes of the Development Assistance Committee.
+        DacPurpose = "dac_purpose",
+        /// Targets of the Sustainable Development Goals.
+        SdgTarget = "sdg_target",
+        /// Objectives.
+        Objective = "objective",
+        /// Instruments: under which rules money is spent.
+        Instrument = "instrument",
+        /// Gender markers, 0 to 3.
+        GenderMarker = "gender_marker",
+    }
+}
+
+words! {
+    /// A movement of money in a fund, or of what is said of it. Nothing is ever changed: a correction is another movement.
+    pub enum FundMovementKind {
+        /// A donor's public intention (promesse).
+        Pledge = "pledge",
+        /// A signed agreement, or an amendment that adds to it (engagement du donateur).
+        Commitment = "commitment",
+        /// Money on the bank account, or goods received.
+        Receipt = "receipt",
+        /// The administering agent's fee, taken at receipt.
+        Fee = "fee",
+        /// A part of what was signed that will not come.
+        WriteOff = "write_off",
+        /// Money given back to the donor.
+        Repayment = "repayment",
+        /// Interest of the fund.
+        Interest = "interest",
+        /// Cost of the fund's own work.
+        DirectCost = "direct_cost",
+        /// Charges of the bank.
+        BankCharge = "bank_charge",
+        /// A receipt brought more than its rate said.
+        ExchangeGain = "exchange_gain",
+        /// A receipt brought less than its rate said.
+        ExchangeLoss = "exchange_loss",
+        /// Money set aside for a purpose (affectation).
+        Allocation = "allocation",
+        /// An allocation given back.
+        Release = "release",
+        /// Money paid to who carries the purpose out (décaissement).
+        Disbursement = "disbursement",
+        /// Spending that was reported and accepted.
+        Expenditure = "expenditure",
+        /// Spending that was reported before and was none.
+        Correction = "correction",
+        /// Disbursed money that came back unspent.
+        Refund = "refund",
+    }
+}
+
+words! {
+    /// What is recorded on one contribution.
+    pub enum ContributionMovementKind {
+        /// A signed agreement, or an amendment that adds to it.
+        Commitment = "commitment",
+        /// Money on the bank account, or goods received.
+        Receipt = "receipt",
+        /// A part of what was signed that will not come.
+        WriteOff = "write_off",
+        /// Money given back to the donor, in the currency of the fund.
+        Repayment = "repayment",
+        /// Interest, on the fund's own account.
+        Interest = "interest",
+        /// Cost of the fund's own work, on its own account.
+        DirectCost = "direct_cost",
+        /// Charges of the bank, on the fund's own account.
+        BankCharge = "bank_charge",
+    }
+}
+
+words! {
+    /// What is done with allocated money.
+    pub enum FundUseKind {
+        /// Money paid to who carries the purpose out.
+        Disbursement = "disbursement",
+        /// Spending that was reported and accepted.
+        Expenditure = "expenditure",
+        /// Spending that was reported before and was none.
+        Correction = "correction",
+        /// Disbursed money that came back unspent.
+        Refund = "refund",
+    }
+}
+
+impl ContributionMovementKind {
+    pub fn movement(self) -> FundMovementKind {
+        match self {
+            Self::Commitment => FundMovementKind::Commitment,
+            Self::Receipt => FundMovementKind::Receipt,
+            Self::WriteOff => FundMovementKind::WriteOff,
+            Self::Repayment => FundMovementKind::Repayment,
+            Self::Interest => FundMovementKind::Interest,
+            Self::DirectCost => FundMovementKind::DirectCost,
+            Self::BankCharge => FundMovementKind::BankCharge,
+        }
+    }
+
+    /// Refuses what such a contribution does not have: donors' money earns no interest of its own, goods are not given back as money.
+    pub fn require(self, kind: ContributionKind) -> Result<(), Refusal> {
+        let own = matches!(self, Self::Interest | Self::DirectCost | Self::BankCharge);
+        let fits = match kind {
+            ContributionKind::Own => own,
+            ContributionKind::Cash => !own,
+            ContributionKind::InKind => !own && self != Self::Repayment,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(CONTRIBUTION_MOVEMENT_INVALID.refuse().with("kind", self).with("contribution_kind", kind).at("/kind"))
+    }
+}
+
+impl FundUseKind {
+    pub fn movement(self) -> FundMovementKind {
+        match self {
+            Self::Disbursement => FundMovementKind::Disbursement,
+            Self::Expenditure => FundMovementKind::Expenditure,
+            Self::Correction => FundMovementKind::Correction,
+            Self::Refund => FundMovementKind::Refund,
+        }
+    }
+}
+
+/// What is kept of a contribution, in minor units: the first four in the currency of the contribution, the others in that of the fund.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledgers {
+    pub pledged: i64,
+    pub committed: i64,
+    pub received: i64,
+    pub written_off: i64,
+    /// What was received, in the currency of the fund; of the fund's own account, its income.
+    pub value: i64,
+    /// Fees; of the fund's own account, its costs and losses.
+    pub charged: i64,
+    pub repaid: i64,
+    pub allocated: i64,
+    pub disbursed: i64,
+    pub spent: i64,
+    /// Disbursed money that came back and can be allocated again.
+    pub returned: i64,
+}
+
+impl Ledgers {
+    /// After a movement: an amount in the currency of the contribution, or a value in that of the fund.
+    #[must_use]
+    pub fn after(mut self, kind: FundMovementKind, amount: i64, value: i64) -> Self {
+        use FundMovementKind as K;
+        match kind {
+            K::Pledge => self.pledged += amount,
+            K::Commitment => self.committed += amount,
+            K::Receipt => {
+                self.received += amount;
+                self.value += value;
+            }
+            K::WriteOff => self.written_off += amount,
+            K::Interest | K::ExchangeGain => self.value += value,
+            K::Fee | K::DirectCost | K::BankCharge | K::ExchangeLoss => self.charged += value,
+            K::Repayment => self.repaid += value,
+            K::Allocation => self.allocated += value,
+            K::Release => self.allocated -= value,
+            K::Disbursement => self.disbursed += value,
+            K::Expenditure => self.spent += value,
+            K::Correction => self.spent -= value,
+            K::Refund => self.returned += value,
+        }
+        self
+    }
+
+    /// What can still be allocated; below zero only where the fund's own account is short.
+    pub fn available(&self) -> i64 {
+        self.value - self.charged - self.repaid - self.allocated + self.returned
+    }
+
+    /// The most that can still be moved, where there is a limit.
+    pub fn most(&self, kind: ContributionMovementKind) -> Option<i64> {
+        match kind {
+            ContributionMovementKind::Receipt | ContributionMovementKind::WriteOff => {
+                Some(self.committed - self.received - self.written_off)
+            }
+            ContributionMovementKind::Repayment => Some(self.available()),
+            _ => None,
+        }
+    }
+
+    /// Refuses to move more than there is: to receive more than was signed, to give back what is allocated.
+    pub fn allow(&self, kind: ContributionMovementKind, amount: Amount, currency: Currency) -> Result<(), Refusal> {
+        let most = self.most(kind).map(|most| Amount::from_minor(most).unwrap_or_default());
+        match most.filter(|most| amount > *most) {
+            None => Ok(()),
+            Some(most) => Err(exceeded(&CONTRIBUTION_EXCEEDED, kind, most, amount, currency)),
+        }
+    }
+}
+
+/// A refusal that tells what would have been possible.
+pub fn exceeded(
+    code: &'static crate::refusal::Code,
+    kind: impl crate::word::Word,
+    most: Amount,
+    asked: Amount,
+    currency: Currency,
+) -> Refusal {
+    let refusal = code.refuse().with("kind", kind).with("possible", most.display(currency)).with("requested", asked.display(currency));
+    refusal.with("currency", currency.code()).at("/amount")
+}
+
+/// A line of an allocation: what one contribution pays for a purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineUse {
+    /// What was allocated and not released.
+    pub amount: i64,
+    pub disbursed: i64,
+    pub spent: i64,
+    pub returned: i64,
+}
+
+impl LineUse {
+    /// How much more of a kind the line bears.
+    pub fn room(&self, kind: FundUseKind) -> Amount {
+        let room = match kind {
+            FundUseKind::Disbursement => self.releasable(),
+            FundUseKind::Expenditure | FundUseKind::Refund => self.disbursed - self.spent - self.returned,
+            FundUseKind::Correction => self.spent,
+        };
+        Amount::from_minor(room).unwrap_or_default()
+    }
+
+    /// What was not disbursed and can be given back.
+    pub fn releasable(&self) -> i64 {
+        self.amount - self.disbursed
+    }
+}
+
+/// A fee in basis points, rounded half up.
+pub fn fee(received: Amount, bps: u32) -> Amount {
+    let doubled = i128::from(received.minor()) * i128::from(bps) * 2 + 10_000;
+    i64::try_from(doubled / 20_000).ok().and_then(Amount::from_minor).unwrap_or(received).min(received)
+}
+
+/// The direct cost in a total that includes indirect cost at a rate in basis points, and the indirect cost; both make the total.
+pub fn direct_and_indirect(total: Amount, indirect_bps: u32) -> (Amount, Amount) {
+    let over = 10_000 + i128::from(indirect_bps);
+    let direct = (i128::from(total.minor()) * 20_000 + over) / (over * 2);
+    let direct = i64::try_from(direct).ok().and_then(Amount::from_minor).unwrap_or(total).min(total);
+    (direct, total.checked_sub(direct).unwrap_or_default())
+}
+
+/// Refuses to record in a period that is closed.
+pub fn require_open_period(on: NaiveDate, closed_until: Option<NaiveDate>) -> Result<(), Refusal> {
+    match closed_until.filter(|until| on <= *until) {
+        None => Ok(()),
+        Some(until) => Err(FUND_PERIOD_CLOSED.refuse().with("closed_until", until).at("/on")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usd(text: &str) -> Amount {
+        Amount::parse(text, Currency::parse("USD").expect("known")).expect("an amount")
+    }
+
+    #[test]
+    fn fees_and_indirect_costs_are_met_to_the_cent() {
+        assert_eq!(fee(usd("62500000.00"), 100), usd("625000.00"));
+        assert_eq!(fee(usd("0.49"), 100), usd("0"));
+        assert_eq!(fee(usd("0.50"), 100), usd("0.01"));
+        assert_eq!(direct_and_indirect(usd("181320.00"), 700), (usd("169457.94"), usd("11862.06")));
+        assert_eq!(direct_and_indirect(usd("41970.00"), 0), (usd("41970.00"), usd("0")));
+    }
+
+    #[test]
+    fn seven_ledgers_are_never_confused() {
+        use FundMovementKind as K;
+        let steps = [
+            (K::Pledge, 1000, 0),
+            (K::Commitment, 900, 0),
+            (K::Receipt, 600, 660),
+            (K::Fee, 0, 7),
+            (K::Allocation, 0, 400),
+            (K::Disbursement, 0, 300),
+            (K::Expenditure, 0, 250),
+            (K::Refund, 0, 50),
+        ];
+        let ledgers = steps.iter().fold(Ledgers::default(), |ledgers, (kind, amount, value)| ledgers.after(*kind, *amount, *value));
+        let kept =
+            [ledgers.pledged, ledgers.committed, ledgers.received, ledgers.allocated, ledgers.disbursed, ledgers.spent, ledgers.returned];
+        assert_eq!(kept, [1000, 900, 600, 400, 300, 250, 50]);
+        assert_eq!(ledgers.available(), 660 - 7 - 400 + 50);
+        use ContributionMovementKind as M;
+        let usd = Currency::parse("USD").expect("known");
+        let refused = |kind, minor: i64| ledgers.allow(kind, Amount::from_minor(minor).expect("in range"), usd).is_err();
+        assert!(!refused(M::Receipt, 300) && refused(M::Receipt, 301) && !refused(M::Repayment, 303) && refused(M::Repayment, 304));
+        let line = LineUse { amount: 400, disbursed: 300, spent: 250, returned: 50 };
+        let rooms = [FundUseKind::Disbursement, FundUseKind::Expenditure, FundUseKind::Refund, FundUseKind::Correction];
+        assert_eq!(rooms.map(|kind| line.room(kind).minor()), [100, 0, 0, 250]);
+    }
+
+    #[test]
+    fn each_kind_of_contribution_has_its_movements() {
+        use ContributionKind as C;
+        use ContributionMovementKind as M;
+        for (kind, has, lacks) in
+            [(C::Cash, M::Repayment, M::Interest), (C::InKind, M::Receipt, M::Repayment), (C::Own, M::Interest, M::Receipt)]
+        {
+            assert_eq!(has.require(kind), Ok(()));
+            assert_eq!(lacks.require(kind).map_err(|refusal| refusal.code.name), Err("CONTRIBUTION_MOVEMENT_INVALID"));
+        }
+        let until = "2018-06-30".parse().ok();
+        let on = |text: &str| require_open_period(text.parse().expect("a date"), until).is_ok();
+        assert_eq!([on("2018-06-30"), on("2018-07-01")], [false, true]);
+    }
+}
