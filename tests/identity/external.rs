@@ -347,7 +347,12 @@ fn a_provider_that_fails_is_believed_for_a_while_and_then_no_more() {
     for (what, change) in &failures {
         // It recovers …
         provider.be(|manner| {
-            *manner = super::fake_issuer::Manner { status: 200, headers: String::new(), body: set(&[keys.clone()]), delay: Duration::ZERO };
+            *manner = super::fake_issuer::Manner {
+                status: 200,
+                headers: String::new(),
+                body: set(std::slice::from_ref(&keys)),
+                delay: Duration::ZERO,
+            };
         });
         std::thread::sleep(short().fresh);
         exchange(&anyone, &speaker.good()).expect(200);

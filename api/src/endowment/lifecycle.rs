@@ -14,7 +14,6 @@ use domain::id::DrawingRightId;
 use domain::text::Text;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{CampaignPath, EndowmentCampaignView, load, view};
 use crate::answer::{Answered, done};
@@ -75,8 +74,7 @@ pub async fn notify_endowment(asked: Asked<Nothing>, path: CampaignPath) -> Answ
             let mut rights = 0_usize;
             for share in outcome.allocation.shares.into_iter().filter(|share| share.amount > 0) {
                 let new = NewDrawingRight {
-                    // The same when the transaction runs again.
-                    id: DrawingRightId(Uuid::new_v5(&id.0, share.unit.0.as_bytes())),
+                    id: DrawingRightId::new(),
                     campaign: id,
                     unit: share.unit,
                     code: share.code,
