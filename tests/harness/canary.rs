@@ -12,6 +12,8 @@ use super::{Answer, body, witness};
 
 /// The least length of what is looked for: shorter words occur by themselves.
 const SENT_MIN: usize = 10;
+/// Longer ones are there to be refused for their length.
+const SENT_MAX: usize = 2_000;
 const SECRET_MIN: usize = 8;
 
 static SENT: LazyLock<Mutex<(HashSet<String>, File)>> = LazyLock::new(|| Mutex::new((HashSet::new(), record("sent"))));
@@ -57,7 +59,8 @@ pub fn told(text: &str) {
 
 /// Words, dates, ids and numbers say nothing by themselves.
 fn tells(text: &str) -> bool {
-    text.len() >= SENT_MIN && !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.:/".contains(&byte))
+    (SENT_MIN..=SENT_MAX).contains(&text.len())
+        && !text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.:/".contains(&byte))
 }
 
 fn leaves<'v>(name: &'v str, value: &'v Value, found: &mut Vec<(&'v str, &'v str)>) {

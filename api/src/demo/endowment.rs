@@ -1,5 +1,5 @@
-//! An endowment for the 703 communes of the shipped territory and the fictional one: envelope, formula and all data but the names
-//! of the communes are invented.
+//! An endowment for the communes of the shipped territory that have a code (all but two of 703) and the fictional one: envelope,
+//! formula and all data but the names of the communes are invented.
 
 use chrono::NaiveDate;
 use domain::id::PrincipalId;
@@ -78,7 +78,7 @@ fn table() -> String {
     let mut table =
         "code;population;poverty;remoteness;effort;administrative_account_transmitted;development_plan_in_force;source\n".to_owned();
     table += &format!("{COMMUNE_CODE};18400;114080000;85;7100;true;true;Fictif\n");
-    table.extend(COMMUNES.lines().skip(1).filter_map(|line| line.split(',').next()).map(row));
+    table.extend(COMMUNES.lines().skip(1).filter_map(|line| line.split(',').next()).filter(|code| !code.is_empty()).map(row));
     table
 }
 
