@@ -52,7 +52,7 @@ pub struct FundTermView {
     #[schema(max_length = 5, example = "15210")]
     dac_code: Option<String>,
     /// Of a sector: targets of the Sustainable Development Goals.
-    #[schema(max_items = 10)]
+    #[schema(max_items = 10, value_type = Vec<Text<20>>)]
     sdg_targets: Vec<String>,
     confidence: Confidence,
     /// Where the term comes from.

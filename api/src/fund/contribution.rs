@@ -46,14 +46,14 @@ pub struct EarmarkView {
     #[schema(max_items = 20)]
     territorial_unit_ids: Vec<TerritorialUnitId>,
     /// Sectors, or the first digits of DAC purpose codes.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Vec<Text<60>>)]
     sectors: Vec<String>,
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Vec<Text<60>>)]
     objectives: Vec<String>,
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Vec<Text<60>>)]
     instruments: Vec<String>,
     /// References of purposes.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Vec<Text<60>>)]
     purposes: Vec<String>,
     #[schema(minimum = 0, maximum = 3)]
     gender_marker_min: Option<u32>,

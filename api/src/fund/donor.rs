@@ -28,7 +28,7 @@ pub struct DonorView {
     #[schema(min_length = 2, max_length = 2, example = "DK")]
     country: Option<String>,
     /// Other names by which it is found.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Vec<Text<200>>)]
     aliases: Vec<String>,
 }
 
