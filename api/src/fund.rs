@@ -15,7 +15,7 @@ use chrono::NaiveDate;
 use db::fault::Fault;
 use db::fund::contribution::{NewContribution, insert_contribution};
 use db::fund::earmark::PlacedEarmark;
-use db::fund::{Fund, FundTermRow, NewFund as NewRow, NewPhase};
+use db::fund::{Fund, FundRow, FundTermRow, NewFund as NewRow, NewPhase};
 use domain::audit::Event;
 use domain::calendar::not_future;
 use domain::fund::{CURRENCY_UNKNOWN, ContributionKind, FEE_INVALID, FundKind, FundVocabulary, require_open_period};
@@ -313,6 +313,12 @@ pub struct FundClosure {
 
 impl Json for FundClosure {}
 
+/// The day of an act on a fund: come already, and in no closed period.
+fn require_open_day(call: &Call, fund: &FundRow, on: NaiveDate) -> Result<(), Fault> {
+    not_future(on, call.today).map_err(|refusal| refusal.at("/on"))?;
+    Ok(require_open_period(on, fund.closed_until)?)
+}
+
 /// Closes a period of a fund: what was attributed in it never changes; corrections are made in the current period.
 #[utoipa::path(tag = "fund", request_body = FundClosure, responses((status = 200, body = FundView)))]
 #[post("/v1/organisations/{organisation_id}/funds/{fund_id}/closure")]
@@ -322,8 +328,7 @@ pub async fn close_fund_period(asked: Asked<FundClosure>, path: FundPath) -> Ans
         .write(move |call, body, tx| {
             let fund = db::fund::find_fund_row(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(fund.version)?;
-            not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
-            require_open_period(body.on, fund.closed_until)?;
+            require_open_day(call, &fund, body.on)?;
             db::fund::close_fund(tx, &fund, body.on)?;
             let event = Event::of("fund.closed", "fund", id.0, fund.version + 1).with("closed_until", body.on);
             let after = db::fund::find_fund(tx.conn, &tx.all(), id)?;

@@ -6,17 +6,15 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
 use db::fault::Fault;
-use db::fund::FundRow;
 use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, insert_allocation, lock_allocations, touch_allocation};
 use db::fund::contribution::{Contribution, ContributionChange, all_contributions, lock_contributions, update_contribution};
 use db::fund::movement::{FundAct, Moved, append_movement};
 use db::fund::purpose::{FundPurpose, as_earmarked, touch_purpose};
 use domain::audit::{Event, Events};
-use domain::calendar::not_future;
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
 use domain::fund::attribution::{Bearer, attribute};
 use domain::fund::earmark::EarmarkDimension;
-use domain::fund::{ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, PURPOSE_BUDGET_EXCEEDED, exceeded, require_open_period};
+use domain::fund::{ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, PURPOSE_BUDGET_EXCEEDED, exceeded};
 use domain::id::{ContributionId, FundAllocationId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
@@ -25,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::purpose::PurposePath;
+use super::require_open_day;
 use super::views;
 use crate::answer::{Answered, created, done, listed, ok, versioned};
 use crate::auth::Call;
@@ -297,13 +296,6 @@ pub struct NewFundAllocation {
 
 impl Json for NewFundAllocation {}
 
-/// What both an allocation and its release need of the fund.
-fn opened(call: &Call, fund: &FundRow, on: NaiveDate) -> Result<Currency, Fault> {
-    not_future(on, call.today).map_err(|refusal| refusal.at("/on"))?;
-    require_open_period(on, fund.closed_until)?;
-    fund.currency()
-}
-
 /// Allocates money to a purpose, all or nothing: earmarked contributions first, of these the one that ends first, then the narrowest,
 /// then the one received first; then the pool, in proportion to what each of its members has.
 #[utoipa::path(tag = "fund", request_body = NewFundAllocation, responses((status = 201, body = FundAllocationView)))]
@@ -318,7 +310,8 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
-            let currency = opened(call, &fund, body.on)?;
+            require_open_day(call, &fund, body.on)?;
+            let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             let contributions = lock_contributions(tx, fund.id.0)?;
@@ -392,7 +385,8 @@ pub async fn release_fund_allocation(asked: Asked<FundRelease>, path: Allocation
             let allocation = db::fund::allocation::find_allocation(tx.conn, &scope, id)?;
             call.check_version(allocation.row.version)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, allocation.row.fund_id.0)?;
-            let currency = opened(call, &fund, body.on)?;
+            require_open_day(call, &fund, body.on)?;
+            let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             let contributions = lock_contributions(tx, fund.id.0)?;

@@ -9,18 +9,15 @@ use db::fund::contribution::{
 use db::fund::earmark::PlacedEarmark;
 use db::fund::movement::{FundAct, Moved, append_movement};
 use domain::audit::Event;
-use domain::calendar::not_future;
 use domain::fund::earmark::WHOLE;
-use domain::fund::{
-    CONTRIBUTION_INSTALMENTS, CONTRIBUTION_MOVEMENT_INVALID, ContributionKind, FundMovementKind, FundVocabulary, Ledgers,
-    require_open_period,
-};
+use domain::fund::{CONTRIBUTION_INSTALMENTS, CONTRIBUTION_MOVEMENT_INVALID, ContributionKind, FundMovementKind, FundVocabulary, Ledgers};
 use domain::id::{ContributionId, DonorId, FundId, OrganisationId, PrincipalId, TerritorialUnitId};
 use domain::money::{Amount, Balance, Currency};
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::require_open_day;
 use super::{named_currency, views};
 use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
@@ -417,8 +414,7 @@ pub async fn pledge_contribution(asked: Asked<NewPledge>, path: web::Path<Organi
             }
             let currency = named_currency(&body.currency, "/currency")?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
-            require_open_period(body.on, fund.closed_until)?;
+            require_open_day(call, &fund, body.on)?;
             let new = NewContribution {
                 id,
                 fund: body.fund_id,

@@ -8,11 +8,9 @@ use db::fund::contribution::{Contribution, ContributionChange, lock_contribution
 use db::fund::movement::{FundAct, Moved, append_movement};
 use db::store::Tx;
 use domain::audit::Event;
-use domain::calendar::not_future;
 use domain::fund::exchange::{ExchangeRate, missing, value};
 use domain::fund::{
     CONTRIBUTION_FEE_FROZEN, CONTRIBUTION_UNSIGNED, ContributionKind, ContributionMovementKind as Kind, FundMovementKind, fee,
-    require_open_period,
 };
 use domain::id::ExchangeRateId;
 use domain::money::{Amount, Currency};
@@ -22,6 +20,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::contribution::{Bounded, ContributionPath, ContributionView, view};
+use super::require_open_day;
 use crate::answer::{Answered, done};
 use crate::auth::Call;
 use crate::body::{Asked, Json};
@@ -131,8 +130,7 @@ pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>,
             let one = all.iter().find(|one| one.row.id == found.row.id).ok_or(Fault::Missing)?;
             let account = all.iter().find(|one| one.row.kind.0 == ContributionKind::Own).ok_or(Fault::Missing)?;
             body.kind.require(one.row.kind.0)?;
-            not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
-            require_open_period(body.on, fund.closed_until)?;
+            require_open_day(call, &fund, body.on)?;
             let in_own = matches!(body.kind, Kind::Commitment | Kind::Receipt | Kind::WriteOff);
             let currency = if in_own { one.row.currency()? } else { fund.currency()? };
             currency.require(&body.currency.0)?;

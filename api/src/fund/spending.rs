@@ -10,9 +10,8 @@ use db::fund::contribution::{Contribution, ContributionChange, lock_contribution
 use db::fund::movement::{FundAct, Moved, append_movement};
 use db::fund::purpose::touch_purpose;
 use domain::audit::{Event, Events};
-use domain::calendar::not_future;
 use domain::fund::attribution::{Bearer, attribute};
-use domain::fund::{FUND_USE_EXCEEDED, FundUseKind, Ledgers, REFUND_DONOR_CONSENT, exceeded, require_open_period};
+use domain::fund::{FUND_USE_EXCEEDED, FundUseKind, Ledgers, REFUND_DONOR_CONSENT, exceeded};
 use domain::id::{ContributionId, FundAllocationId, FundPurposeId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
@@ -21,6 +20,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::purpose::PurposePath;
+use super::require_open_day;
 use crate::answer::{Answered, done};
 use crate::body::{Asked, Json};
 use crate::wire::{AmountText, CurrencyText};
@@ -136,11 +136,10 @@ pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Ans
             let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
+            require_open_day(call, &fund, body.on)?;
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
-            require_open_period(body.on, fund.closed_until)?;
             let contributions = lock_contributions(tx, fund.id.0)?;
             let allocations = lock_allocations(tx, purpose_id)?;
             let bearers = bearers(&allocations, body.kind);
