@@ -1,5 +1,9 @@
 //! What a commitment sends to PostgreSQL: few statements, each prepared once.
 
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+
 use crate::harness::Stage;
 use crate::harness::acknowledged::Desk;
 use crate::harness::postgres::Cluster;
@@ -9,8 +13,20 @@ use crate::harness::town;
 /// How often a connection runs a statement before it is surely prepared.
 const BEFORE: usize = 3;
 
+/// How many commit at the same moment, and how long it takes them to ask.
+const AT_ONCE: usize = 16;
+const ASKED: Duration = Duration::from_millis(500);
+
+/// What the lane sent since the log had so many lines: what frames its groups, and what it executed.
+fn sent_since(cluster: &Cluster, before: usize) -> (Vec<String>, Vec<String>) {
+    let sent = cluster.statements().split_off(before);
+    let lane = sent.iter().find(|line| line.contains(": BEGIN")).and_then(|line| line.split(':').next()).expect("a transaction").to_owned();
+    let trips = sent.iter().filter(|line| line.starts_with(&format!("{lane}:"))).filter_map(|line| line.split_once(":LOG:  "));
+    trips.map(|(_, sent)| sent.to_owned()).partition(|sent| sent.starts_with("statement: "))
+}
+
 #[test]
-fn a_commitment_is_few_trips_to_postgresql_and_every_one_is_prepared() {
+fn commitments_are_few_trips_to_postgresql_and_every_one_is_prepared() {
     let Some(cluster) = Cluster::logging() else { return };
     let target = cluster.make_database("sigida");
     let place = Place::new().with("SIGIDA_DATABASE_URL", &cluster.url("sigida")).with("SIGIDA_LANES", "1");
@@ -23,20 +39,27 @@ fn a_commitment_is_few_trips_to_postgresql_and_every_one_is_prepared() {
     }
     let before = cluster.statements().len();
     desk.intent(false).ask(&mayor).expect("an answer").expect(201);
-    let sent = cluster.statements().split_off(before);
-    let lane = sent.iter().find(|line| line.contains("BEGIN")).and_then(|line| line.split(':').next()).expect("a transaction").to_owned();
-    let trips: Vec<&str> = sent
-        .iter()
-        .filter(|line| line.starts_with(&format!("{lane}:")))
-        .filter_map(|line| line.split_once(":LOG:  "))
-        .map(|(_, sent)| sent)
-        .collect();
-    let (plain, executed): (Vec<&str>, Vec<&str>) = trips.iter().partition(|sent| sent.starts_with("statement: "));
-    assert_eq!(plain, ["statement: BEGIN", "statement: COMMIT"], "only what frames a group");
-    // Once for a group: the heads of the chains, the answers of equal requests, and what happened. For each commitment: what
-    // the rules look at, and the effect.
+    let (frame, executed) = sent_since(&cluster, before);
+    assert_eq!(frame, ["statement: BEGIN", "statement: COMMIT"], "only what frames a group");
+    // The heads of the chains, the answers of equal requests, what the rules look at, the effect, and what happened.
     assert_eq!(executed.len(), 5, "{executed:#?}");
-    let anew: Vec<&&str> = executed.iter().filter(|sent| sent.starts_with("execute <unnamed>")).collect();
+    let anew: Vec<&String> = executed.iter().filter(|sent| sent.starts_with("execute <unnamed>")).collect();
     assert!(anew.is_empty(), "parsed and planned each time: {anew:#?}");
+
+    // Those that wait for one another, on one line of one commune, are a group, and as few trips as one of them.
+    let mut elsewhere = target.connect(false).expect("a connection");
+    elsewhere.batch_execute("BEGIN; SELECT 1 FROM audit_heads FOR UPDATE").expect("the chains are held");
+    let before = cluster.statements().len();
+    std::thread::scope(|clients| {
+        for _ in 0..AT_ONCE {
+            clients.spawn(|| desk.intent(false).ask(&desk.client("mayor")).expect("an answer").expect(201));
+        }
+        std::thread::sleep(ASKED);
+        elsewhere.batch_execute("ROLLBACK").expect("let go");
+    });
+    let (frame, executed) = sent_since(&cluster, before);
+    let groups = frame.len() / 2;
+    assert!(groups <= AT_ONCE / 2, "{groups} groups of {AT_ONCE} commitments");
+    assert_eq!(executed.len(), 5 * groups, "{executed:#?}");
     assert_eq!(service.terminate().0, Some(0));
 }

@@ -99,7 +99,7 @@ struct Settings {
     public_url: Option<String>,
     issuers_file: Option<PathBuf>,
     #[serde(default = "default_connections")]
-    readers: u32,
+    readers: usize,
     #[serde(default = "default_lanes")]
     lanes: usize,
     #[serde(default = "default_workers")]
@@ -166,7 +166,7 @@ fn default_requests_per_principal() -> u32 {
     6_000
 }
 
-fn default_connections() -> u32 {
+fn default_connections() -> usize {
     4
 }
 

@@ -1,14 +1,12 @@
 //! One connection type over both engines, chosen once by the scheme of the database URL.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::MigrationSource;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::r2d2::ManageConnection;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -148,56 +146,6 @@ impl Target {
             "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
         )?;
         Ok(Conn::Sqlite(conn))
-    }
-}
-
-/// What the pool of readers is made with.
-pub struct Readers(pub Target);
-
-/// For how long a connection that has just answered is believed to be there: no server starts anew in less.
-const BELIEVED: Duration = Duration::from_millis(100);
-
-/// A reader's connection.
-pub struct Reader {
-    conn: Conn,
-    /// When it answered last, unless something fell since.
-    answered: Option<Instant>,
-}
-
-impl Reader {
-    fn answers(&mut self) -> Result<(), Fault> {
-        if self.answered.is_none_or(|last| last.elapsed() > BELIEVED) {
-            self.conn.batch_execute("SELECT 1")?;
-            self.answered = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    pub fn read<T>(&mut self, query: impl FnOnce(&mut Conn) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.answered = None;
-        let read = query(&mut self.conn);
-        if !matches!(read, Err(Fault::Busy(_) | Fault::Broken(_))) {
-            self.answered = Some(Instant::now());
-        }
-        read
-    }
-}
-
-impl ManageConnection for Readers {
-    type Connection = Reader;
-    type Error = Fault;
-
-    fn connect(&self) -> Result<Reader, Fault> {
-        Ok(Reader { conn: self.0.connect(true)?, answered: Some(Instant::now()) })
-    }
-
-    /// Asked before each use: a trip to the server would double the time of a short read.
-    fn is_valid(&self, reader: &mut Reader) -> Result<(), Fault> {
-        reader.answers()
-    }
-
-    fn has_broken(&self, reader: &mut Reader) -> bool {
-        std::thread::panicking() || reader.answers().is_err()
     }
 }
 

@@ -6,25 +6,27 @@
 //! organisation. A third door, [`Store::keep`], is closed to housekeeping that nobody audits.
 
 mod lane;
+mod reader;
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::r2d2::Pool;
+use crossbeam_channel::{Sender, unbounded};
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
 use domain::sensitivity::{Scope, Sensitivity};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::audit::{Answer, Claim};
-use crate::connection::{Conn, Engine, Readers, Target, is_migrated, migrate, require_durable};
+use crate::connection::{Conn, Engine, Target, is_migrated, migrate, require_durable};
 use crate::expenditure::chargeable::{Chargeable, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
 use crate::store::lane::{Job, Lane, Work};
+use crate::store::reader::{Caller, Reader, Waiting};
 
 /// The most writes that wait for a lane before new ones are refused.
 pub const WRITES_WAITING_MAX: usize = 1024;
@@ -35,7 +37,7 @@ pub const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// How many connections a store opens, and how many requests may wait for one.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    pub readers: u32,
+    pub readers: usize,
     /// Lanes on PostgreSQL; SQLite always has one.
     pub lanes: usize,
     pub reads_waiting: usize,
@@ -57,9 +59,8 @@ pub struct Store {
 
 struct Inner {
     engine: Engine,
-    readers: Pool<Readers>,
-    /// One for each reader.
-    turns: Arc<Semaphore>,
+    /// Where readers take what waits.
+    reads: Sender<Waiting>,
     /// One for each read that runs or waits.
     places: Arc<Semaphore>,
     lanes: Vec<SyncSender<Box<dyn Job>>>,
@@ -155,12 +156,12 @@ impl Store {
 
     fn start(target: &Target, sizes: Sizes, first: Conn) -> Result<Self, Fault> {
         let engine = target.engine();
-        let readers = Pool::builder()
-            .max_size(sizes.readers)
-            .min_idle(Some(1))
-            .connection_timeout(Duration::from_secs(3))
-            .test_on_check_out(engine == Engine::Postgres)
-            .build_unchecked(Readers(target.clone()));
+        let broken = |error: std::io::Error| Fault::Broken(error.to_string());
+        let (reads, queue) = unbounded();
+        for index in 0..sizes.readers {
+            let (reader, queue) = (Reader::new(target.clone()), queue.clone());
+            std::thread::Builder::new().name(format!("reader-{index}")).spawn(move || reader.run(&queue)).map_err(broken)?;
+        }
         let count = match engine {
             Engine::Sqlite => 1,
             Engine::Postgres => sizes.lanes.max(1),
@@ -171,16 +172,11 @@ impl Store {
         for index in 0..count {
             let (sender, receiver) = sync_channel(sizes.writes_waiting);
             let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf), wary: 0 };
-            std::thread::Builder::new()
-                .name(format!("lane-{index}"))
-                .spawn(move || lane.run())
-                .map_err(|error| Fault::Broken(error.to_string()))?;
+            std::thread::Builder::new().name(format!("lane-{index}")).spawn(move || lane.run()).map_err(broken)?;
             lanes.push(sender);
         }
-        let running = usize::try_from(sizes.readers).map_err(|error| Fault::Broken(error.to_string()))?;
-        let turns = Arc::new(Semaphore::new(running));
-        let places = Arc::new(Semaphore::new(running + sizes.reads_waiting));
-        Ok(Self { inner: Arc::new(Inner { engine, readers, turns, places, lanes, shelf }) })
+        let places = Arc::new(Semaphore::new(sizes.readers + sizes.reads_waiting));
+        Ok(Self { inner: Arc::new(Inner { engine, reads, places, lanes, shelf }) })
     }
 
     pub fn engine(&self) -> Engine {
@@ -191,16 +187,16 @@ impl Store {
     pub async fn read<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let place = Arc::clone(&self.inner.places).try_acquire_owned();
         let place = place.map_err(|_| Fault::Busy("too many reads are waiting".to_owned()))?;
-        let turn = tokio::time::timeout(READ_PATIENCE, Arc::clone(&self.inner.turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| Fault::Busy("no reader came free".to_owned()))?.map_err(|error| Fault::Broken(error.to_string()))?;
-        let readers = self.inner.readers.clone();
-        blocking(move || {
-            // Held until the work ends, though its caller may go away before.
-            let _held = (place, turn);
-            let mut reader = readers.get().map_err(|error| Fault::Busy(error.to_string()))?;
-            reader.read(query)
-        })
-        .await
+        let (waiting, mut read) = Waiting::new(place, query);
+        let caller = Caller(waiting.clone());
+        self.inner.reads.send(waiting).map_err(|error| Fault::Broken(error.to_string()))?;
+        let read = match tokio::time::timeout(READ_PATIENCE, &mut read).await {
+            Ok(read) => read,
+            Err(_) if caller.0.take().is_some() => return Err(Fault::Busy("no reader came free".to_owned())),
+            // It has begun.
+            Err(_) => read.await,
+        };
+        read.unwrap_or_else(|_| Err(Fault::Busy("the reader ended".to_owned())))
     }
 
     /// Reads as a write of an organisation would, to tell what it would do.
@@ -263,10 +259,7 @@ impl Store {
     }
 }
 
-/// Runs blocking work off the event loop.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Fault::Broken(error.to_string())),
-    }
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.unwrap_or_default())
 }

@@ -191,6 +191,23 @@ pub struct Formula {
 }
 
 impl Formula {
+    /// Gives the criteria other weights; those that are not named weigh nothing.
+    pub fn weigh(&mut self, weights: &[(String, i64)]) -> Result<(), Refusal> {
+        let mut named = BTreeMap::new();
+        for (code, weight) in weights {
+            if named.insert(code, *weight).is_some() {
+                return Err(ENDOWMENT_CRITERION_DUPLICATE.refuse().with("criterion", code));
+            }
+        }
+        for criterion in &mut self.criteria {
+            criterion.weight = named.remove(&criterion.code).unwrap_or_default();
+        }
+        match named.into_keys().next() {
+            Some(unknown) => Err(ENDOWMENT_CRITERION_UNKNOWN.refuse().with("criterion", unknown)),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a formula that divides nothing rightly.
     pub fn check(&self) -> Result<(), Refusal> {
         let sum: i64 = self.criteria.iter().map(|criterion| criterion.weight).sum();

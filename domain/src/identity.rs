@@ -23,6 +23,10 @@ codes! {
         "Identification refusée" / "Sign-in refused",
         "L'identifiant ou le secret est inexact, ou le compte n'est pas actif." /
         "The login or the secret is wrong, or the principal is not active.";
+    TOKEN_PROOF_INVALID: Rule,
+        "Preuve ambiguë ou incomplète" / "Ambiguous or incomplete proof",
+        "Une seule preuve : client_id et client_secret, ou client_assertion et client_assertion_type, ou assertion seule." /
+        "One proof only: client_id and client_secret, or client_assertion and client_assertion_type, or assertion alone.";
     TOKEN_MISSING: Unauthenticated,
         "Jeton absent" / "Token missing",
         "Cette opération demande un jeton : en-tête Authorization: Bearer …" /

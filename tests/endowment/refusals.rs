@@ -84,7 +84,11 @@ on_both_engines! {
         scenario("cap=1000").refused(422, "ENDOWMENT_CAP_BELOW_FLOOR");
         scenario("envelope=1.5").refused(400, "AMOUNT_INVALID");
         scenario("weights=population:9000").refused(422, "ENDOWMENT_WEIGHTS_NOT_10000");
-        scenario("weights=population").refused(400, "REQUEST_PARAMETER_INVALID");
+        for wrong in ["population", "", "population:", ":1", "population:01", "population:+1", "population:10001", "population:1,"] {
+            scenario(&format!("weights={wrong}")).refused(400, "REQUEST_PARAMETER_INVALID");
+        }
+        scenario("weights=population:5000,population:5000").refused(422, "ENDOWMENT_CRITERION_DUPLICATE");
+        scenario("weights=population:5000,altitude:5000").refused(422, "ENDOWMENT_CRITERION_UNKNOWN");
     }
 
     Stage::Open, fn another_validates_than_calculated_and_each_act_has_its_state(town) {

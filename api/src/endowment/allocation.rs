@@ -1,7 +1,5 @@
 //! The allocation: simulated, calculated, and shown with all that it rests on.
 
-use std::collections::BTreeMap;
-
 use actix_web::{get, post};
 use chrono::NaiveDate;
 use db::endowment::CampaignChange;
@@ -47,7 +45,11 @@ pub struct ScenarioQuery {
     /// Another cap.
     cap: Option<AmountText>,
     /// Other weights in basis points, as `population:4000,poverty:6000`; criteria that are not named weigh nothing.
-    #[param(max_length = 1000)]
+    #[param(
+        max_length = 1000,
+        pattern = "^[^,:]+:(0|[1-9][0-9]{0,3}|10000)(,[^,:]+:(0|[1-9][0-9]{0,3}|10000))*$",
+        example = "population:4000,poverty:6000"
+    )]
     weights: Option<String>,
     /// Another policy for criteria that are zero everywhere.
     zero_total: Option<ZeroTotalPolicy>,
@@ -73,13 +75,14 @@ impl ScenarioQuery {
     }
 
     /// The other weights, by criterion.
-    fn weights(&self) -> Result<Option<BTreeMap<String, i64>>, Problem> {
+    fn weights(&self) -> Result<Option<Vec<(String, i64)>>, Problem> {
         let Some(text) = &self.weights else { return Ok(None) };
         let pair = |pair: &str| {
-            let (code, weight) = pair.split_once(':')?;
-            Some((code.to_owned(), weight.parse().ok().filter(|weight| (0..=10_000).contains(weight))?))
+            let (code, weight) = pair.split_once(':').filter(|(code, _)| !code.is_empty())?;
+            let number: i64 = weight.parse().ok().filter(|number| (0..=10_000).contains(number))?;
+            (number.to_string() == weight).then(|| (code.to_owned(), number))
         };
-        let weights: Option<BTreeMap<String, i64>> = text.split(',').map(pair).collect();
+        let weights: Option<Vec<(String, i64)>> = text.split(',').map(pair).collect();
         let wrong = || Problem::unreadable(&REQUEST_PARAMETER_INVALID, "?weights", "criterion:basis points, separated by commas");
         weights.ok_or_else(wrong).map(Some)
     }
@@ -154,10 +157,8 @@ pub async fn simulate_endowment(call: Call, path: CampaignPath, query: Query<Sce
             let currency = known_currency(&row.currency)?;
             let inputs = inputs_of(conn, &row)?;
             let mut formula = query.applied(&inputs.formula, currency)?;
-            if let Some(weights) = &weights {
-                for criterion in &mut formula.criteria {
-                    criterion.weight = weights.get(&criterion.code).copied().unwrap_or_default();
-                }
+            if let Some(weights) = weights {
+                formula.weigh(&weights).map_err(|refusal| refusal.at("?weights"))?;
             }
             let (base, scenario) = (allocate(&inputs.formula, &inputs.candidates)?, allocate(&formula, &inputs.candidates)?);
             Ok(EndowmentSimulation {

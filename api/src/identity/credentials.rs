@@ -3,7 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, post, web};
 use db::identity::{Footing, PrincipalRow};
-use domain::identity::{PrincipalKind, SIGN_IN_FAILED};
+use domain::identity::{PrincipalKind, SIGN_IN_FAILED, TOKEN_PROOF_INVALID};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -44,7 +44,7 @@ pub async fn prove(call: &Call, login: &str, secret: String, kind: PrincipalKind
 }
 
 /// What proves who asks: of a partner system its secret (RFC 6749 §4.4), or an assertion that it signed with a key of its own
-/// (RFC 7523 §2.2); of a person the token of another identity provider (RFC 7523 §2.1).
+/// (RFC 7523 §2.2); of a person the token of another identity provider (RFC 7523 §2.1). One of the three and no more.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -100,6 +100,7 @@ enum Proof {
 impl TokenRequest {
     fn proof(self) -> Result<Proof, Problem> {
         let unreadable = |pointer: &str, reason: &str| Err(Problem::unreadable(&REQUEST_BODY_INVALID, pointer, reason));
+        let ambiguous = || Err(TOKEN_PROOF_INVALID.refuse().into());
         let foreign = match self.grant_type.as_str() {
             "client_credentials" => false,
             external::GRANT => true,
@@ -107,14 +108,13 @@ impl TokenRequest {
         };
         match (foreign, self.client_secret, self.client_assertion_type, self.client_assertion, self.assertion) {
             (true, None, None, None, Some(token)) if self.client_id.is_none() => Ok(Proof::Foreign(token)),
-            (true, ..) => unreadable("/assertion", "assertion and nothing beside it"),
             (false, Some(secret), None, None, None) => match self.client_id {
                 Some(id) => Ok(Proof::Secret(id, secret)),
-                None => unreadable("/client_id", "missing beside client_secret"),
+                None => ambiguous(),
             },
             (false, None, Some(kind), Some(assertion), None) if kind == assertion::KIND => Ok(Proof::Assertion(self.client_id, assertion)),
             (false, None, Some(_), Some(_), None) => unreadable("/client_assertion_type", &format!("only {}", assertion::KIND)),
-            _ => unreadable("", "either client_secret, or client_assertion with client_assertion_type"),
+            _ => ambiguous(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The credits of articles, and what was done with them and with each line.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -143,9 +145,9 @@ pub struct Cause {
 /// chain as well.
 pub struct CreditMove {
     id: Uuid,
-    organisation: OrganisationId,
+    pub organisation: OrganisationId,
     recorded_at: DateTime<Utc>,
-    charge: Charge,
+    pub charge: Charge,
     pub after: Credit,
     step: Step,
     moved: Amount,
@@ -160,18 +162,22 @@ impl CreditMove {
     }
 }
 
-/// Stores steps, at most one of an article: what is left of the credits, what was done with the lines, and the movements, which
-/// tell what was known when. On PostgreSQL these are parts of one trip.
-pub fn moves<'a>(moves: &'a [CreditMove]) -> [Statement<'a, Pg>; 3] {
-    let sums = |sum: fn(&Credit) -> Amount| column(moves, move |step: &'a CreditMove| sum(&step.after).minor());
-    let delta = |stage: usize| {
-        column(moves, move |step: &'a CreditMove| step.step.deltas().get(stage).map_or(0, |delta| delta * step.moved.minor()))
-    };
-    let organisations = || column(moves, |step| Col(step.organisation));
-    let years = || column(moves, |step| step.charge.fiscal_year);
-    let sections = || column(moves, |step| Col(step.charge.section));
-    let articles = || column(moves, |step| step.charge.article.as_str());
-    let lines = || column(moves, |step| Col(step.charge.line));
+/// Stores steps in their order: what is left of the credits after the last, what all did with the lines, and the movements, which
+/// tell what was known when. On PostgreSQL these are parts of one trip. Gives also the number of rows that they touch.
+pub fn moves<'a>(moves: &'a [CreditMove]) -> ([Statement<'a, Pg>; 3], usize) {
+    let mut articles: BTreeMap<_, &'a CreditMove> = BTreeMap::new();
+    let mut lines: BTreeMap<_, [i64; 5]> = BTreeMap::new();
+    for step in moves {
+        let charge = &step.charge;
+        articles.insert((step.organisation, charge.fiscal_year, charge.section, charge.article.as_str()), step);
+        let done = lines.entry((step.organisation, charge.line)).or_default();
+        for (stage, delta) in done.iter_mut().zip(step.step.deltas()) {
+            *stage += delta * step.moved.minor();
+        }
+    }
+    let touched = articles.len() + lines.len() + moves.len();
+    let sums = |sum: fn(&Credit) -> Amount| articles.values().map(|last| sum(&last.after).minor()).collect::<Vec<_>>();
+    let done = |stage: fn(&[i64; 5]) -> i64| lines.values().map(stage).collect::<Vec<_>>();
     let appropriations = Statement::new(
         "UPDATE appropriations a SET committed = m.committed, verified = m.verified, ordered = m.ordered, accepted = m.accepted, \
          paid = m.paid FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) \
@@ -179,10 +185,10 @@ pub fn moves<'a>(moves: &'a [CreditMove]) -> [Statement<'a, Pg>; 3] {
          WHERE a.organisation_id = m.organisation_id AND a.fiscal_year = m.fiscal_year AND a.section = m.section \
          AND a.article = m.article",
     )
-    .bind::<Array<Identity>, _>(organisations())
-    .bind::<Array<Integer>, _>(years())
-    .bind::<Array<Vocabulary>, _>(sections())
-    .bind::<Array<Text>, _>(articles())
+    .bind::<Array<Identity>, _>(articles.keys().map(|key| Col(key.0)).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(articles.keys().map(|key| key.1).collect::<Vec<_>>())
+    .bind::<Array<Vocabulary>, _>(articles.keys().map(|key| Col(key.2)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(articles.keys().map(|key| key.3).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(sums(|credit| credit.committed))
     .bind::<Array<BigInt>, _>(sums(|credit| credit.verified))
     .bind::<Array<BigInt>, _>(sums(|credit| credit.ordered))
@@ -194,23 +200,23 @@ pub fn moves<'a>(moves: &'a [CreditMove]) -> [Statement<'a, Pg>; 3] {
          FROM unnest(?, ?, ?, ?, ?, ?, ?) AS m (organisation_id, line, committed, verified, ordered, accepted, paid) \
          WHERE e.organisation_id = m.organisation_id AND e.budget_line_id = m.line",
     )
-    .bind::<Array<Identity>, _>(organisations())
-    .bind::<Array<Identity>, _>(lines())
-    .bind::<Array<BigInt>, _>(delta(0))
-    .bind::<Array<BigInt>, _>(delta(1))
-    .bind::<Array<BigInt>, _>(delta(2))
-    .bind::<Array<BigInt>, _>(delta(3))
-    .bind::<Array<BigInt>, _>(delta(4));
+    .bind::<Array<Identity>, _>(lines.keys().map(|key| Col(key.0)).collect::<Vec<_>>())
+    .bind::<Array<Identity>, _>(lines.keys().map(|key| Col(key.1)).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(done(|[committed, ..]| *committed))
+    .bind::<Array<BigInt>, _>(done(|[_, verified, ..]| *verified))
+    .bind::<Array<BigInt>, _>(done(|[_, _, ordered, ..]| *ordered))
+    .bind::<Array<BigInt>, _>(done(|[.., accepted, _]| *accepted))
+    .bind::<Array<BigInt>, _>(done(|[.., paid]| *paid));
     let movements = Statement::new(
         "INSERT INTO credit_movements (organisation_id, id, fiscal_year, section, article, budget_line_id, step, amount, effective_on, \
          recorded_at, cause_kind, cause_id, sensitivity) SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind::<Array<Identity>, _>(organisations())
+    .bind::<Array<Identity>, _>(column(moves, |step| Col(step.organisation)))
     .bind::<Array<Identity>, _>(column(moves, |step| Col(step.id)))
-    .bind::<Array<Integer>, _>(years())
-    .bind::<Array<Vocabulary>, _>(sections())
-    .bind::<Array<Text>, _>(articles())
-    .bind::<Array<Identity>, _>(lines())
+    .bind::<Array<Integer>, _>(column(moves, |step| step.charge.fiscal_year))
+    .bind::<Array<Vocabulary>, _>(column(moves, |step| Col(step.charge.section)))
+    .bind::<Array<Text>, _>(column(moves, |step| step.charge.article.as_str()))
+    .bind::<Array<Identity>, _>(column(moves, |step| Col(step.charge.line)))
     .bind::<Array<Vocabulary>, _>(column(moves, |step| Col(step.step)))
     .bind::<Array<BigInt>, _>(column(moves, |step| step.moved.minor()))
     .bind::<Array<Date>, _>(column(moves, |step| step.cause.on))
@@ -218,7 +224,7 @@ pub fn moves<'a>(moves: &'a [CreditMove]) -> [Statement<'a, Pg>; 3] {
     .bind::<Array<Text>, _>(column(moves, |step| step.cause.kind))
     .bind::<Array<Identity>, _>(column(moves, |step| Col(step.cause.id)))
     .bind::<Array<Integer>, _>(column(moves, |_| Sensitivity::Partner.rank()));
-    [appropriations, executions, movements]
+    ([appropriations, executions, movements], touched)
 }
 
 impl CreditMove {
@@ -271,7 +277,7 @@ pub fn update_credit(tx: &mut Tx<'_>, charge: &Charge, step: Step, moved: Amount
     let before = find_credit(tx, charge.fiscal_year, charge.section, &charge.article)?;
     let moved = CreditMove::new(tx, charge.clone(), before, step, moved, cause)?;
     let touched = match tx.conn {
-        Conn::Pg(conn) => together(conn, &moves(std::slice::from_ref(&moved)))?,
+        Conn::Pg(conn) => together(conn, &moves(std::slice::from_ref(&moved)).0)?,
         Conn::Sqlite(conn) => moved.store(conn)?,
     };
     if touched == 3 { Ok(moved.after) } else { Err(Fault::Corrupt("the line has no execution".to_owned())) }

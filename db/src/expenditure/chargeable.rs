@@ -1,5 +1,7 @@
 //! All that a commitment on a line is judged by, in one statement, for one commitment or for many at once.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text};
@@ -13,7 +15,7 @@ use domain::organisation::supplier::Supplier;
 use domain::sensitivity::Sensitivity;
 use uuid::Uuid;
 
-use crate::budget::credit::credit_of;
+use crate::budget::credit::{CreditMove, credit_of};
 use crate::column::{Col, Identity, Vocabulary};
 use crate::connection::Conn;
 use crate::fault::Fault;
@@ -21,7 +23,7 @@ use crate::prepared::{Rows, Statement, column};
 use crate::store::Tx;
 
 /// What a commitment asks about, and what its author may see.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
     pub organisation: OrganisationId,
     pub clearance: Sensitivity,
@@ -58,14 +60,14 @@ pub struct Chargeable {
 type SupplierColumns = (Col<SupplierId>, String, bool, Option<NaiveDate>);
 type CreditColumns = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
 type Row = (
-    Col<OrganisationId>,
+    i64,
     (Col<BudgetLineId>, Col<Section>, Col<Direction>, String, String, bool),
     (i32, Col<BudgetState>, Col<FiscalYearState>, Col<Uuid>, Col<OrganisationKind>, String, i64),
     Option<SupplierColumns>,
     Option<CreditColumns>,
 );
 type Types = (
-    Identity,
+    BigInt,
     (Identity, Vocabulary, Vocabulary, Text, Text, Bool),
     (Integer, Vocabulary, Vocabulary, Identity, Vocabulary, Text, BigInt),
     Nullable<(Identity, Text, Bool, Nullable<Date>)>,
@@ -76,7 +78,7 @@ type Types = (
 macro_rules! chargeables {
     ($wanted:literal) => {
         concat!(
-            "SELECT wanted.organisation_id, l.id, l.section, l.direction, l.chapter, l.article, l.executable, \
+            "SELECT wanted.place, l.id, l.section, l.direction, l.chapter, l.article, l.executable, \
              b.fiscal_year, b.state, y.state, y.nomenclature_id, o.kind, o.currency, n.last_number, \
              s.id, s.code, s.active, s.debarred_until, \
              a.initial, a.increased, a.decreased, a.carried_forward, a.committed, a.verified, a.ordered, a.accepted, a.paid FROM ",
@@ -95,21 +97,24 @@ macro_rules! chargeables {
     };
 }
 
-/// What each asks about, if it may see it; at most one is wanted of an organisation.
-pub fn find_chargeables(conn: &mut Conn, wanted: &[Wanted]) -> Result<Vec<(OrganisationId, Chargeable)>, Fault> {
+/// What each asks about, if it may see it.
+fn find_chargeables(conn: &mut Conn, wanted: &[Wanted]) -> Result<Vec<(Wanted, Chargeable)>, Fault> {
     let rows: Vec<Row> = match conn {
         Conn::Pg(conn) => {
-            let found = Statement::new(chargeables!("(SELECT * FROM unnest(?, ?, ?, ?) AS u (organisation_id, rank, line, supplier))"))
-                .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.organisation)))
-                .bind::<Array<Integer>, _>(column(wanted, |one| one.clearance.rank()))
-                .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.line)))
-                .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.supplier)));
+            let found = Statement::new(chargeables!(
+                "(SELECT * FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS u (organisation_id, rank, line, supplier, place))"
+            ))
+            .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.organisation)))
+            .bind::<Array<Integer>, _>(column(wanted, |one| one.clearance.rank()))
+            .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.line)))
+            .bind::<Array<Identity>, _>(column(wanted, |one| Col(one.supplier)));
             Rows::<Types, _>::of(found).load(conn)?
         }
         Conn::Sqlite(conn) => {
             let mut rows = Vec::with_capacity(wanted.len());
-            for one in wanted {
-                let found = Statement::new(chargeables!("(SELECT ? AS organisation_id, ? AS rank, ? AS line, ? AS supplier)"))
+            for (one, place) in wanted.iter().zip(1_i64..) {
+                let found = Statement::new(chargeables!("(SELECT ? AS place, ? AS organisation_id, ? AS rank, ? AS line, ? AS supplier)"))
+                    .bind::<BigInt, _>(place)
                     .bind::<Identity, _>(Col(one.organisation))
                     .bind::<Integer, _>(one.clearance.rank())
                     .bind::<Identity, _>(Col(one.line))
@@ -119,15 +124,16 @@ pub fn find_chargeables(conn: &mut Conn, wanted: &[Wanted]) -> Result<Vec<(Organ
             rows
         }
     };
-    rows.into_iter().map(chargeable).collect()
+    let one_of = |place: i64| usize::try_from(place - 1).ok().and_then(|index| wanted.get(index)).copied();
+    rows.into_iter().map(|row| Ok((one_of(row.0).ok_or(Fault::Missing)?, chargeable(row)?))).collect()
 }
 
-fn chargeable((organisation, line, around, supplier, credit): Row) -> Result<(OrganisationId, Chargeable), Fault> {
+fn chargeable((_, line, around, supplier, credit): Row) -> Result<Chargeable, Fault> {
     let (line, section, direction, chapter, article, executable) = line;
     let (fiscal_year, budget_state, year_state, nomenclature_id, kind, currency, last_number) = around;
     let supplier = supplier.map(|(id, code, active, debarred_until)| Supplier { id: id.0, code, active, debarred_until });
     let credit = credit.map(|sums| credit_of(sums.into(), &article)).transpose()?;
-    let found = Chargeable {
+    Ok(Chargeable {
         line: line.0,
         section: section.0,
         direction: direction.0,
@@ -143,8 +149,37 @@ fn chargeable((organisation, line, around, supplier, credit): Row) -> Result<(Or
         supplier,
         credit,
         last_number,
-    };
-    Ok((organisation.0, found))
+    })
+}
+
+/// What the commitments of a group ask about: read for all when it begins, and kept true by what each of them does.
+#[derive(Default)]
+pub struct Foreseen(HashMap<Wanted, Chargeable>);
+
+impl Foreseen {
+    pub fn read(conn: &mut Conn, wanted: &[Wanted]) -> Result<Self, Fault> {
+        Ok(Self(find_chargeables(conn, wanted)?.into_iter().collect()))
+    }
+
+    pub fn of(&self, wanted: &Wanted) -> Option<&Chargeable> {
+        self.0.get(wanted)
+    }
+
+    /// A commitment took the next number, and credit of its article.
+    pub fn follow(&mut self, moved: &CreditMove) {
+        for (wanted, seen) in &mut self.0 {
+            if wanted.organisation == moved.organisation && seen.fiscal_year == moved.charge.fiscal_year {
+                seen.last_number += 1;
+                if seen.section == moved.charge.section && seen.article == moved.charge.article {
+                    seen.credit = Some(moved.after);
+                }
+            }
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// What a commitment asks about, or nothing.

@@ -1,19 +1,22 @@
 //! Commitments that a group of writes stores together, with the credit that each reserves.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Date, Integer, Nullable, Text};
+use domain::id::OrganisationId;
 use domain::sensitivity::Sensitivity;
 
 use super::CommitmentRow;
 use crate::budget::credit::{CreditMove, moves};
-use crate::column::{Identity, Instant, Vocabulary};
+use crate::column::{Col, Identity, Instant, Vocabulary};
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::number::COMMITMENT;
 use crate::prepared::{Statement, column, together};
 use crate::schema::commitments;
 
-/// Commitments to store, at most one of an organisation.
+/// Commitments to store, in their order.
 #[derive(Default)]
 pub struct Reservations {
     rows: Vec<CommitmentRow>,
@@ -26,6 +29,10 @@ impl Reservations {
         self.moves.push(moved);
     }
 
+    pub fn moves(&self) -> &[CreditMove] {
+        &self.moves
+    }
+
     pub fn append(&mut self, mut other: Self) {
         self.rows.append(&mut other.rows);
         self.moves.append(&mut other.moves);
@@ -35,17 +42,22 @@ impl Reservations {
         self.rows.is_empty()
     }
 
-    /// Stores them, each under the number after the last one, which was read in this transaction.
+    /// Stores them under the numbers after the last one, which was read in this transaction.
     pub fn store(&mut self, conn: &mut Conn) -> Result<(), Fault> {
         let rows = std::mem::take(&mut self.rows);
         let moved = std::mem::take(&mut self.moves);
         if rows.is_empty() {
             return Ok(());
         }
+        // A number, an appropriation, an execution, a movement and the commitment itself.
+        let mut expected = 5 * rows.len();
         let touched = match conn {
             Conn::Pg(conn) => {
-                let [appropriations, executions, movements] = moves(&moved);
-                together(conn, &[numbers(&rows), appropriations, executions, movements, insertions(&rows)])?
+                // Once for all that share it.
+                let last = last_numbers(&rows);
+                let ([appropriations, executions, movements], charged) = moves(&moved);
+                expected = last.len() + charged + rows.len();
+                together(conn, &[numbers(&last), appropriations, executions, movements, insertions(&rows)])?
             }
             Conn::Sqlite(conn) => {
                 let mut touched = 0;
@@ -57,8 +69,7 @@ impl Reservations {
                 touched
             }
         };
-        // A number, an appropriation, an execution, a movement and the commitment itself.
-        if touched == 5 * rows.len() { Ok(()) } else { Err(Fault::Corrupt(format!("{} commitments touch {touched} rows", rows.len()))) }
+        if touched == expected { Ok(()) } else { Err(Fault::Corrupt(format!("{} commitments touch {touched} rows", rows.len()))) }
     }
 }
 
@@ -74,15 +85,28 @@ fn store_number(row: &CommitmentRow, conn: &mut SqliteConnection) -> QueryResult
     .run_on_sqlite(conn)
 }
 
-fn numbers(rows: &[CommitmentRow]) -> Statement<'_, diesel::pg::Pg> {
+/// The series of an organisation and a year, before the first of its numbers and at the last.
+type Numbered = ((OrganisationId, i32), (i64, i64));
+
+fn last_numbers(rows: &[CommitmentRow]) -> Vec<Numbered> {
+    let mut series = BTreeMap::new();
+    for row in rows {
+        let (_, last) = series.entry((row.organisation_id.0, row.fiscal_year)).or_insert((row.number - 1, row.number));
+        *last = row.number;
+    }
+    series.into_iter().collect()
+}
+
+fn numbers(series: &[Numbered]) -> Statement<'_, diesel::pg::Pg> {
     Statement::new(
-        "UPDATE number_series n SET last_number = n.last_number + 1 FROM unnest(?, ?, ?) AS t (organisation_id, fiscal_year, number) \
+        "UPDATE number_series n SET last_number = t.last FROM unnest(?, ?, ?, ?) AS t (organisation_id, fiscal_year, before, last) \
          WHERE n.organisation_id = t.organisation_id AND n.fiscal_year = t.fiscal_year AND n.series = 'commitment' \
-         AND n.last_number + 1 = t.number",
+         AND n.last_number = t.before",
     )
-    .bind::<Array<Identity>, _>(column(rows, |row| row.organisation_id))
-    .bind::<Array<Integer>, _>(column(rows, |row| row.fiscal_year))
-    .bind::<Array<BigInt>, _>(column(rows, |row| row.number))
+    .bind::<Array<Identity>, _>(column(series, |((organisation, _), _)| Col(*organisation)))
+    .bind::<Array<Integer>, _>(column(series, |((_, year), _)| *year))
+    .bind::<Array<BigInt>, _>(column(series, |(_, (before, _))| *before))
+    .bind::<Array<BigInt>, _>(column(series, |(_, (_, last))| *last))
 }
 
 fn insertions(rows: &[CommitmentRow]) -> Statement<'_, diesel::pg::Pg> {

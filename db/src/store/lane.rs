@@ -1,6 +1,6 @@
 //! Lanes: threads that take what waits and run it in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -11,11 +11,11 @@ use domain::audit::Actor;
 use domain::id::OrganisationId;
 use tokio::sync::oneshot;
 
-use super::{Author, Known, Outcome, Tx};
+use super::{Author, Known, Outcome, Tx, panic_text};
 use crate::audit::Claim;
 use crate::audit::log::Log;
 use crate::connection::{Conn, Target};
-use crate::expenditure::chargeable::{Chargeable, Wanted, find_chargeables};
+use crate::expenditure::chargeable::{Foreseen, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
@@ -93,13 +93,13 @@ where
         let claim = &self.known.claim;
         let mut tx = Tx::new(conn, self.organisation, author, shelf);
         tx.earlier = claim.as_ref().map(|claim| group.log.answer_to(claim)).transpose()?.flatten();
-        tx.foreseen = group.foreseen.remove(&self.organisation);
+        tx.foreseen = self.known.wanted.as_ref().and_then(|wanted| group.foreseen.of(wanted)).cloned();
         match (self.job)(&mut tx)? {
             Outcome::Replayed(value) => Ok(value),
             Outcome::Happened(value, events) => {
                 let answered = claim.clone().zip(tx.answer.take());
                 group.log.append(self.organisation, &tx.author, &events, answered)?;
-                group.reserved.append(tx.reserved);
+                group.reserve(tx.reserved);
                 Ok(value)
             }
         }
@@ -157,11 +157,6 @@ where
             drop(sender.send(result));
         }
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panic: {}", text.unwrap_or_default())
 }
 
 pub struct Lane {
@@ -285,11 +280,9 @@ impl Failure {
 /// What the jobs of a group have in common: what is read for all when it begins, and stored for all when it ends.
 pub struct Group {
     log: Log,
-    /// What the first job of each organisation asks about.
-    foreseen: HashMap<OrganisationId, Chargeable>,
+    /// What its commitments are judged by.
+    foreseen: Foreseen,
     reserved: Reservations,
-    /// Whose jobs ran already.
-    touched: HashSet<OrganisationId>,
 }
 
 impl Group {
@@ -297,26 +290,32 @@ impl Group {
         let organisations = jobs.iter().filter(|job| job.is_audited()).map(|job| job.organisation()).collect();
         let claims: Vec<&Claim> = jobs.iter().filter_map(|job| job.known().claim.as_ref()).collect();
         let log = Log::open(conn, &organisations, &claims)?;
-        let mut group = Self { log, foreseen: HashMap::new(), reserved: Reservations::default(), touched: HashSet::new() };
-        if how == How::Together && matches!(conn, Conn::Pg(_)) {
-            let mut asked = HashSet::new();
-            let first = jobs.iter().filter(|job| asked.insert(job.organisation()));
-            let wanted: Vec<Wanted> = first.filter_map(|job| job.known().wanted).collect();
-            if wanted.len() > 1 {
-                group.foreseen = find_chargeables(conn, &wanted)?.into_iter().collect();
+        let mut group = Self { log, foreseen: Foreseen::default(), reserved: Reservations::default() };
+        if how == How::Together && matches!(conn, Conn::Pg(_)) && jobs.len() > 1 {
+            let wanted: HashSet<Wanted> = jobs.iter().filter_map(|job| job.known().wanted).collect();
+            if !wanted.is_empty() {
+                group.foreseen = Foreseen::read(conn, &wanted.into_iter().collect::<Vec<_>>())?;
             }
         }
         Ok(group)
     }
 
-    /// Before a job that could read what is reserved, that is stored; and nothing is foreseen after one of another kind.
+    /// Before a job that reads for itself, what is reserved is stored; and nothing is foreseen after one of another kind.
     fn make_way(&mut self, conn: &mut Conn, job: &dyn Job) -> Result<(), Fault> {
-        let other = job.known().wanted.is_none();
-        if other {
+        let wanted = job.known().wanted;
+        if wanted.is_none() {
             self.foreseen.clear();
         }
-        let again = !self.touched.insert(job.organisation());
-        if again || other { self.reserved.store(conn) } else { Ok(()) }
+        let foreseen = wanted.is_some_and(|wanted| self.foreseen.of(&wanted).is_some());
+        if foreseen { Ok(()) } else { self.reserved.store(conn) }
+    }
+
+    /// Takes what a job reserved, which the jobs after it are judged by.
+    fn reserve(&mut self, reserved: Reservations) {
+        for moved in reserved.moves() {
+            self.foreseen.follow(moved);
+        }
+        self.reserved.append(reserved);
     }
 
     fn store(&mut self, conn: &mut Conn) -> Result<(), Fault> {
