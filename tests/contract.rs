@@ -25,6 +25,16 @@ fn the_written_contract_is_what_the_program_says() {
     let differs = written.lines().zip(said.lines()).position(|(one, other)| one != other);
     let line = differs.unwrap_or_else(|| written.lines().count().min(said.lines().count())) + 1;
     assert!(written == said, "openapi.yaml is not current from line {line} on; write it again: cargo run -- openapi > openapi.yaml");
+    let read: Value = yaml_serde::from_str(&written).expect("YAML");
+    assert!(read == serde_json::to_value(api::contract::contract()).expect("JSON"), "in YAML it says something else");
+    // Readers of YAML 1.1 take these for truth values.
+    let truths = ["on", "off", "yes", "no", "y", "n"];
+    let bare = written.lines().find(|line| {
+        let words = line.trim_start().trim_start_matches("- ");
+        let (member, value) = words.split_once(':').unwrap_or((words, ""));
+        truths.contains(&member) || truths.contains(&value.trim_start())
+    });
+    assert_eq!(bare, None);
 }
 
 /// The promises written down, with the version that made them.

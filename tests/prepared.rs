@@ -62,4 +62,5 @@ fn commitments_are_few_trips_to_postgresql_and_every_one_is_prepared() {
     assert!(groups <= AT_ONCE / 2, "{groups} groups of {AT_ONCE} commitments");
     assert_eq!(executed.len(), 5 * groups, "{executed:#?}");
     assert_eq!(service.terminate().0, Some(0));
+    desk.verified();
 }

@@ -77,11 +77,26 @@ const TAGS: [(&str, &str); 14] = [
 /// The contract in YAML. Words that older readers take for truth values are quoted, and days that they take for instants.
 pub fn yaml() -> Result<String, String> {
     let text = contract().to_yaml().map_err(|error| error.to_string())?;
-    let quoted = |line: &str| match line.rsplit_once(": ") {
-        Some((member, day)) if day.parse::<NaiveDate>().is_ok() => format!("{member}: '{day}'\n"),
-        _ => format!("{line}\n"),
-    };
-    Ok(text.replace("- name: on\n", "- name: 'on'\n").lines().map(quoted).collect())
+    Ok(text.lines().map(|line| format!("{}\n", quoted(line))).collect())
+}
+
+/// What YAML 1.1 takes for a truth value, and 1.2 for a word.
+const TRUTHS: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
+
+/// A line of YAML whose member, item or value nobody takes for something else than a text.
+fn quoted(line: &str) -> String {
+    let start = line.find(|letter| !matches!(letter, ' ' | '-')).unwrap_or(line.len());
+    let (indent, rest) = line.split_at(start);
+    let quote = |word: &str| if TRUTHS.contains(&word) { format!("'{word}'") } else { word.to_owned() };
+    if let Some((member, value)) = rest.rsplit_once(": ") {
+        let value = if value.parse::<NaiveDate>().is_ok() { format!("'{value}'") } else { quote(value) };
+        return format!("{indent}{}: {value}", quote(member));
+    }
+    match rest.strip_suffix(':') {
+        Some(member) => format!("{indent}{}:", quote(member)),
+        None if indent.ends_with("- ") => format!("{indent}{}", quote(rest)),
+        None => line.to_owned(),
+    }
 }
 
 /// The contract as the program serves it.
