@@ -21,6 +21,9 @@ mod ids;
 mod isolation;
 pub use ids::Ids;
 
+/// What anyone with a token may ask, and machines are refused for what they are.
+const OF_PERSONS: [&str; 3] = ["reauthenticate", "enrol_authenticator", "remove_authenticator"];
+
 /// An operation of the contract with its route.
 struct Route {
     method: String,
@@ -61,7 +64,12 @@ impl Route {
     /// Calls with everything that a write needs but a body worth reading. Whatever comes, the service stands.
     fn call(&self, client: &Client, path: &str) -> Answer {
         let key = Uuid::new_v4().to_string();
-        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str()), ("if-match", "\"1-json\"")];
+        let headers = [
+            ("content-type", "application/json"),
+            ("idempotency-key", key.as_str()),
+            ("if-match", "\"1-json\""),
+            ("access-reason", "Proof"),
+        ];
         let body: &[u8] = if self.method == "GET" { b"" } else { b"{}" };
         let answer = client.send(&self.method, path, &headers, body);
         assert!(answer.status < 500, "{} {path}: {answer:?}", self.method);
@@ -169,9 +177,13 @@ pub fn rows_in(conn: &mut Conn) -> BTreeMap<String, i64> {
     };
     let tables: Vec<Table> = db::on_engine!(conn, |inner| diesel::sql_query(catalogue).load(inner)).expect("tables");
     assert!(tables.len() > 30, "the catalogue was read");
-    let tables = tables.into_iter().filter(|table| table.name != "event_positions");
+    // Reading gives events their positions, and leaves records of what is sensitive.
+    let by_reading = ["event_positions", "access_records", "access_record_subjects"];
+    let tables = tables.into_iter().filter(|table| !by_reading.contains(&table.name.as_str()));
     let mut count = |name: String| {
-        let query = format!("SELECT COUNT(*) AS rows FROM {name}");
+        // That something sensitive was read is no act on anything.
+        let of_acts = if name == "events" { " WHERE kind <> 'access.recorded'" } else { "" };
+        let query = format!("SELECT COUNT(*) AS rows FROM {name}{of_acts}");
         let counted: Count = db::on_engine!(conn, |inner| diesel::sql_query(query).get_result(inner)).expect("a count");
         (name, counted.rows)
     };
@@ -280,8 +292,14 @@ on_both_engines! {
             // Each of the cast, at home.
             for (login, roles) in &cast {
                 assert!(!roles.is_empty(), "{login} works here");
+                // What needs no body would take effect for people: see the story of recent proofs.
+                if *login != "partner-system" && ["enrol_authenticator", "remove_authenticator"].contains(&id) {
+                    continue;
+                }
                 let answer = route.call_on_nothing(&town.client(login), commune);
-                if permits(operation, roles) {
+                if *login == "partner-system" && OF_PERSONS.contains(&id) {
+                    answer.refused(403, "STEP_UP_OF_PERSONS");
+                } else if permits(operation, roles) {
                     assert!(!matches!(answer.status, 401 | 403), "{id} by {login}: {}", code(&answer));
                     if operation.access == Access::Members && route.parameters().is_empty() {
                         assert_eq!(answer.status, 200, "{id} by {login}");

@@ -1,6 +1,8 @@
 //! What happened: the feed of events, the chain that anyone can recompute, what the database refuses, and what
 //! `verify` finds when someone went around it.
 
+mod access_record;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use actix_web::http::Method;
+use api::access::Recorded;
+use api::contract::outline::operations;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use db::connection::Conn;
@@ -15,7 +18,7 @@ use uuid::Uuid;
 
 use crate::contract::{Contract, filled};
 use crate::engines::{Tables, live};
-use crate::harness::{Answer, Stage, Town};
+use crate::harness::{Answer, Stage, Town, witness};
 use crate::on_both_engines;
 
 /// A table and one of its columns.
@@ -180,6 +183,8 @@ struct Told {
     /// Who asked what.
     what: String,
     clearance: i64,
+    /// Whether a record was left of it.
+    recorded: bool,
     values: BTreeSet<String>,
     whole: String,
 }
@@ -202,8 +207,24 @@ impl Told {
         // Nobody learns what they said themselves.
         values.retain(|value| !who.knows.contains(value) && value != path);
         let what = format!("{} reads {path}", who.name);
-        Self { what, clearance: who.clearance, values, whole }
+        Self { what, clearance: who.clearance, recorded: is_recorded(path), values, whole }
     }
+}
+
+/// Whether the table of access marks what is read at a path. One's own sessions are one's own.
+fn is_recorded(path: &str) -> bool {
+    let plain = path.split([' ', '?']).next().unwrap_or_default();
+    let pattern = witness::path_of("GET", plain).expect("a path of the contract");
+    let known = operations().expect("operations");
+    let operation = known[&(Method::GET, pattern.to_owned())];
+    operation.recorded != Recorded::Never || operation.id == "list_sessions"
+}
+
+/// What only restricted clearance may know, told without a record of it.
+fn unrecorded(holdings: &Holdings, declared: &Declared, all: &[Told]) -> Vec<String> {
+    let restricted = |value: &&String| holdings.least(declared, value) == Some(rank(Sensitivity::Restricted));
+    let silent = all.iter().filter(|told| !told.recorded);
+    silent.flat_map(|told| told.values.iter().filter(restricted).map(|value| format!("{}: {value}", told.what))).collect()
 }
 
 /// Someone who stands for a clearance.
@@ -288,7 +309,7 @@ fn read_all(town: &Town, paths: &[(String, bool)]) -> Vec<Told> {
             let answer = client.get(&format!("{path}{}", if *list && !path.contains('?') { "?limit=200" } else { "" }));
             assert!(answer.status < 500, "{name}: {path}: {answer:?}");
             if answer.status == 200 && *list {
-                let table = client.send("GET", path, &[("accept", "text/csv")], &[]).expect(200);
+                let table = client.send("GET", path, &[("accept", "text/csv"), ("access-reason", "Proof")], &[]).expect(200);
                 all.push(Told::new(&caller, &format!("{path} as CSV"), &table));
             }
             all.push(Told::new(&caller, path, &answer));
@@ -303,6 +324,7 @@ fn tell_everyone(town: &Town, paths: &[(String, bool)]) {
     let (holdings, declared) = (Holdings::of(town), declared());
     let found = leaks(&holdings, &declared, &all);
     assert_eq!(found, Vec::<String>::new());
+    assert_eq!(unrecorded(&holdings, &declared, &all), Vec::<String>::new(), "told without a record");
     assert!(holdings.sealed(&declared).len() >= 5, "the town has secrets to keep");
 
     // A column that is shown, declared as if it were sealed, is noticed: else the reading above saw nothing.
@@ -318,6 +340,10 @@ fn tell_everyone(town: &Town, paths: &[(String, bool)]) {
         assert!(!leaks(&holdings, &doctored, &all).is_empty(), "{column:?} as sealed goes unnoticed");
     }
     assert!(noticed.len() > 60, "{} columns", noticed.len());
+    // What only some may know is not told silently: one that is told so, declared as if it were restricted, is noticed.
+    let mut doctored = declared.clone();
+    doctored.insert(("commitments".to_owned(), "label".to_owned()), Sensitivity::Restricted);
+    assert!(!unrecorded(&holdings, &doctored, &all).is_empty(), "told without a record, unnoticed");
     // And one that the public reads, declared for partners.
     let mut doctored = declared.clone();
     doctored.insert(("organisations".to_owned(), "name".to_owned()), Sensitivity::Partner);

@@ -286,7 +286,7 @@ fn an_answer_that_drifts_from_its_schema_is_noticed() {
     let schema = json!({ "$ref": "#/components/schemas/OrganisationView" });
     let good = json!({
         "id": uuid::Uuid::now_v7(), "kind": "commune", "code": "ML-C01", "name": "Commune", "territorial_unit_id": null,
-        "supervisor_id": null, "treasury_post_id": uuid::Uuid::now_v7(), "currency": "XOF", "fictional": true, "version": 1,
+        "supervisor_id": null, "treasury_post_id": uuid::Uuid::now_v7(), "currency": "XOF", "fictional": true, "version": 1, "aliases": [],
     });
     assert!(contract.matches(&schema, &good));
     let bad = [

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
-use api::access::{Access, Effect, Operation};
+use api::access::{Access, Effect, Operation, Recorded};
 use api::auth::{Call, Desk};
 use api::clock::Clock;
 use api::config::RatePolicy;
@@ -38,7 +38,8 @@ const SLACK: Duration = Duration::from_secs(8);
 /// The one origin of which pages may read.
 const DASHBOARD: &str = "https://dash.example";
 
-static TRAP: Operation = Operation { id: "read_meta", access: Access::Open, effect: Effect::Read, published: false };
+static TRAP: Operation =
+    Operation { id: "read_meta", access: Access::Open, effect: Effect::Read, published: false, recorded: Recorded::Never, step_up: false };
 
 /// Where the service of this proof falls: in a handler, on a reader, on a lane, at housekeeping.
 const TRAPS: [&str; 4] = ["/v1/traps/handler", "/v1/traps/read", "/v1/traps/write", "/v1/traps/keep"];
@@ -111,6 +112,11 @@ impl Edge {
     pub fn someone(&self, town: &Town, login: &str) -> Client {
         let token = crate::harness::town::keys().sign(town.person(login), chrono::Utc::now().timestamp());
         self.client(Some(token.expect("a token")))
+    }
+
+    /// Someone with a token of theirs.
+    pub fn bearer(&self, token: &str) -> Client {
+        self.client(Some(token.to_owned()))
     }
 
     fn mayor(&self, town: &Town) -> Client {

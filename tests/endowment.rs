@@ -266,6 +266,95 @@ on_both_engines! {
         assert_eq!(share(1)["facts"][0]["basis"], "declared");
     }
 
+    Stage::Open, fn without_a_cap_and_for_one_alone_the_envelope_is_divided_to_the_franc(town) {
+        let agency = Agency::found(town);
+        let calculated = |more: &Value, candidates: &[Value]| {
+            let campaign = agency.campaign(more);
+            agency.load(&campaign, candidates).expect(200);
+            agency.act("finance-officer", &campaign, "/freezing").expect(200);
+            agency.act("finance-officer", &campaign, "/calculation").expect(200);
+            town.client("auditor").get(&format!("{campaign}/allocation")).expect(200).json()
+        };
+        let free = calculated(&json!({ "cap": null, "unit": "1" }), &agency.candidates());
+        assert_eq!(amounts(&agency, &free["shares"], "amount"), ["39565904", "30684072", "45644367", "27360118", "36745539", "0"]);
+        let alone = calculated(&json!({ "cap": null }), &agency.candidates()[..1]);
+        assert_eq!((&alone["shares"][0]["amount"], &alone["reserve"]), (&json!("180000000"), &json!("0")));
+        let capped = calculated(&json!({ "cap": "30000000" }), &agency.candidates());
+        assert_eq!((amounts(&agency, &capped["shares"], "amount"), &capped["reserve"]), (["30000000", "30000000", "30000000", "30000000", "30000000", "0"].map(str::to_owned).to_vec(), &json!("30000000")));
+        assert_eq!(capped["warnings"], json!(["ENDOWMENT_RESIDUAL_RESERVE"]));
+    }
+
+    Stage::Played, fn the_demonstration_allots_an_endowment_to_all_communes(town) {
+        town.allot();
+        let anyone = town.stranger();
+        let agencies = anyone.get("/v1/organisations?kind=partner&q=agence").expect(200).json();
+        let agency = agencies["data"].as_array().expect("rows").iter().find(|row| row["code"] == "ML-AGENCE").expect("the agency").clone();
+        let campaigns = format!("/v1/organisations/{}/endowment-campaigns", agency["id"].as_str().expect("an id"));
+        let campaign = anyone.get(&campaigns).expect(200).text("/data/0/id");
+        let allocation = anyone.get(&format!("{campaigns}/{campaign}/allocation")).expect(200).json();
+        let shares = allocation["shares"].as_array().expect("shares");
+        // The 703 of the country, and the fictional one.
+        assert_eq!((shares.len(), &allocation["identical"]), (704, &json!(true)));
+        assert!(shares.iter().all(|share| share["source"] == "Fictif"));
+        for name in ["Alata", "Intadjedite"] {
+            assert_eq!(shares.iter().filter(|share| share["name"] == json!(name)).count(), 1, "{name}");
+        }
+        let sum: i64 = shares.iter().map(|share| share["amount"].as_str().expect("an amount").parse::<i64>().expect("francs")).sum();
+        assert_eq!(sum + allocation["reserve"].as_str().expect("an amount").parse::<i64>().expect("francs"), 20_000_000_000);
+    }
+
+    Stage::Open, fn candidates_are_named_by_code_by_unit_or_by_organisation(town) {
+        let agency = Agency::found(town);
+        let anyone = town.stranger();
+        let unit = |name: &str| {
+            let found = anyone.get(&format!("/v1/territorial-units?level=commune&q={name}")).expect(200).json();
+            let mut exact = found["data"].as_array().expect("rows").iter().filter(|unit| unit["name"] == json!(name));
+            exact.next().expect("a commune")["id"].as_str().expect("an id").to_owned()
+        };
+        // No scheme has a code for these two.
+        let nameless = ["Alata", "Intadjedite"].map(unit);
+        let mut candidates = agency.candidates();
+        let named = |row: &mut Value, member: &str, value: Value| {
+            drop(row.as_object_mut().expect("members").remove("code"));
+            row[member] = value;
+        };
+        let own = anyone.get(&town.path("")).expect(200);
+        named(&mut candidates[0], "organisation_id", own.json()["id"].clone());
+        named(&mut candidates[1], "territorial_unit_id", json!(nameless[0]));
+        named(&mut candidates[2], "territorial_unit_id", json!(nameless[1]));
+        let campaign = agency.campaign(&json!({}));
+        agency.load(&campaign, &candidates).expect(200);
+        agency.act("finance-officer", &campaign, "/freezing").expect(200);
+        agency.act("finance-officer", &campaign, "/calculation").expect(200);
+        agency.validate("council-registrar", &campaign).expect(200);
+        agency.act("mayor", &campaign, "/notification").expect(200);
+        let rights = town.client("auditor").get(&agency.path("/drawing-rights")).expect(200).json();
+        let of = |unit: &str| {
+            let rows = rights["data"].as_array().expect("rows");
+            rows.iter().find(|row| row["territorial_unit_id"] == json!(unit)).expect("a right").clone()
+        };
+        let shown = |row: &Value| ["name", "territorial_code", "amount"].map(|member| row[member].as_str().expect("text").to_owned());
+        assert_eq!(shown(&of(&nameless[0])), ["Alata".to_owned(), nameless[0].clone(), "31040000".to_owned()]);
+        assert_eq!(shown(&of(&nameless[1])), ["Intadjedite".to_owned(), nameless[1].clone(), "44000000".to_owned()]);
+        let mine = of(&own.text("/territorial_unit_id"));
+        assert_eq!((&mine["territorial_code"], &mine["amount"]), (&json!(agency.codes()[0]), &json!("40091000")), "a code where there is one");
+        // By exactly one of the three, which exists, once.
+        let other = agency.campaign(&json!({}));
+        let wrong = |change: &dyn Fn(&mut Value)| {
+            let mut row = agency.candidates()[1].clone();
+            change(&mut row);
+            agency.load(&other, &[row, candidates[1].clone()])
+        };
+        let refusal = wrong(&|row| drop(row.as_object_mut().expect("members").remove("code"))).refused(422, "ENDOWMENT_CANDIDATE_UNNAMED");
+        assert_eq!(refusal.pointers(), ["/candidates/0"]);
+        wrong(&|row| row["territorial_unit_id"] = json!(nameless[1])).refused(422, "ENDOWMENT_CANDIDATE_UNNAMED");
+        wrong(&|row| named(row, "territorial_unit_id", json!(Uuid::new_v4()))).refused(422, "ENDOWMENT_CANDIDATE_UNKNOWN");
+        wrong(&|row| named(row, "organisation_id", json!(agency.id))).refused(422, "ENDOWMENT_CANDIDATE_UNKNOWN");
+        wrong(&|row| named(row, "territorial_unit_id", json!(nameless[0]))).refused(422, "ENDOWMENT_CANDIDATE_DUPLICATE");
+        let csv = format!("territorial_unit_id;population;poverty;remoteness;effort;source\n{};6300;51030000;210;1200;Fictif\n", nameless[1]);
+        agency.put(&other, "text/csv", csv.as_bytes()).expect(200);
+    }
+
     Stage::Open, fn the_order_of_the_data_and_their_form_do_not_matter(town) {
         let agency = Agency::found(town);
         let (first, second) = (agency.campaign(&json!({})), agency.campaign(&json!({})));

@@ -97,7 +97,7 @@ on_both_engines! {
                     assert!(plain, "{path}: {member} is not in {head}");
                 }
             }
-            let xlsx = reader.send("GET", &path, &[("accept", XLSX)], &[]).expect(200);
+            let xlsx = reader.send("GET", &path, &[("accept", XLSX), ("access-reason", "the suite")], &[]).expect(200);
             assert_eq!(xlsx.header("content-type"), Some(XLSX));
             assert!(xlsx.header("content-disposition").is_some_and(|name| name.ends_with(".xlsx\"")) && xlsx.bytes.starts_with(b"PK"));
             reader.send("GET", &path, &[("accept", "application/pdf")], &[]).refused(406, "NOT_ACCEPTABLE");

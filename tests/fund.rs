@@ -1,8 +1,11 @@
 //! Funds, from a donor's pledge to the last cent attributed.
 
+mod acceptance;
 mod race;
 mod refusals;
+mod revision;
 mod statement;
+mod wall;
 
 use std::collections::BTreeMap;
 
@@ -146,6 +149,22 @@ pub fn every_act(town: &Town) -> Vec<(&'static str, String)> {
     let back = json!({ "amount": "100", "currency": "USD", "reason": "Moins cher", "on": "2018-08-01" });
     town.client("mayor").act(&town.path(&format!("/fund-allocations/{allocation}")), "/release", &back).expect(200);
     let fund = town.path(&format!("/funds/{}", scene.fund));
+    let back = json!({ "kind": "refund", "amount": "200", "currency": "USD", "on": "2018-08-01", "reference": "R-2" });
+    town.client("accountant").act(&purpose, "/uses", &back).expect(200);
+    let back = json!({ "amount": "100", "currency": "USD", "reason": "Moins cher", "on": "2018-08-01" });
+    town.client("mayor").act(&town.path(&format!("/fund-allocations/{allocation}")), "/release", &back).expect(200);
+    town.client("accountant").act(&purpose, "/closure", &json!({ "on": "2018-08-31", "reference": "Rapport final" })).expect(200);
+    let told = json!({
+        "fund_id": scene.fund, "source": "Bulletin (fictif)", "as_of": "2018-08-31", "currency": "USD", "unit": "1", "allocated_bps": 2800,
+        "figures": [{ "figure": "expenditure", "amount": "100" }], "contributors": ["Denmark"],
+    });
+    let report = town.client("accountant").create(&town.path("/fund-reports"), &told).expect(201).id().to_string();
+    let finance = town.client("finance-officer");
+    let body = json!({ "name": "Fonds fiduciaire (fictif)", "fee_bps": 100, "source": "Fictif" });
+    finance.act(&fund, "/revision", &body).expect(200);
+    let body = json!({ "name": "Danemark", "kind": "state", "country": "DK", "aliases": ["Denmark"] });
+    finance.act(&town.path(&format!("/donors/{}", scene.donor)), "/revision", &body).expect(200);
+    finance.act(&contribution, "/revision", &json!({ "ends_on": "2030-12-31", "reference": "Avenant 1" })).expect(200);
     town.client("accountant").act(&fund, "/closure", &json!({ "on": "2018-12-31" })).expect(200);
     vec![
         ("fund_id", scene.fund.to_string()),
@@ -154,6 +173,7 @@ pub fn every_act(town: &Town) -> Vec<(&'static str, String)> {
         ("contribution_id", id(&contribution)),
         ("fund_purpose_id", id(&purpose)),
         ("fund_allocation_id", allocation),
+        ("fund_report_id", report),
     ]
 }
 

@@ -12,6 +12,7 @@ pub mod kinship;
 mod principal;
 mod rotation;
 pub mod session;
+mod step_up;
 mod throttle;
 mod token;
 
@@ -143,11 +144,12 @@ on_both_engines! {
             let answer = credentials(town, &format!("grant_type={grant}&client_id=x&client_secret=y"));
             assert_eq!(answer.refused(400, "REQUEST_BODY_INVALID").pointers(), ["/grant_type"], "{grant}");
         }
-        for form in [
-            "", "grant_type=client_credentials", "grant_type=client_credentials&client_id=x", "client_id=x&client_secret=y",
-            "grant_type=client_credentials&client_id=x&client_id=y&client_secret=z", "%FF=%FE", "{}",
-        ] {
+        let twice = "grant_type=client_credentials&client_id=x&client_id=y&client_secret=z";
+        for form in ["", "client_id=x&client_secret=y", twice, "%FF=%FE", "{}"] {
             credentials(town, form).refused(400, "REQUEST_BODY_INVALID");
+        }
+        for form in ["grant_type=client_credentials", "grant_type=client_credentials&client_id=x"] {
+            credentials(town, form).refused(422, "TOKEN_PROOF_INVALID");
         }
         let long = format!("grant_type=client_credentials&client_id=x&client_secret={}", "y".repeat(20_000));
         credentials(town, &long).refused(413, "BODY_TOO_LARGE");

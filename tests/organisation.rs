@@ -47,6 +47,22 @@ on_both_engines! {
         anyone.get("/v1/organisations/ML-C01").refused(404, "NOT_FOUND");
     }
 
+    Stage::Gathered, fn an_organisation_is_found_by_its_other_names(town) {
+        let admin = town.client("administrator");
+        let path = format!("/v1/organisations/{}", register(town, "partner", "ARGA", &[("name", json!("Alliance pour refonder la gouvernance"))]).expect(201).id());
+        let anyone = town.stranger();
+        let before = anyone.get(&path).expect(200);
+        assert_eq!(before.json()["aliases"], json!([]));
+        let names = json!({ "aliases": ["ARGA-Mali", "Réseau de la gouvernance"] });
+        let after = admin.act(&path, "/aliases", &names).expect(200);
+        assert_eq!((&after.json()["aliases"], after.text("/version")), (&names["aliases"], "2".to_owned()));
+        assert_eq!([found(&anyone, "q=arga%20mali"), found(&anyone, "q=reseau")], [["ARGA"], ["ARGA"]]);
+        admin.act_on(&format!("{path}/aliases"), &before.etag(), &names).refused(412, "VERSION_STALE");
+        town.client("finance-officer").act_on(&format!("{path}/aliases"), &after.etag(), &names).refused(404, "NOT_FOUND");
+        admin.act(&path, "/aliases", &json!({ "aliases": [] })).expect(200);
+        assert!(found(&anyone, "q=reseau").is_empty());
+    }
+
     Stage::Gathered, fn the_directory_is_filtered_without_accents(town) {
         let segou = [("name", json!("Région de Ségou")), ("territorial_unit_id", json!(unit(town, "ML04")))];
         register(town, "region", "ML-SEGOU", &segou).expect(201);

@@ -26,6 +26,8 @@ mod operations;
 mod organisation;
 mod paper;
 mod prepared;
+mod programme;
+mod project;
 mod race;
 mod rate;
 mod revenue;

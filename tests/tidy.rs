@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// The rooms in their order; a room uses only rooms above it.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 15] = [
     "audit",
     "territory",
     "organisation",
@@ -20,6 +20,8 @@ const ROOMS: [&str; 13] = [
     "revenue",
     "endowment",
     "fund",
+    "programme",
+    "project",
 ];
 
 /// Subjects of tests that are no rooms.
@@ -328,23 +330,25 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
-fn one_migration_makes_the_tables_of_one_room_in_the_order_of_the_rooms() {
+fn a_migration_makes_the_tables_of_one_room_in_the_order_of_the_rooms() {
     let made = Regex::new(r"(?m)^CREATE TABLE (\w+)").expect("a pattern");
     let all = files();
     let migrations: Vec<&File> = all.iter().filter(|file| file.path.starts_with("db/migrations/")).collect();
-    let (mut stems, mut tables) = (Vec::new(), Vec::new());
+    let (mut stems, mut tables): (Vec<String>, Vec<(Option<usize>, String)>) = Default::default();
     let named = Regex::new(r"^db/migrations/\d+_(\w+)/up\.sql$").expect("a pattern");
     for migration in migrations {
         let stem = named.captures(&migration.path).unwrap_or_else(|| panic!("{}: not NN_room/up.sql", migration.path))[1].to_owned();
-        assert!(ROOMS.contains(&stem.as_str()), "{}: no room", migration.path);
-        stems.push(stem);
-        tables.extend(made.captures_iter(&migration.text).map(|found| found[1].to_owned()));
+        let room = ROOMS.iter().position(|room| *room == stem);
+        assert!(room.is_some(), "{}: no room", migration.path);
+        tables.extend(made.captures_iter(&migration.text).map(|found| (room, found[1].to_owned())));
+        // What a room gets later comes after all that was there.
+        if !stems.contains(&stem) {
+            stems.push(stem);
+        }
     }
-    let before = stems.clone();
-    stems.sort_by_key(|stem| ROOMS.iter().position(|room| room == stem));
-    assert_eq!(before, stems, "migrations follow the order of the rooms");
-    stems.dedup();
-    assert_eq!(before, stems, "one folder a room");
+    assert_eq!(stems, ROOMS, "the first migrations follow the order of the rooms");
+    tables.sort_by_key(|(room, _)| *room);
+    let tables: Vec<String> = tables.into_iter().map(|(_, table)| table).collect();
     let known = Regex::new(r"(?m)^    (\w+) \([^)]*\) \{$").expect("a pattern");
     let sources = rust();
     let table_files = ROOMS.iter().filter_map(|room| sources.iter().find(|file| file.path == format!("db/src/schema/{room}.rs")));

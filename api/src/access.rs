@@ -34,6 +34,17 @@ pub enum Effect {
     Act,
 }
 
+/// Whether what an operation tells is recorded, by whom and why, before it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    Never,
+    /// Where the caller is cleared for restricted rows, which are some of those that it tells.
+    Restricted,
+    Always,
+    /// Always, and the caller has to say why: the header Access-Reason is required.
+    WithReason,
+}
+
 /// An operation of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
@@ -42,26 +53,46 @@ pub struct Operation {
     pub effect: Effect,
     /// Whether the answer is reference data, the same for everyone.
     pub published: bool,
+    /// Whether what it tells is recorded.
+    pub recorded: Recorded,
+    /// Whether it wants a recent proof of who calls: it changes who may act, or what proves it.
+    pub step_up: bool,
+}
+
+impl Operation {
+    /// The same, and what it tells is recorded.
+    const fn recorded(self, recorded: Recorded) -> Self {
+        Self { recorded, ..self }
+    }
+
+    /// The same, and it wants a recent proof of who calls.
+    const fn stepped_up(self) -> Self {
+        Self { step_up: true, ..self }
+    }
+}
+
+const fn declare(id: &'static str, access: Access, effect: Effect) -> Operation {
+    Operation { id, access, effect, published: false, recorded: Recorded::Never, step_up: false }
 }
 
 const fn read(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Read, published: false }
+    declare(id, access, Effect::Read)
 }
 
 const fn create(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Create, published: false }
+    declare(id, access, Effect::Create)
 }
 
 const fn act(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Act, published: false }
+    declare(id, access, Effect::Act)
 }
 
 const fn secret(id: &'static str, access: Access) -> Operation {
-    Operation { id, access, effect: Effect::Secret, published: false }
+    declare(id, access, Effect::Secret)
 }
 
 const fn publish(id: &'static str) -> Operation {
-    Operation { id, access: Access::Open, effect: Effect::Read, published: true }
+    Operation { published: true, ..declare(id, Access::Open, Effect::Read) }
 }
 
 use Access::{Members, Open, Platform, Roles, SignedIn};
@@ -84,8 +115,18 @@ const BOOK_READERS: Access = Roles(&[
 /// Those who prepare what a fund decides.
 const FUND_MANAGERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
 
-/// Those who keep or control the register of kin.
-const KIN_READERS: Access = Roles(&[Administrator, Auditor]);
+/// Those who keep or control registers of people: of kin, and of who read what.
+const CONTROLLERS: Access = Roles(&[Administrator, Auditor]);
+/// Those who ask for projects, and those who keep their files.
+const PROPONENTS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer, AuthorisingDelegate]);
+const PROGRAMME_OFFICERS: Access = Roles(&[FinanceOfficer, AuthorisingDelegate]);
+
+/// Those who appraise projects.
+const REVIEWERS: Access = Roles(&[Certifier, FinanceOfficer]);
+
+/// Those who may sit on a committee.
+const COMMITTEE: Access =
+    Roles(&[AuthorisingOfficer, AuthorisingDelegate, FinanceOfficer, Certifier, CouncilRegistrar, Accountant, StateRepresentative]);
 
 /// Every operation, in the order of the rooms.
 pub const OPERATIONS: &[Operation] = &[
@@ -97,6 +138,7 @@ pub const OPERATIONS: &[Operation] = &[
     read("read_problem", Open),
     // audit
     read("list_events", SignedIn),
+    read("list_access_records", CONTROLLERS).recorded(Recorded::Always),
     // territory
     read("list_territorial_units", Open),
     read("read_territorial_unit", Open),
@@ -105,6 +147,7 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_organisations", Open),
     read("read_organisation", Open),
     create("create_organisation", Platform),
+    act("alias_organisation", Roles(&[Administrator])),
     read("list_suppliers", Members),
     read("read_supplier", Members),
     create("register_supplier", Roles(&[FinanceOfficer, AuthorisingOfficer, Accountant])),
@@ -120,31 +163,35 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_sessions", SignedIn),
     secret("end_session", SignedIn),
     secret("change_password", SignedIn),
-    read("list_principals", Platform),
-    read("read_principal", Platform),
+    secret("reauthenticate", SignedIn),
+    secret("enrol_authenticator", SignedIn).stepped_up(),
+    secret("confirm_authenticator", SignedIn),
+    secret("remove_authenticator", SignedIn).stepped_up(),
+    read("list_principals", Platform).recorded(Recorded::Always),
+    read("read_principal", Platform).recorded(Recorded::Always),
     create("create_principal", Platform),
-    secret("issue_activation_code", Platform),
-    act("disable_principal", Platform),
-    act("enable_principal", Platform),
-    secret("reset_password", Platform),
-    read("list_client_keys", Platform),
-    read("read_client_key", Platform),
-    create("register_client_key", Platform),
-    act("end_client_key", Platform),
-    read("list_external_identities", Platform),
-    read("read_external_identity", Platform),
-    create("link_external_identity", Platform),
-    act("end_external_identity", Platform),
-    secret("invite_person", Roles(&[Administrator])),
+    secret("issue_activation_code", Platform).stepped_up(),
+    act("disable_principal", Platform).stepped_up(),
+    act("enable_principal", Platform).stepped_up(),
+    secret("reset_password", Platform).stepped_up(),
+    read("list_client_keys", Platform).recorded(Recorded::Always),
+    read("read_client_key", Platform).recorded(Recorded::Always),
+    create("register_client_key", Platform).stepped_up(),
+    act("end_client_key", Platform).stepped_up(),
+    read("list_external_identities", Platform).recorded(Recorded::WithReason),
+    read("read_external_identity", Platform).recorded(Recorded::WithReason),
+    create("link_external_identity", Platform).stepped_up(),
+    act("end_external_identity", Platform).stepped_up(),
+    secret("invite_person", Roles(&[Administrator])).stepped_up(),
     read("list_role_assignments", Members),
-    create("assign_role", Roles(&[Administrator])),
-    act("end_role_assignment", Roles(&[Administrator])),
+    create("assign_role", Roles(&[Administrator])).stepped_up(),
+    act("end_role_assignment", Roles(&[Administrator])).stepped_up(),
     read("list_delegations", Members),
     read("read_delegation", Members),
-    create("record_delegation", Roles(&[AuthorisingOfficer])),
+    create("record_delegation", Roles(&[AuthorisingOfficer])).stepped_up(),
     act("end_delegation", Roles(&[AuthorisingOfficer])),
-    read("list_kinships", KIN_READERS),
-    read("read_kinship", KIN_READERS),
+    read("list_kinships", CONTROLLERS).recorded(Recorded::WithReason),
+    read("read_kinship", CONTROLLERS).recorded(Recorded::WithReason),
     create("declare_kinship", Roles(&[Administrator])),
     act("end_kinship", Roles(&[Administrator])),
     // parameter
@@ -276,8 +323,8 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_levy_authorisations", Open),
     read("read_levy_authorisation", Open),
     create("record_levy_authorisation", Roles(&[CouncilRegistrar])),
-    read("list_debtors", Members),
-    read("read_debtor", Members),
+    read("list_debtors", Members).recorded(Recorded::Restricted),
+    read("read_debtor", Members).recorded(Recorded::Restricted),
     create("register_debtor", Roles(&[FinanceOfficer, AuthorisingOfficer, Accountant])),
     act("change_debtor", Roles(&[FinanceOfficer, AuthorisingOfficer])),
     read("list_revenue_orders", Members),
@@ -291,9 +338,9 @@ pub const OPERATIONS: &[Operation] = &[
     act("accept_revenue_order", Roles(&[Accountant])),
     act("reject_revenue_order", Roles(&[Accountant])),
     create("record_carried_receivables", Roles(&[Accountant])),
-    read("list_receipts", Members),
-    read("read_receipt", Members),
-    read("read_receipt_document", Members),
+    read("list_receipts", Members).recorded(Recorded::Restricted),
+    read("read_receipt", Members).recorded(Recorded::Restricted),
+    read("read_receipt_document", Members).recorded(Recorded::Restricted),
     create("record_receipt", Roles(&[Accountant])),
     act("collect_into_cash_office", Roles(&[CashOfficer])),
     act("sell_tickets", Roles(&[CashOfficer])),
@@ -343,17 +390,20 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_funds", Members),
     read("read_fund", Members),
     create("found_fund", FUND_MANAGERS),
+    act("revise_fund", FUND_MANAGERS),
     act("close_fund_period", Roles(&[Accountant])),
     read("read_fund_statement", BOOK_READERS),
     read("list_donors", Members),
     read("read_donor", Members),
     create("register_donor", FUND_MANAGERS),
+    act("revise_donor", FUND_MANAGERS),
     read("list_exchange_rates", Members),
     read("read_exchange_rate", Members),
     create("record_exchange_rate", Roles(&[FinanceOfficer, Accountant])),
     read("list_contributions", Members),
     read("read_contribution", Members),
     create("pledge_contribution", FUND_MANAGERS),
+    act("revise_contribution", FUND_MANAGERS),
     act("record_contribution_movement", Roles(&[Accountant])),
     read("list_fund_purposes", Members),
     read("read_fund_purpose", Members),
@@ -364,11 +414,48 @@ pub const OPERATIONS: &[Operation] = &[
     act("allocate_to_purpose", Roles(&[AuthorisingOfficer])),
     act("release_fund_allocation", Roles(&[AuthorisingOfficer])),
     act("record_fund_use", Roles(&[Accountant])),
+    act("close_fund_purpose", Roles(&[Accountant])),
     read("list_fund_movements", Members),
+    read("list_fund_reports", BOOK_READERS),
+    read("read_fund_report", BOOK_READERS),
+    create("record_fund_report", Roles(&[FinanceOfficer, Accountant])),
+    // programme
+    publish("list_rule_sets"),
+    read("list_programmes", Members),
+    read("read_programme", Members),
+    create("create_programme", FUND_MANAGERS),
+    read("list_community_meetings", Open),
+    create("record_community_meeting", Roles(&[CouncilRegistrar, AuthorisingOfficer, FinanceOfficer])),
+    // project
+    read("list_projects", Members),
+    read("read_project", Members),
+    create("draft_project", PROPONENTS),
+    act("revise_project", PROPONENTS),
+    read("list_project_transitions", Members),
+    read("read_project_history", Members),
+    act("submit_project", PROPONENTS),
+    act("start_project_review", PROGRAMME_OFFICERS),
+    act("return_project", PROGRAMME_OFFICERS),
+    act("recommend_project", REVIEWERS),
+    act("withdraw_project", PROPONENTS),
+    act("declare_project_interest", COMMITTEE),
+    read("read_project_overlaps", Members),
+    act("review_project_overlap", PROGRAMME_OFFICERS),
+    act("appraise_project", REVIEWERS),
+    publish("list_conflict_questions"),
+    act("record_conflict_check", REVIEWERS),
+    read("list_committees", Members),
+    read("read_committee", Members),
+    create("found_committee", Roles(&[AuthorisingOfficer])),
+    act("move_on_project", Roles(&[CouncilRegistrar])),
+    read("list_motions", Members),
+    read("read_motion", Members),
+    create("cast_vote", COMMITTEE),
 ];
 
 /// Operations that prove an identity by a secret: failures are slowed down.
-pub const THROTTLED: &[&str] = &["activate_principal", "sign_in", "renew_session", "issue_token", "change_password"];
+pub const THROTTLED: &[&str] =
+    &["activate_principal", "sign_in", "renew_session", "issue_token", "change_password", "reauthenticate", "confirm_authenticator"];
 
 /// The declaration of an operation.
 pub fn operation(id: &str) -> Option<&'static Operation> {

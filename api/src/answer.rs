@@ -15,6 +15,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use crate::audit::access_record::Told;
 use crate::auth::Call;
 use crate::body::Asked;
 use crate::export::{Form, tabled};
@@ -40,15 +41,21 @@ pub fn listed<T: Serialize + Send + 'static>(call: &Call, page: Page<T>) -> Answ
     let separator = if call.list.ends_with('?') { "" } else { "&" };
     let next =
         page.page.next.as_ref().map(|next| format!("<{}{separator}after={next}&limit={}>; rel=\"next\"", call.list, page.page.limit));
-    if call.form != Form::Json {
-        return tabled(call, page, next);
+    let told = call.is_recorded().then(|| Told::of(&page.data));
+    let mut response = if call.form == Form::Json {
+        let mut builder = HttpResponse::Ok();
+        builder.insert_header((CACHE_CONTROL, "private, no-cache"));
+        if let Some(next) = next {
+            builder.insert_header((LINK, next));
+        }
+        builder.json(page)
+    } else {
+        tabled(call, page, next)?
+    };
+    if let Some(told) = told {
+        response.extensions_mut().insert(told);
     }
-    let mut builder = HttpResponse::Ok();
-    builder.insert_header((CACHE_CONTROL, "private, no-cache"));
-    if let Some(next) = next {
-        builder.insert_header((LINK, next));
-    }
-    Ok(builder.json(page))
+    Ok(response)
 }
 
 /// 200 with the ETag of a version, or 304 if the caller has it.

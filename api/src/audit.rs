@@ -1,5 +1,7 @@
 //! The feed of events: everything that happened, in commit order, for those who may see it.
 
+pub mod access_record;
+
 use actix_web::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

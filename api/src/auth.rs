@@ -1,5 +1,7 @@
 //! Who calls: proves the caller before any handler runs, by the operation's one declaration in `access`.
 
+mod header;
+
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ACCEPT, AUTHORIZATION, HeaderMap, IF_MATCH};
+use actix_web::http::header::ACCEPT;
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -16,16 +18,19 @@ use db::identity::{Footing, Standing};
 use db::kept::Kept;
 use db::shelf;
 use db::store::{Author, Store};
-use domain::audit::{Actor, IDEMPOTENCY_KEY_MISSING};
-use domain::id::{OrganisationId, PrincipalId, SessionId};
+use domain::audit::Actor;
+use domain::audit::access_record::reason_required;
+use domain::id::{ClientKeyId, OrganisationId, PrincipalId, SessionId};
+use domain::identity::step_up::{STEP_UP_REQUIRED, is_recent, require_person};
 use domain::identity::{ROLE_MISSING, Role, TOKEN_INVALID, TOKEN_MISSING};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::word::Word;
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
-use crate::access::{Access, Effect, Operation};
+use self::header::{address_of, expected_version, filters, idempotency_key, organisation_of, token};
+use crate::access::{Access, Effect, Operation, Recorded};
 use crate::answer::Published;
+use crate::audit::access_record;
 use crate::clock::Clock;
 use crate::config::{RatePolicy, SignInPolicy};
 use crate::contract::outline::{OUTLINE, Operations};
@@ -33,9 +38,10 @@ use crate::export::{Column, Form};
 use crate::issuer::Issuers;
 use crate::issuer::policy::IssuerPolicy;
 use crate::limit::INTAKES_AT_ONCE;
-use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN, VERSION_REQUIRED};
+use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem, SERVICE_BROKEN};
 use crate::rate::{Caller, Rates};
 use crate::route::{Found, Routes};
+use crate::seal::Seal;
 use crate::token::{Bearer, Keys};
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
@@ -54,6 +60,8 @@ pub struct Desk {
     pub sign_in: SignInPolicy,
     /// Other identity providers whose word is taken.
     pub issuers: Issuers,
+    /// With what secrets are sealed that have to be read again, if the operator has set it.
+    pub seal: Option<Seal>,
     pub rates: Rates,
     /// The places of bodies that are read as they arrive.
     pub intakes: Arc<Semaphore>,
@@ -72,8 +80,8 @@ impl Desk {
         let (standings, published) = (Kept::new(STANDING_LIFETIME, STANDINGS_MAX), Kept::new(shelf::KEPT, PUBLISHED_MAX));
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
         let (routes, cursor_secret) = (Routes::new(operations)?, OnceLock::new());
-        let issuers = Issuers::default();
-        Ok(Self { store, clock, keys, sign_in, issuers, rates, intakes, routes, standings, cursor_secret, published })
+        let (issuers, seal) = (Issuers::default(), None);
+        Ok(Self { store, clock, keys, sign_in, issuers, seal, rates, intakes, routes, standings, cursor_secret, published })
     }
 
     /// The same with another policy of sign-ins.
@@ -85,6 +93,12 @@ impl Desk {
     /// The same with a list of other identity providers.
     pub fn with_issuers(self, policies: &[IssuerPolicy]) -> Result<Self, String> {
         Ok(Self { issuers: Issuers::new(policies)?, ..self })
+    }
+
+    /// The same with a key that seals.
+    #[must_use]
+    pub fn with_seal(self, seal: Option<Seal>) -> Self {
+        Self { seal, ..self }
     }
 
     /// The same with other quotas of requests.
@@ -108,9 +122,14 @@ impl Desk {
     }
 
     async fn standing(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
-        if let Some(standing) = self.standings.get(&bearer) {
-            return Ok(standing);
+        match self.standings.get(&bearer) {
+            Some(standing) => Ok(standing),
+            None => self.standing_anew(bearer).await,
         }
+    }
+
+    /// As [`Desk::standing`], from the database itself.
+    async fn standing_anew(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
         let now = self.clock.now();
         match self.store.read(move |conn| db::identity::find_standing(conn, bearer.principal, bearer.footing, now)).await {
             Ok(standing) => Ok(self.standings.put(bearer, standing)),
@@ -118,19 +137,36 @@ impl Desk {
             Err(fault) => Err(fault.into()),
         }
     }
+
+    /// Refuses a caller whose last proof of who they are is too old for a grave act.
+    async fn require_recent_proof(&self, bearer: Bearer, issued_at: i64, standing: &Standing) -> Result<(), Problem> {
+        require_person(standing.kind)?;
+        let (now, max_age) = (self.clock.now(), self.sign_in.step_up_seconds);
+        let recent = match bearer.footing {
+            // Had by the secret itself, when it was issued.
+            Footing::Secret => is_recent(DateTime::from_timestamp(issued_at, 0), now, max_age),
+            // Whoever has just proven it anew need not wait until that is known.
+            Footing::Session(_) => {
+                is_recent(standing.proven_at, now, max_age) || is_recent(self.standing_anew(bearer).await?.proven_at, now, max_age)
+            }
+            Footing::Key(_) => false,
+        };
+        if recent { Ok(()) } else { Err(STEP_UP_REQUIRED.refuse().with("max_age", max_age).into()) }
+    }
 }
 
 /// What a request shows of its caller, before anything is asked of the database: a proven token, none or a false one, and
 /// where it comes from.
 #[derive(Clone)]
 pub struct Shown {
-    bearer: Result<Option<Bearer>, Problem>,
+    /// Whom the token speaks for, and when it was issued.
+    bearer: Result<Option<(Bearer, i64)>, Problem>,
     address: Option<IpAddr>,
 }
 
 impl Shown {
     pub fn by(request: &ServiceRequest, desk: &Desk) -> Self {
-        let proven = |token: &str| desk.keys.verify(token).ok_or_else(|| Problem::from(&TOKEN_INVALID));
+        let proven = |token: &str| desk.keys.verify_dated(token).ok_or_else(|| Problem::from(&TOKEN_INVALID));
         let bearer = token(request.headers()).and_then(|token| token.map(proven).transpose());
         Self { bearer, address: address_of(request, &desk.sign_in.trusted_proxies) }
     }
@@ -138,7 +174,7 @@ impl Shown {
     /// On whom the request counts.
     pub fn caller(&self) -> Caller {
         match self.bearer {
-            Ok(Some(bearer)) => Caller::Principal(bearer.principal),
+            Ok(Some((bearer, _))) => Caller::Principal(bearer.principal),
             _ => Caller::Address(self.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into())),
         }
     }
@@ -151,6 +187,8 @@ pub struct Call {
     pub standing: Option<Arc<Standing>>,
     /// The session of the caller's token, if it belongs to one.
     pub session: Option<SessionId>,
+    /// The key of a partner system by which its token was had.
+    pub client_key: Option<ClientKeyId>,
     /// Where the request comes from, as far as it is known.
     pub address: Option<IpAddr>,
     /// The organisation of the path.
@@ -169,6 +207,8 @@ pub struct Call {
     pub cursor_secret: Option<[u8; 32]>,
     /// The form in which a list is answered.
     pub form: Form,
+    /// Why the caller reads what is recorded.
+    pub reason: Option<String>,
     operation: &'static Operation,
 }
 
@@ -180,6 +220,19 @@ impl Call {
     /// Whether the operation lists: then the form of the answer can be chosen.
     pub fn lists(&self) -> bool {
         OUTLINE.tables.contains_key(self.operation.id)
+    }
+
+    pub fn operation_id(&self) -> &'static str {
+        self.operation.id
+    }
+
+    /// Whether it is recorded what this caller is told.
+    pub fn is_recorded(&self) -> bool {
+        match self.operation.recorded {
+            Recorded::Never => false,
+            Recorded::Restricted => self.clearance() >= Sensitivity::Restricted,
+            Recorded::Always | Recorded::WithReason => true,
+        }
     }
 
     /// The columns of the list as a table.
@@ -199,8 +252,11 @@ impl Call {
 
     /// As [`Call::scope`], for handlers that have the organisation at hand.
     pub fn scope_in(&self, organisation: OrganisationId) -> Scope {
-        let clearance = self.roles.iter().map(|role| role.clearance()).max().unwrap_or(Sensitivity::Public);
-        Scope { organisation, clearance }
+        Scope { organisation, clearance: self.clearance() }
+    }
+
+    fn clearance(&self) -> Sensitivity {
+        self.roles.iter().map(|role| role.clearance()).max().unwrap_or(Sensitivity::Public)
     }
 
     /// The organisations whose records the caller reads as one of their own.
@@ -277,8 +333,13 @@ pub async fn admit(
     }
     match prove(&desk, &request).await {
         Ok(call) => {
+            let recorded = call.is_recorded().then(|| call.clone());
             request.extensions_mut().insert(call);
-            Ok(next.call(request).await?.map_into_boxed_body())
+            let response = next.call(request).await?.map_into_boxed_body();
+            match recorded {
+                Some(call) => Ok(access_record::record(&call, response).await),
+                None => Ok(response),
+            }
         }
         Err(problem) => Ok(refuse(request, problem)),
     }
@@ -295,15 +356,15 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
     request.extensions_mut().insert(Found(operation));
     let today = desk.clock.today();
     let shown = request.extensions().get::<Shown>().cloned().ok_or_else(|| Problem::from(&SERVICE_BROKEN))?;
-    let (standing, session) = match shown.bearer? {
+    let bearer = shown.bearer?;
+    let (standing, footing) = match bearer {
         None => (None, None),
-        Some(bearer) => {
+        Some((bearer, _)) => {
             let standing = desk.standing(bearer).await?;
             if !standing.active {
                 return Err(Problem::from(&TOKEN_INVALID));
             }
-            let session = if let Footing::Session(session) = bearer.footing { Some(session) } else { None };
-            (Some(standing), session)
+            (Some(standing), Some(bearer.footing))
         }
     };
     // No database keeps U+0000 in text: nothing has such a name.
@@ -314,7 +375,8 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
     let mut call = Call {
         desk: Arc::clone(desk),
         standing,
-        session,
+        client_key: if let Some(Footing::Key(key)) = footing { Some(key) } else { None },
+        session: if let Some(Footing::Session(session)) = footing { Some(session) } else { None },
         address: shown.address,
         organisation,
         roles: Vec::new(),
@@ -326,15 +388,25 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
         list: format!("{}?{}", request.path(), filters(request.query_string())),
         cursor_secret: None,
         form: Form::Json,
+        reason: None,
         operation,
     };
     call.roles = roles_in(&call, organisation);
     authorise(&call, operation)?;
+    if let (true, Some((bearer, issued_at)), Some(standing)) = (operation.step_up, bearer, &call.standing) {
+        desk.require_recent_proof(bearer, issued_at, standing).await?;
+    }
     desk.require_known(operation, request.query_string())?;
     if call.lists() {
         let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
         call.form = Form::asked(request.query_string(), accept)?;
         call.cursor_secret = Some(desk.cursor_secret().await?);
+    }
+    if operation.recorded != Recorded::Never {
+        call.reason = access_record::reason(request.headers())?;
+        if operation.recorded == Recorded::WithReason && call.reason.is_none() {
+            return Err(reason_required().into());
+        }
     }
     // Writes must be repeatable, and acts must name a version.
     if matches!(operation.effect, Effect::Create | Effect::Act) {
@@ -380,60 +452,4 @@ fn authorise(call: &Call, operation: &Operation) -> Result<(), Problem> {
         Access::Platform if call.roles.contains(&Role::Administrator) => Ok(()),
         Access::Platform => Err(missing(&[Role::Administrator])),
     }
-}
-
-/// The token of the request: one Authorization header of scheme Bearer, or none.
-fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let mut given = headers.get_all(AUTHORIZATION);
-    let Some(first) = given.next() else { return Ok(None) };
-    let invalid = || Problem::from(&TOKEN_INVALID);
-    if given.next().is_some() {
-        return Err(invalid());
-    }
-    let (scheme, token) = first.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(invalid)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token)) } else { Err(invalid()) }
-}
-
-/// The address of the caller: the peer's, or what a trusted proxy says, from right to left up to the first address that is
-/// no proxy of ours. What stands further left anyone can write.
-fn address_of(request: &ServiceRequest, proxies: &[IpAddr]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
-    let told = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
-    let told: Vec<Option<IpAddr>> = told.map(|address| Some(address.trim().parse::<IpAddr>().ok()?.to_canonical())).collect();
-    let mut nearest = peer;
-    for address in told.into_iter().rev() {
-        match address {
-            Some(address) if proxies.contains(&nearest) => nearest = address,
-            _ => break,
-        }
-    }
-    Some(nearest)
-}
-
-/// What stands for `{organisation_id}` in a path.
-fn organisation_of(text: &str) -> Result<OrganisationId, Problem> {
-    Uuid::try_parse(text).map(OrganisationId).map_err(|_| Problem::from(&NOT_FOUND))
-}
-
-fn filters(query: &str) -> String {
-    let mut pairs: Vec<&str> =
-        query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("after=") && !pair.starts_with("limit=")).collect();
-    pairs.sort_unstable();
-    pairs.join("&")
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
-    let missing = || Problem::from(&IDEMPOTENCY_KEY_MISSING);
-    let raw = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
-    let key = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
-    let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':'));
-    if plain && (8..=64).contains(&key.len()) { Ok(key.to_owned()) } else { Err(missing()) }
-}
-
-/// The version in If-Match: `"7-json"`, with or without what encodings add to it.
-fn expected_version(headers: &HeaderMap) -> Result<i64, Problem> {
-    let required = || Problem::from(&VERSION_REQUIRED);
-    let raw = headers.get(IF_MATCH).and_then(|value| value.to_str().ok()).ok_or_else(required)?;
-    let tag = raw.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(required)?;
-    tag.split('-').next().and_then(|version| version.parse().ok()).ok_or_else(required)
 }

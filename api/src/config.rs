@@ -22,6 +22,8 @@ const TOKEN_MINUTES_MAX: i64 = 10;
 const SESSION_HOURS_MAX: i64 = 720;
 /// The most failures that may be free.
 const FAILURES_MAX: i64 = 1_000_000;
+/// The longest that a proof of identity is recent, in minutes.
+const STEP_UP_MINUTES_MAX: i64 = 60;
 /// The highest quota of requests a minute.
 const REQUESTS_MAX: u32 = 100_000_000;
 
@@ -30,6 +32,8 @@ const REQUESTS_MAX: u32 = 100_000_000;
 pub struct SignInPolicy {
     /// After how many seconds a session ends whatever happens.
     pub session_seconds: i64,
+    /// For how many seconds a proof of identity is recent enough for grave acts.
+    pub step_up_seconds: i64,
     /// Failures that cost no wait: of one login, from one address, altogether.
     pub failures_per_login: i64,
     pub failures_per_address: i64,
@@ -44,6 +48,7 @@ impl Default for SignInPolicy {
     fn default() -> Self {
         Self {
             session_seconds: default_session_hours() * 3600,
+            step_up_seconds: default_step_up_minutes() * 60,
             failures_per_login: default_failures_per_login(),
             failures_per_address: default_failures_per_address(),
             failures_altogether: default_failures_altogether(),
@@ -84,6 +89,9 @@ struct Settings {
     token_minutes: i64,
     #[serde(default = "default_session_hours")]
     session_hours: i64,
+    #[serde(default = "default_step_up_minutes")]
+    step_up_minutes: i64,
+    sealing_key_file: Option<PathBuf>,
     #[serde(default = "default_failures_per_login")]
     failures_per_login: i64,
     #[serde(default = "default_failures_per_address")]
@@ -143,6 +151,10 @@ fn default_session_hours() -> i64 {
     168
 }
 
+fn default_step_up_minutes() -> i64 {
+    10
+}
+
 fn default_failures_per_login() -> i64 {
     5
 }
@@ -188,6 +200,8 @@ pub struct Config {
     pub listening: Listening,
     pub token_seconds: i64,
     pub sign_in: SignInPolicy,
+    /// With what secrets are sealed that have to be read again, if the operator has set it.
+    pub sealing_key_file: Option<PathBuf>,
     /// Other identity providers whose word is taken.
     pub issuers: Vec<IssuerPolicy>,
     pub rates: RatePolicy,
@@ -258,6 +272,9 @@ impl Settings {
         if !(1..=SESSION_HOURS_MAX).contains(&self.session_hours) {
             return Err(format!("session_hours lies between 1 and {SESSION_HOURS_MAX}"));
         }
+        if !(1..=STEP_UP_MINUTES_MAX).contains(&self.step_up_minutes) {
+            return Err(format!("step_up_minutes lies between 1 and {STEP_UP_MINUTES_MAX}"));
+        }
         let limits = [
             ("failures_per_login", self.failures_per_login),
             ("failures_per_address", self.failures_per_address),
@@ -270,6 +287,7 @@ impl Settings {
         let proxy = |text: &str| text.parse::<IpAddr>().map_err(|_| format!("trusted_proxies: {text:?} is not an address"));
         Ok(SignInPolicy {
             session_seconds: self.session_hours * 3600,
+            step_up_seconds: self.step_up_minutes * 60,
             failures_per_login: self.failures_per_login,
             failures_per_address: self.failures_per_address,
             failures_altogether: self.failures_altogether,
@@ -325,6 +343,7 @@ impl Settings {
             listening: Listening { address: self.listen, metrics: self.metrics_listen, cors_origins, workers: self.workers.clamp(1, 64) },
             token_seconds: self.token_minutes * 60,
             sign_in,
+            sealing_key_file: self.sealing_key_file,
             issuers: self.issuers_file.as_deref().map(policy::read).transpose()?.unwrap_or_default(),
             rates,
             sizes: Sizes { readers: self.readers.clamp(2, 64), lanes: self.lanes.clamp(1, 64), ..Sizes::default() },

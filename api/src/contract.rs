@@ -25,7 +25,8 @@ use utoipa_actix_web::AppExt as _;
 use self::answer::{add_problems, problem_schema, share};
 use self::bound::bound;
 use self::example::example;
-use crate::access::{Access, Effect, operation};
+use crate::access::{Access, Effect, Recorded, operation};
+use crate::audit::access_record::REASON;
 use crate::export::{self, Form};
 use crate::page;
 use crate::rate::counts;
@@ -49,6 +50,8 @@ objects stand as JSON. A part has up to 10000 rows; the header `Link` leads to t
 UTF-8 with a byte order mark, as spreadsheets in French open it; text that begins with `=`, `+`, `-`, `@`, a tab or a \
 carriage return gets an apostrophe before it, so that no spreadsheet takes it for a formula. In XLSX, dates are dates, and \
 amounts are numbers where that is exact, text otherwise; instants are in UTC; texts end after 32767 characters.\n\n\
+**Sensitive reads** are recorded before they are answered: who, what, when and, by the header `Access-Reason`, why. What \
+cannot be recorded is answered 503. See `GET /v1/organisations/{organisation_id}/access-records`.\n\n\
 **What you may not see does not exist**: it is answered 404.";
 
 const TOKEN: &str = "A token as `POST /v1/sessions` and `POST /v1/oauth/token` issue it, good for at most ten minutes (twelve \
@@ -57,7 +60,10 @@ hours in a demonstration): a JWS signed with Ed25519 (`EdDSA`), checked as RFC87
 of life. What is not exactly as this service signs it is refused. The public keys are at `/.well-known/jwks.json`. A token says \
 who calls, never what they may do.";
 
-const TAGS: [(&str, &str); 14] = [
+const STEP_UP: &str = "**Recent proof**: wants a sign-in or a `POST /v1/me/re-authentication` of the last ten minutes, or as the \
+operator says; otherwise 401 with `insufficient_user_authentication` (RFC 9470) in `WWW-Authenticate`.";
+
+const TAGS: [(&str, &str); 16] = [
     ("meta", "The service about itself."),
     ("audit", "What happened, in commit order."),
     ("territory", "Regions, cercles and communes as they existed."),
@@ -72,6 +78,8 @@ const TAGS: [(&str, &str); 14] = [
     ("revenue", "Debtors, revenue orders, receipts, adjustments."),
     ("endowment", "Campaigns that divide an envelope by formula; drawing rights, agreements, tranches."),
     ("fund", "Donors, contributions, earmarks, allocations, attribution."),
+    ("programme", "Programmes, the rules of instruments, what communities need."),
+    ("project", "The life of projects, from the draft to the decision of a committee."),
 ];
 
 /// The contract in YAML. Words that older readers take for truth values are quoted, and days that they take for instants.
@@ -230,6 +238,11 @@ fn describe(path: &str, described: &mut Described) {
     add_path_parameters(path, described);
     add_forms(described);
     add_headers(declared.effect, described);
+    tell_recorded(declared.recorded, described);
+    if declared.step_up {
+        let text = described.description.take().unwrap_or_default();
+        described.description = Some(format!("{text} {STEP_UP}"));
+    }
     add_example(&id, described);
     add_problems(path, declared, described);
     tell_versions(declared.effect, described);
@@ -347,6 +360,26 @@ fn add_headers(effect: Effect, described: &mut Described) {
         let schema = text_schema(64).pattern(Some(r#"^"[0-9]{1,18}(-[a-z-]{1,20})?"$"#));
         parameters.push(header("If-Match", Required::True, "The ETag read before.", schema));
     }
+}
+
+/// What is recorded says so, and takes the reason.
+fn tell_recorded(recorded: Recorded, described: &mut Described) {
+    let (required, text) = match recorded {
+        Recorded::Never => return,
+        Recorded::Restricted => (Required::False, "**Recorded** for those who are cleared for restricted rows."),
+        Recorded::Always => (Required::False, "**Recorded**."),
+        Recorded::WithReason => (Required::True, "**Recorded** with its reason."),
+    };
+    let description = described.description.take().unwrap_or_default();
+    described.description = Some(format!("{description} {text}"));
+    let (least, most) = domain::audit::access_record::REASON_LENGTH;
+    let header = ParameterBuilder::new()
+        .name(REASON)
+        .parameter_in(ParameterIn::Header)
+        .required(required)
+        .description(Some("Why it is read, for those who control who reads what; percent-encoded (UTF-8) where it is not ASCII."))
+        .schema(Some(text_schema(most).min_length(Some(least)).pattern(Some("^[!-~]([ -~]*[!-~])?$"))));
+    described.parameters.get_or_insert_with(Vec::new).push(header.build().into());
 }
 
 /// Successful answers that carry a version or a place say so.

@@ -22,6 +22,7 @@ use crate::auth::Desk;
 use crate::clock::Clock;
 use crate::config::SignInPolicy;
 use crate::contract::outline::operations;
+use crate::seal::Seal;
 use crate::server::{Listening, serve};
 use crate::token::Keys;
 
@@ -32,6 +33,7 @@ pub const TOKEN_SECONDS: i64 = 12 * 3600;
 const DATABASE: &str = "sigida.db";
 const DATABASE_URL: &str = "database-url";
 const SIGNING_KEY: &str = "signing-key.pem";
+const SEALING_KEY: &str = "sealing.key";
 
 /// The database of a demonstration folder: its own, or the one that its file `database-url` names.
 pub fn target(folder: &Path) -> Result<Target, String> {
@@ -65,8 +67,14 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
     let keys = keys(folder)?;
     let administrator = cast::administrator(&store, &clock).await?;
     let first_token = keys.sign(administrator, clock.now().timestamp())?;
-    let sign_in = SignInPolicy { token_url: Some(format!("http://{address}/v1/oauth/token")), ..SignInPolicy::default() };
-    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?)?.with_sign_in(sign_in);
+    let sign_in = SignInPolicy {
+        token_url: Some(format!("http://{address}/v1/oauth/token")),
+        // Its tokens are handed out once, for the whole day.
+        step_up_seconds: TOKEN_SECONDS,
+        ..SignInPolicy::default()
+    };
+    let seal = Seal::create(&folder.join(SEALING_KEY))?;
+    let desk = Desk::new(store.clone(), clock.clone(), keys, operations()?)?.with_sign_in(sign_in).with_seal(Some(seal));
     let (server, bound) = serve(desk, &Listening::on(address)).map_err(|error| format!("{address}: {error}"))?;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);

@@ -5,8 +5,11 @@ pub mod contribution;
 pub mod donor;
 pub mod exchange;
 pub mod movement;
+pub mod pledge;
 pub mod purpose;
 pub mod receipt;
+pub mod report;
+pub mod revision;
 pub mod spending;
 pub mod statement;
 
@@ -29,11 +32,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer::{Answered, created, done, listed, published, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
+use crate::fund::pledge::Bounded;
 use crate::page::{Page, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// The currency that a request names.
-fn named_currency(text: &CurrencyText, pointer: &str) -> Result<Currency, Fault> {
+pub(crate) fn named_currency(text: &CurrencyText, pointer: &str) -> Result<Currency, Fault> {
     let unknown = || CURRENCY_UNKNOWN.refuse().with("currency", &text.0).at(pointer);
     Ok(Currency::parse(&text.0).ok_or_else(unknown)?)
 }
@@ -128,6 +132,12 @@ pub struct FundView {
     /// Where figures of the fund come from.
     #[schema(max_length = 500)]
     source: Option<String>,
+    /// The most that a purpose may tell as indirect cost, in basis points of its direct cost; without it as much as its donors agree to.
+    #[schema(minimum = 0, maximum = 10000)]
+    indirect_bps_max: Option<i32>,
+    /// What of a purpose need not be refunded when it closes, in the currency of the fund.
+    #[schema(max_length = 21)]
+    residual_max: String,
     /// Until when the books are closed: nothing is recorded on an earlier day.
     closed_until: Option<NaiveDate>,
     #[schema(max_items = 20)]
@@ -154,6 +164,8 @@ fn view(fund: Fund) -> Result<FundView, Fault> {
         legal_basis: row.legal_basis.clone(),
         fee_bps: row.fee_bps,
         source: row.source.clone(),
+        indirect_bps_max: row.indirect_bps_max,
+        residual_max: shown(row.residual_max, currency),
         closed_until: row.closed_until,
         phases: fund.phases.iter().map(phase).collect(),
         version: row.version,
@@ -229,12 +241,35 @@ pub struct NewFund {
     fee_bps: u16,
     /// Where figures of the fund come from.
     source: Option<Text<500>>,
+    /// The most that a purpose may tell as indirect cost, in basis points of its direct cost.
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10000)]
+    indirect_bps_max: Option<Bounded<0, 10000>>,
+    /// What of a purpose need not be refunded when it closes; nothing by default.
+    residual_max: Option<AmountText>,
     #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     phases: Vec<NewFundPhase>,
 }
 
 impl Json for NewFund {}
+
+/// The phases of a request.
+fn phases_of(phases: &[NewFundPhase], currency: Currency) -> Result<Vec<NewPhase>, Fault> {
+    let phase = |(index, phase): (usize, &NewFundPhase)| {
+        let envelope = Amount::parse_positive(&phase.envelope.0, currency);
+        Ok(NewPhase {
+            name: phase.name.as_str().to_owned(),
+            envelope: envelope.map_err(|refusal| refusal.at(&format!("/phases/{index}/envelope")))?.minor(),
+            themes: phase.themes.as_str().to_owned(),
+        })
+    };
+    phases.iter().enumerate().map(phase).collect()
+}
+
+/// What of a purpose need not be refunded, in minor units.
+fn residual_of(text: Option<&AmountText>, currency: Currency) -> Result<i64, Fault> {
+    Ok(text.map_or(Ok(0), |text| Amount::parse(&text.0, currency).map(Amount::minor)).map_err(|refusal| refusal.at("/residual_max"))?)
+}
 
 /// Founds a fund, with its own account for interest, costs and results of exchange.
 #[utoipa::path(tag = "fund", request_body = NewFund, responses((status = 201, body = FundView)))]
@@ -246,15 +281,6 @@ pub async fn found_fund(asked: Asked<NewFund>, path: web::Path<OrganisationId>) 
         .write(move |_, body, tx| {
             let recorded_by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let currency = named_currency(&body.currency, "/currency")?;
-            let mut phases = Vec::with_capacity(body.phases.len());
-            for (index, phase) in body.phases.iter().enumerate() {
-                let envelope = Amount::parse_positive(&phase.envelope.0, currency);
-                phases.push(NewPhase {
-                    name: phase.name.as_str().to_owned(),
-                    envelope: envelope.map_err(|refusal| refusal.at(&format!("/phases/{index}/envelope")))?.minor(),
-                    themes: phase.themes.as_str().to_owned(),
-                });
-            }
             let text = |text: &Option<Text<500>>| text.as_ref().map(|text| text.as_str().to_owned());
             let new = NewRow {
                 id,
@@ -265,7 +291,9 @@ pub async fn found_fund(asked: Asked<NewFund>, path: web::Path<OrganisationId>) 
                 legal_basis: body.legal_basis.as_ref().map(|basis| basis.as_str().to_owned()),
                 fee_bps: fee(body.fee_bps)?,
                 source: text(&body.source),
-                phases,
+                indirect_bps_max: body.indirect_bps_max.and_then(|most| i32::try_from(most.0).ok()),
+                residual_max: residual_of(body.residual_max.as_ref(), currency)?,
+                phases: phases_of(&body.phases, currency)?,
                 recorded_by,
             };
             db::fund::insert_fund(tx, &new)?;
@@ -280,6 +308,7 @@ pub async fn found_fund(asked: Asked<NewFund>, path: web::Path<OrganisationId>) 
                 note: None,
                 earmark: PlacedEarmark::default(),
                 instalments: Vec::new(),
+                goods: Vec::new(),
                 recorded_by,
             };
             insert_contribution(tx, &own)?;

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod assertion;
+pub mod authenticator;
 pub mod client_key;
 pub mod credentials;
 pub mod delegation;
@@ -10,6 +11,7 @@ pub mod invitation;
 pub mod kinship;
 pub mod password;
 pub mod principal;
+pub mod reauthentication;
 pub mod role_assignment;
 pub mod session;
 pub mod throttle;

@@ -9,6 +9,7 @@ use api::auth::Desk;
 use api::clock::Clock;
 use api::config::Config;
 use api::contract::outline::operations;
+use api::seal::Seal;
 use api::token::Keys;
 use api::token::rotation::Rotation;
 use api::{demo, founding, server};
@@ -183,7 +184,8 @@ async fn serve(config: Option<&Path>) -> Result<(), String> {
         return Err("the database is not installed: run `sigida migrate` first".to_owned());
     }
     let desk = Desk::new(store, Clock::default(), keys, operations()?)?.with_sign_in(config.sign_in).with_rates(config.rates);
-    let desk = desk.with_issuers(&config.issuers)?;
+    let seal = config.sealing_key_file.as_deref().map(Seal::from_file).transpose()?;
+    let desk = desk.with_issuers(&config.issuers)?.with_seal(seal);
     let (server, address) = server::serve(desk, &config.listening).map_err(|error| format!("{}: {error}", config.listening.address))?;
     log::info!("listening on http://{address}");
     server.await.map_err(|error| error.to_string())

@@ -16,7 +16,7 @@ use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, listed, versioned};
+use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
@@ -34,6 +34,9 @@ pub struct OrganisationView {
     code: String,
     #[schema(max_length = 200)]
     name: String,
+    /// Other names by which it is found.
+    #[schema(max_items = 20, value_type = Vec<Text<200>>)]
+    aliases: Vec<String>,
     /// The region, cercle or commune that a local government governs.
     territorial_unit_id: Option<TerritorialUnitId>,
     /// The State representation that checks the legality of its acts.
@@ -53,6 +56,7 @@ pub fn view(row: OrganisationRow) -> OrganisationView {
     OrganisationView {
         id: row.id.0,
         kind: row.kind.0,
+        aliases: row.aliases(),
         code: row.code,
         name: row.name,
         territorial_unit_id: row.territorial_unit_id.map(|id| id.0),
@@ -111,7 +115,7 @@ pub struct OrganisationQuery {
     kind: Option<OrganisationKind>,
     /// Only the local government of this unit.
     territorial_unit_id: Option<TerritorialUnitId>,
-    /// A part of the name, without regard to accents and case.
+    /// A part of any of the names, without regard to accents and case.
     #[param(max_length = 100)]
     q: Option<String>,
     /// Only fictional, or only real organisations.
@@ -216,6 +220,35 @@ pub async fn create_organisation(asked: Asked<NewOrganisation>) -> Answered {
             let event = Event::of("organisation.registered", "organisation", id.0, 1).with("code", &new.code).with("kind", new.kind);
             let answer = created(format!("/v1/organisations/{id}"), 1, &view(row))?;
             Ok((answer, event.into()))
+        })
+        .await
+}
+
+/// The other names of an organisation.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganisationAliases {
+    /// All of them: those that are not here are gone.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
+    #[schema(max_items = 20)]
+    aliases: Vec<Text<200>>,
+}
+
+impl Json for OrganisationAliases {}
+
+/// Gives an organisation other names by which it is found: abbreviations, former names, names in other languages.
+#[utoipa::path(tag = "organisation", request_body = OrganisationAliases, responses((status = 200, body = OrganisationView)))]
+#[post("/v1/organisations/{organisation_id}/aliases")]
+pub async fn alias_organisation(asked: Asked<OrganisationAliases>, path: web::Path<OrganisationId>) -> Answered {
+    let id = path.into_inner();
+    asked
+        .write(move |call, body, tx| {
+            let row = db::organisation::find_own(tx)?;
+            call.check_version(row.version)?;
+            let aliases: Vec<String> = body.aliases.iter().map(|alias| alias.as_str().to_owned()).collect();
+            let after = db::organisation::update_aliases(tx, &row, &aliases)?;
+            let event = Event::of("organisation.aliased", "organisation", id.0, after.version).with("aliases", aliases);
+            Ok((done(after.version, &view(after))?, event.into()))
         })
         .await
 }

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use db::fault::Fault;
+use domain::identity::step_up::STEP_UP_REQUIRED;
 use domain::refusal::{Code, Family, FieldError, Refusal, codes};
 use domain::text::forbidden;
 use serde_json::{Map, Value, json};
@@ -65,6 +66,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
     [
         CODES,
         domain::audit::CODES,
+        domain::audit::access_record::CODES,
         domain::money::CODES,
         domain::calendar::CODES,
         domain::territory::CODES,
@@ -76,6 +78,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::identity::delegation::CODES,
         domain::identity::kinship::CODES,
         domain::identity::session::CODES,
+        domain::identity::step_up::CODES,
         domain::participation::CODES,
         domain::budget::CODES,
         domain::budget::credit::CODES,
@@ -92,6 +95,8 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::endowment::CODES,
         domain::endowment::drawing_right::CODES,
         domain::fund::CODES,
+        domain::programme::CODES,
+        domain::project::CODES,
     ]
     .into_iter()
     .flatten()
@@ -268,13 +273,23 @@ impl Problem {
         builder.body(Value::Object(members).to_string())
     }
 
+    /// What is wanted of the caller, in the words of RFC 6750 and RFC 9470.
+    fn challenge(&self) -> String {
+        let age = self.refusal.facts.get("max_age").and_then(Value::as_i64).filter(|_| self.refusal.code == &STEP_UP_REQUIRED);
+        let more = age.map(|age| {
+            let why = "error=\"insufficient_user_authentication\", error_description=\"A more recent proof of identity is required\"";
+            format!(", {why}, max_age=\"{age}\"")
+        });
+        format!("Bearer realm=\"sigida\"{}", more.unwrap_or_default())
+    }
+
     fn head(&self) -> HttpResponseBuilder {
         let family = self.refusal.code.family;
         let mut builder = HttpResponse::build(status(family));
         builder.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
         builder.insert_header(("cache-control", "no-store"));
         match family {
-            Family::Unauthenticated => drop(builder.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"sigida\""))),
+            Family::Unauthenticated => drop(builder.insert_header((WWW_AUTHENTICATE, self.challenge()))),
             Family::Busy | Family::Throttled => {
                 let seconds = self.refusal.facts.get("retry_after").and_then(Value::as_i64).unwrap_or(2);
                 builder.insert_header((RETRY_AFTER, seconds.to_string()));

@@ -27,8 +27,8 @@ use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
 use crate::route::Rooms;
 use crate::{
-    audit, budget, cash_office, endowment, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, revenue,
-    territory,
+    audit, budget, cash_office, endowment, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, programme,
+    project, revenue, territory,
 };
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
@@ -38,13 +38,13 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(meta::read_meta).service(meta::read_liveness).service(meta::read_readiness);
     routes.service(meta::list_problems).service(meta::read_problem);
     // audit
-    routes.service(audit::list_events);
+    routes.service(audit::list_events).service(audit::access_record::list_access_records);
     // territory
     routes.service(territory::list_territorial_units).service(territory::read_territorial_unit);
     routes.service(territory::list_territorial_boundaries);
     // organisation
     routes.service(organisation::list_organisations).service(organisation::read_organisation);
-    routes.service(organisation::create_organisation);
+    routes.service(organisation::create_organisation).service(organisation::alias_organisation);
     routes.service(organisation::supplier::list_suppliers).service(organisation::supplier::read_supplier);
     routes.service(organisation::supplier::register_supplier).service(organisation::supplier::change_supplier);
     // identity
@@ -52,7 +52,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(identity::session::renew_session).service(identity::credentials::issue_token);
     routes.service(identity::read_keys).service(identity::read_self).service(identity::session::sign_out);
     routes.service(identity::session::list_sessions).service(identity::session::end_session);
-    routes.service(identity::password::change_password);
+    routes.service(identity::password::change_password).service(identity::reauthentication::reauthenticate);
+    routes.service(identity::authenticator::enrol_authenticator).service(identity::authenticator::confirm_authenticator);
+    routes.service(identity::authenticator::remove_authenticator);
     routes.service(identity::principal::list_principals).service(identity::principal::read_principal);
     routes.service(identity::principal::create_principal).service(identity::activation::issue_activation_code);
     routes.service(identity::principal::disable_principal).service(identity::principal::enable_principal);
@@ -183,12 +185,32 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(fund::exchange::list_exchange_rates).service(fund::exchange::read_exchange_rate);
     routes.service(fund::exchange::record_exchange_rate);
     routes.service(fund::contribution::list_contributions).service(fund::contribution::read_contribution);
-    routes.service(fund::contribution::pledge_contribution).service(fund::receipt::record_contribution_movement);
+    routes.service(fund::pledge::pledge_contribution).service(fund::receipt::record_contribution_movement);
     routes.service(fund::purpose::list_fund_purposes).service(fund::purpose::read_fund_purpose);
     routes.service(fund::purpose::define_fund_purpose).service(fund::allocation::read_allocation_plan);
     routes.service(fund::allocation::list_fund_allocations).service(fund::allocation::read_fund_allocation);
     routes.service(fund::allocation::allocate_to_purpose).service(fund::allocation::release_fund_allocation);
-    routes.service(fund::spending::record_fund_use).service(fund::movement::list_fund_movements);
+    routes.service(fund::spending::record_fund_use).service(fund::spending::close_fund_purpose);
+    routes.service(fund::movement::list_fund_movements).service(fund::revision::revise_fund).service(fund::revision::revise_donor);
+    routes.service(fund::revision::revise_contribution).service(fund::report::list_fund_reports);
+    routes.service(fund::report::read_fund_report).service(fund::report::record_fund_report);
+    routes.service(programme::list_rule_sets).service(programme::list_programmes).service(programme::read_programme);
+    routes.service(programme::create_programme).service(programme::list_community_meetings);
+    routes.service(programme::record_community_meeting);
+    project_routes(&mut routes);
+}
+
+fn project_routes(routes: &mut Rooms<'_, '_>) {
+    routes.service(project::list_projects).service(project::read_project).service(project::draft_project);
+    routes.service(project::revise_project).service(project::act::list_project_transitions).service(project::act::read_project_history);
+    routes.service(project::act::submit_project).service(project::act::start_project_review).service(project::act::return_project);
+    routes.service(project::act::recommend_project).service(project::act::withdraw_project);
+    routes.service(project::review::declare_project_interest).service(project::review::read_project_overlaps);
+    routes.service(project::review::review_project_overlap).service(project::review::appraise_project);
+    routes.service(project::review::list_conflict_questions).service(project::review::record_conflict_check);
+    routes.service(project::committee::list_committees).service(project::committee::read_committee);
+    routes.service(project::committee::found_committee).service(project::committee::move_on_project);
+    routes.service(project::committee::list_motions).service(project::committee::read_motion).service(project::committee::cast_vote);
 }
 
 /// How the server listens.
@@ -231,6 +253,7 @@ fn cors(origins: &[String]) -> Cors {
             "if-match",
             "if-none-match",
             "idempotency-key",
+            "access-reason",
             "accept-language",
             "x-request-id",
         ])

@@ -19,7 +19,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use self::file::{KeyFiles, new_pem, write_private};
+use self::file::{KeyFiles, new_pem};
+pub(crate) use self::file::{read_private, write_private};
 use self::ring::{Key, Ring};
 
 const ISSUER: &str = "sigida";
@@ -168,6 +169,11 @@ impl Keys {
 
     /// Whom a token speaks for; nothing if anything about it is not exactly as this service issues it.
     pub fn verify(&self, token: &str) -> Option<Bearer> {
+        self.verify_dated(token).map(|(bearer, _)| bearer)
+    }
+
+    /// As [`Keys::verify`], with the instant (Unix seconds) at which it was issued.
+    pub fn verify_dated(&self, token: &str) -> Option<(Bearer, i64)> {
         if token.len() > LENGTH_MAX {
             return None;
         }
@@ -175,22 +181,22 @@ impl Keys {
         let digest = Sha256::digest(token).into();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         let remembered = ring.known.lock().ok().and_then(|known| known.get(&digest).copied());
-        if let Some((bearer, last)) = remembered {
-            return (now <= last).then_some(bearer);
+        if let Some((bearer, issued, last)) = remembered {
+            return (now <= last).then_some((bearer, issued));
         }
-        let (bearer, expires) = self.prove(&ring, token)?;
+        let (bearer, issued, expires) = self.prove(&ring, token)?;
         let last = u64::try_from(expires).ok()?.saturating_add(LEEWAY_SECONDS);
         if let Ok(mut known) = ring.known.lock() {
             if known.len() >= KNOWN_MAX {
                 known.clear();
             }
-            known.insert(digest, (bearer, last));
+            known.insert(digest, (bearer, issued, last));
         }
-        Some(bearer)
+        Some((bearer, issued))
     }
 
-    /// Whom a token speaks for and when it expires, from the token itself.
-    fn prove(&self, ring: &Ring, token: &str) -> Option<(Bearer, i64)> {
+    /// Whom a token speaks for, when it was issued and when it expires, from the token itself.
+    fn prove(&self, ring: &Ring, token: &str) -> Option<(Bearer, i64, i64)> {
         if !canonical_header(token) {
             return None;
         }
@@ -203,7 +209,7 @@ impl Keys {
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
         let sane = claims.nbf == claims.iat && claims.exp.checked_sub(claims.iat).is_some_and(|life| (1..=self.lifetime).contains(&life));
         let bearer = Bearer { principal: PrincipalId(claims.sub), footing: claims.footing()? };
-        sane.then_some((bearer, claims.exp))
+        sane.then_some((bearer, claims.iat, claims.exp))
     }
 
     /// The public keys, for anyone who verifies tokens; the one that signs comes first.
@@ -237,7 +243,7 @@ mod tests {
         let bearer = Some(Bearer { principal, footing: Footing::Secret });
         assert_eq!(keys.verify(&token), bearer);
         assert_eq!(keys.verify(&token), bearer, "remembered");
-        for (_, last) in keys.ring().known.lock().expect("known").values_mut() {
+        for (_, _, last) in keys.ring().known.lock().expect("known").values_mut() {
             *last = 1;
         }
         assert_eq!(keys.verify(&token), None, "over");

@@ -7,6 +7,8 @@ END $$;
 CREATE OR REPLACE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER event_positions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event_positions EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER idempotency_keys_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON idempotency_keys EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER access_records_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON access_records EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER access_record_subjects_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON access_record_subjects EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER entry_imports_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry_imports EXECUTE FUNCTION refuse_change();
@@ -35,8 +37,9 @@ CREATE OR REPLACE TRIGGER drawing_agreements_append_only BEFORE UPDATE OR DELETE
 CREATE OR REPLACE TRIGGER drawing_agreement_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_agreement_lines EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER drawing_tranches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_tranches EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER drawing_justifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON drawing_justifications EXECUTE FUNCTION refuse_change();
-CREATE OR REPLACE TRIGGER donors_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON donors EXECUTE FUNCTION refuse_change();
-CREATE OR REPLACE TRIGGER donor_names_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON donor_names EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS donors_append_only ON donors;
+CREATE OR REPLACE TRIGGER donors_no_delete BEFORE DELETE OR TRUNCATE ON donors EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS donor_names_append_only ON donor_names;
 CREATE OR REPLACE TRIGGER exchange_rates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON exchange_rates EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER fund_phases_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_phases EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER contribution_instalments_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON contribution_instalments EXECUTE FUNCTION refuse_change();
@@ -44,8 +47,26 @@ CREATE OR REPLACE TRIGGER earmarks_append_only BEFORE UPDATE OR DELETE OR TRUNCA
 CREATE OR REPLACE TRIGGER earmark_terms_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON earmark_terms EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER fund_purpose_places_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_purpose_places EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER fund_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_movements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER contribution_goods_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON contribution_goods EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_reports_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_reports EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_report_figures_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_report_figures EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER fund_report_donors_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON fund_report_donors EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER consultations_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consultations EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER public_debates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public_debates EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER programme_phases_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON programme_phases EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER community_meetings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON community_meetings EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER community_needs_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON community_needs EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER incompatible_duties_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON incompatible_duties EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER committee_members_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON committee_members EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_duties_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_duties EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_interests_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_interests EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_overlaps_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_overlaps EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_appraisals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_appraisals EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER conflict_checks_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON conflict_checks EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER conflict_check_answers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON conflict_check_answers EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER motion_attendances_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON motion_attendances EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER motion_votes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON motion_votes EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_transitions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_transitions EXECUTE FUNCTION refuse_change();
 
 -- A line of a voted edition never changes.
 CREATE OR REPLACE FUNCTION refuse_voted_line() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -60,3 +81,41 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER budget_lines_voted BEFORE INSERT OR UPDATE OR DELETE ON budget_lines
     FOR EACH ROW EXECUTE FUNCTION refuse_voted_line();
+
+-- Duties on one project that are kept apart are never one person's.
+CREATE OR REPLACE FUNCTION refuse_incompatible_duty() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM project_duties held JOIN incompatible_duties apart ON apart.duty = held.duty AND apart.other = NEW.duty
+        WHERE held.organisation_id = NEW.organisation_id AND held.project_id = NEW.project_id AND held.principal_id = NEW.principal_id) THEN
+        RAISE EXCEPTION 'duties on one project are kept apart';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_duties_apart BEFORE INSERT ON project_duties
+    FOR EACH ROW EXECUTE FUNCTION refuse_incompatible_duty();
+
+-- Who stood back from a motion, or declared an interest in its project, does not vote; nobody does when it is decided.
+CREATE OR REPLACE FUNCTION refuse_vote() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM motion_attendances here WHERE here.organisation_id = NEW.organisation_id AND here.motion_id = NEW.motion_id
+        AND here.principal_id = NEW.principal_id AND here.recusal IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM motions motion JOIN project_interests interest
+            ON interest.organisation_id = motion.organisation_id AND interest.project_id = motion.project_id
+            WHERE motion.organisation_id = NEW.organisation_id AND motion.id = NEW.motion_id AND interest.principal_id = NEW.principal_id)
+        OR EXISTS (SELECT 1 FROM motions motion
+            WHERE motion.organisation_id = NEW.organisation_id AND motion.id = NEW.motion_id AND motion.state <> 'open') THEN
+        RAISE EXCEPTION 'no vote of who may not vote';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER motion_votes_admitted BEFORE INSERT ON motion_votes FOR EACH ROW EXECUTE FUNCTION refuse_vote();
+
+-- The rules of a project are pinned by its submissions alone.
+CREATE OR REPLACE FUNCTION refuse_other_rules() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.rule_set_version IS DISTINCT FROM OLD.rule_set_version AND NEW.submission = OLD.submission THEN
+        RAISE EXCEPTION 'the rules of a project are pinned';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER projects_rules BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION refuse_other_rules();

@@ -11,6 +11,14 @@ DROP TRIGGER IF EXISTS idempotency_keys_no_update;
 CREATE TRIGGER idempotency_keys_no_update BEFORE UPDATE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only'); END;
 DROP TRIGGER IF EXISTS idempotency_keys_no_delete;
 CREATE TRIGGER idempotency_keys_no_delete BEFORE DELETE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only'); END;
+DROP TRIGGER IF EXISTS access_records_no_update;
+CREATE TRIGGER access_records_no_update BEFORE UPDATE ON access_records BEGIN SELECT RAISE(ABORT, 'access_records is append-only'); END;
+DROP TRIGGER IF EXISTS access_records_no_delete;
+CREATE TRIGGER access_records_no_delete BEFORE DELETE ON access_records BEGIN SELECT RAISE(ABORT, 'access_records is append-only'); END;
+DROP TRIGGER IF EXISTS access_record_subjects_no_update;
+CREATE TRIGGER access_record_subjects_no_update BEFORE UPDATE ON access_record_subjects BEGIN SELECT RAISE(ABORT, 'access_record_subjects is append-only'); END;
+DROP TRIGGER IF EXISTS access_record_subjects_no_delete;
+CREATE TRIGGER access_record_subjects_no_delete BEFORE DELETE ON access_record_subjects BEGIN SELECT RAISE(ABORT, 'access_record_subjects is append-only'); END;
 DROP TRIGGER IF EXISTS entries_no_update;
 CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries is append-only'); END;
 DROP TRIGGER IF EXISTS entries_no_delete;
@@ -124,13 +132,10 @@ CREATE TRIGGER drawing_justifications_no_update BEFORE UPDATE ON drawing_justifi
 DROP TRIGGER IF EXISTS drawing_justifications_no_delete;
 CREATE TRIGGER drawing_justifications_no_delete BEFORE DELETE ON drawing_justifications BEGIN SELECT RAISE(ABORT, 'drawing_justifications is append-only'); END;
 DROP TRIGGER IF EXISTS donors_no_update;
-CREATE TRIGGER donors_no_update BEFORE UPDATE ON donors BEGIN SELECT RAISE(ABORT, 'donors is append-only'); END;
 DROP TRIGGER IF EXISTS donors_no_delete;
 CREATE TRIGGER donors_no_delete BEFORE DELETE ON donors BEGIN SELECT RAISE(ABORT, 'donors is append-only'); END;
 DROP TRIGGER IF EXISTS donor_names_no_update;
-CREATE TRIGGER donor_names_no_update BEFORE UPDATE ON donor_names BEGIN SELECT RAISE(ABORT, 'donor_names is append-only'); END;
 DROP TRIGGER IF EXISTS donor_names_no_delete;
-CREATE TRIGGER donor_names_no_delete BEFORE DELETE ON donor_names BEGIN SELECT RAISE(ABORT, 'donor_names is append-only'); END;
 DROP TRIGGER IF EXISTS exchange_rates_no_update;
 CREATE TRIGGER exchange_rates_no_update BEFORE UPDATE ON exchange_rates BEGIN SELECT RAISE(ABORT, 'exchange_rates is append-only'); END;
 DROP TRIGGER IF EXISTS exchange_rates_no_delete;
@@ -159,6 +164,22 @@ DROP TRIGGER IF EXISTS fund_movements_no_update;
 CREATE TRIGGER fund_movements_no_update BEFORE UPDATE ON fund_movements BEGIN SELECT RAISE(ABORT, 'fund_movements is append-only'); END;
 DROP TRIGGER IF EXISTS fund_movements_no_delete;
 CREATE TRIGGER fund_movements_no_delete BEFORE DELETE ON fund_movements BEGIN SELECT RAISE(ABORT, 'fund_movements is append-only'); END;
+DROP TRIGGER IF EXISTS contribution_goods_no_update;
+CREATE TRIGGER contribution_goods_no_update BEFORE UPDATE ON contribution_goods BEGIN SELECT RAISE(ABORT, 'contribution_goods is append-only'); END;
+DROP TRIGGER IF EXISTS contribution_goods_no_delete;
+CREATE TRIGGER contribution_goods_no_delete BEFORE DELETE ON contribution_goods BEGIN SELECT RAISE(ABORT, 'contribution_goods is append-only'); END;
+DROP TRIGGER IF EXISTS fund_reports_no_update;
+CREATE TRIGGER fund_reports_no_update BEFORE UPDATE ON fund_reports BEGIN SELECT RAISE(ABORT, 'fund_reports is append-only'); END;
+DROP TRIGGER IF EXISTS fund_reports_no_delete;
+CREATE TRIGGER fund_reports_no_delete BEFORE DELETE ON fund_reports BEGIN SELECT RAISE(ABORT, 'fund_reports is append-only'); END;
+DROP TRIGGER IF EXISTS fund_report_figures_no_update;
+CREATE TRIGGER fund_report_figures_no_update BEFORE UPDATE ON fund_report_figures BEGIN SELECT RAISE(ABORT, 'fund_report_figures is append-only'); END;
+DROP TRIGGER IF EXISTS fund_report_figures_no_delete;
+CREATE TRIGGER fund_report_figures_no_delete BEFORE DELETE ON fund_report_figures BEGIN SELECT RAISE(ABORT, 'fund_report_figures is append-only'); END;
+DROP TRIGGER IF EXISTS fund_report_donors_no_update;
+CREATE TRIGGER fund_report_donors_no_update BEFORE UPDATE ON fund_report_donors BEGIN SELECT RAISE(ABORT, 'fund_report_donors is append-only'); END;
+DROP TRIGGER IF EXISTS fund_report_donors_no_delete;
+CREATE TRIGGER fund_report_donors_no_delete BEFORE DELETE ON fund_report_donors BEGIN SELECT RAISE(ABORT, 'fund_report_donors is append-only'); END;
 DROP TRIGGER IF EXISTS consultations_no_update;
 CREATE TRIGGER consultations_no_update BEFORE UPDATE ON consultations BEGIN SELECT RAISE(ABORT, 'consultations is append-only'); END;
 DROP TRIGGER IF EXISTS consultations_no_delete;
@@ -181,3 +202,84 @@ DROP TRIGGER IF EXISTS budget_lines_no_insert_after_vote;
 CREATE TRIGGER budget_lines_no_insert_after_vote BEFORE INSERT ON budget_lines
 WHEN NEW.edition <= (SELECT voted_edition FROM budgets WHERE organisation_id = NEW.organisation_id AND id = NEW.budget_id)
 BEGIN SELECT RAISE(ABORT, 'lines of a voted budget are immutable'); END;
+DROP TRIGGER IF EXISTS programme_phases_no_update;
+CREATE TRIGGER programme_phases_no_update BEFORE UPDATE ON programme_phases BEGIN SELECT RAISE(ABORT, 'programme_phases is append-only'); END;
+DROP TRIGGER IF EXISTS programme_phases_no_delete;
+CREATE TRIGGER programme_phases_no_delete BEFORE DELETE ON programme_phases BEGIN SELECT RAISE(ABORT, 'programme_phases is append-only'); END;
+DROP TRIGGER IF EXISTS community_meetings_no_update;
+CREATE TRIGGER community_meetings_no_update BEFORE UPDATE ON community_meetings BEGIN SELECT RAISE(ABORT, 'community_meetings is append-only'); END;
+DROP TRIGGER IF EXISTS community_meetings_no_delete;
+CREATE TRIGGER community_meetings_no_delete BEFORE DELETE ON community_meetings BEGIN SELECT RAISE(ABORT, 'community_meetings is append-only'); END;
+DROP TRIGGER IF EXISTS community_needs_no_update;
+CREATE TRIGGER community_needs_no_update BEFORE UPDATE ON community_needs BEGIN SELECT RAISE(ABORT, 'community_needs is append-only'); END;
+DROP TRIGGER IF EXISTS community_needs_no_delete;
+CREATE TRIGGER community_needs_no_delete BEFORE DELETE ON community_needs BEGIN SELECT RAISE(ABORT, 'community_needs is append-only'); END;
+DROP TRIGGER IF EXISTS incompatible_duties_no_update;
+CREATE TRIGGER incompatible_duties_no_update BEFORE UPDATE ON incompatible_duties BEGIN SELECT RAISE(ABORT, 'incompatible_duties is append-only'); END;
+DROP TRIGGER IF EXISTS incompatible_duties_no_delete;
+CREATE TRIGGER incompatible_duties_no_delete BEFORE DELETE ON incompatible_duties BEGIN SELECT RAISE(ABORT, 'incompatible_duties is append-only'); END;
+DROP TRIGGER IF EXISTS committee_members_no_update;
+CREATE TRIGGER committee_members_no_update BEFORE UPDATE ON committee_members BEGIN SELECT RAISE(ABORT, 'committee_members is append-only'); END;
+DROP TRIGGER IF EXISTS committee_members_no_delete;
+CREATE TRIGGER committee_members_no_delete BEFORE DELETE ON committee_members BEGIN SELECT RAISE(ABORT, 'committee_members is append-only'); END;
+DROP TRIGGER IF EXISTS project_duties_no_update;
+CREATE TRIGGER project_duties_no_update BEFORE UPDATE ON project_duties BEGIN SELECT RAISE(ABORT, 'project_duties is append-only'); END;
+DROP TRIGGER IF EXISTS project_duties_no_delete;
+CREATE TRIGGER project_duties_no_delete BEFORE DELETE ON project_duties BEGIN SELECT RAISE(ABORT, 'project_duties is append-only'); END;
+DROP TRIGGER IF EXISTS project_interests_no_update;
+CREATE TRIGGER project_interests_no_update BEFORE UPDATE ON project_interests BEGIN SELECT RAISE(ABORT, 'project_interests is append-only'); END;
+DROP TRIGGER IF EXISTS project_interests_no_delete;
+CREATE TRIGGER project_interests_no_delete BEFORE DELETE ON project_interests BEGIN SELECT RAISE(ABORT, 'project_interests is append-only'); END;
+DROP TRIGGER IF EXISTS project_overlaps_no_update;
+CREATE TRIGGER project_overlaps_no_update BEFORE UPDATE ON project_overlaps BEGIN SELECT RAISE(ABORT, 'project_overlaps is append-only'); END;
+DROP TRIGGER IF EXISTS project_overlaps_no_delete;
+CREATE TRIGGER project_overlaps_no_delete BEFORE DELETE ON project_overlaps BEGIN SELECT RAISE(ABORT, 'project_overlaps is append-only'); END;
+DROP TRIGGER IF EXISTS project_appraisals_no_update;
+CREATE TRIGGER project_appraisals_no_update BEFORE UPDATE ON project_appraisals BEGIN SELECT RAISE(ABORT, 'project_appraisals is append-only'); END;
+DROP TRIGGER IF EXISTS project_appraisals_no_delete;
+CREATE TRIGGER project_appraisals_no_delete BEFORE DELETE ON project_appraisals BEGIN SELECT RAISE(ABORT, 'project_appraisals is append-only'); END;
+DROP TRIGGER IF EXISTS conflict_checks_no_update;
+CREATE TRIGGER conflict_checks_no_update BEFORE UPDATE ON conflict_checks BEGIN SELECT RAISE(ABORT, 'conflict_checks is append-only'); END;
+DROP TRIGGER IF EXISTS conflict_checks_no_delete;
+CREATE TRIGGER conflict_checks_no_delete BEFORE DELETE ON conflict_checks BEGIN SELECT RAISE(ABORT, 'conflict_checks is append-only'); END;
+DROP TRIGGER IF EXISTS conflict_check_answers_no_update;
+CREATE TRIGGER conflict_check_answers_no_update BEFORE UPDATE ON conflict_check_answers BEGIN SELECT RAISE(ABORT, 'conflict_check_answers is append-only'); END;
+DROP TRIGGER IF EXISTS conflict_check_answers_no_delete;
+CREATE TRIGGER conflict_check_answers_no_delete BEFORE DELETE ON conflict_check_answers BEGIN SELECT RAISE(ABORT, 'conflict_check_answers is append-only'); END;
+DROP TRIGGER IF EXISTS motion_attendances_no_update;
+CREATE TRIGGER motion_attendances_no_update BEFORE UPDATE ON motion_attendances BEGIN SELECT RAISE(ABORT, 'motion_attendances is append-only'); END;
+DROP TRIGGER IF EXISTS motion_attendances_no_delete;
+CREATE TRIGGER motion_attendances_no_delete BEFORE DELETE ON motion_attendances BEGIN SELECT RAISE(ABORT, 'motion_attendances is append-only'); END;
+DROP TRIGGER IF EXISTS motion_votes_no_update;
+CREATE TRIGGER motion_votes_no_update BEFORE UPDATE ON motion_votes BEGIN SELECT RAISE(ABORT, 'motion_votes is append-only'); END;
+DROP TRIGGER IF EXISTS motion_votes_no_delete;
+CREATE TRIGGER motion_votes_no_delete BEFORE DELETE ON motion_votes BEGIN SELECT RAISE(ABORT, 'motion_votes is append-only'); END;
+DROP TRIGGER IF EXISTS project_transitions_no_update;
+CREATE TRIGGER project_transitions_no_update BEFORE UPDATE ON project_transitions BEGIN SELECT RAISE(ABORT, 'project_transitions is append-only'); END;
+DROP TRIGGER IF EXISTS project_transitions_no_delete;
+CREATE TRIGGER project_transitions_no_delete BEFORE DELETE ON project_transitions BEGIN SELECT RAISE(ABORT, 'project_transitions is append-only'); END;
+
+-- Duties on one project that are kept apart are never one person's.
+DROP TRIGGER IF EXISTS project_duties_apart;
+CREATE TRIGGER project_duties_apart BEFORE INSERT ON project_duties
+WHEN EXISTS (SELECT 1 FROM project_duties held JOIN incompatible_duties apart ON apart.duty = held.duty AND apart.other = NEW.duty
+    WHERE held.organisation_id = NEW.organisation_id AND held.project_id = NEW.project_id AND held.principal_id = NEW.principal_id)
+BEGIN SELECT RAISE(ABORT, 'duties on one project are kept apart'); END;
+
+-- Who stood back from a motion, or declared an interest in its project, does not vote; nobody does when it is decided.
+DROP TRIGGER IF EXISTS motion_votes_admitted;
+CREATE TRIGGER motion_votes_admitted BEFORE INSERT ON motion_votes
+WHEN EXISTS (SELECT 1 FROM motion_attendances here WHERE here.organisation_id = NEW.organisation_id AND here.motion_id = NEW.motion_id
+        AND here.principal_id = NEW.principal_id AND here.recusal IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM motions motion JOIN project_interests interest
+        ON interest.organisation_id = motion.organisation_id AND interest.project_id = motion.project_id
+        WHERE motion.organisation_id = NEW.organisation_id AND motion.id = NEW.motion_id AND interest.principal_id = NEW.principal_id)
+    OR EXISTS (SELECT 1 FROM motions motion
+        WHERE motion.organisation_id = NEW.organisation_id AND motion.id = NEW.motion_id AND motion.state <> 'open')
+BEGIN SELECT RAISE(ABORT, 'no vote of who may not vote'); END;
+
+-- The rules of a project are pinned by its submissions alone.
+DROP TRIGGER IF EXISTS projects_rules;
+CREATE TRIGGER projects_rules BEFORE UPDATE ON projects
+WHEN NEW.rule_set_version IS NOT OLD.rule_set_version AND NEW.submission = OLD.submission
+BEGIN SELECT RAISE(ABORT, 'the rules of a project are pinned'); END;

@@ -1,5 +1,6 @@
 //! The event log: chains, the feed, and idempotency keys.
 
+pub mod access_record;
 pub mod log;
 
 use chrono::{DateTime, Utc};

@@ -7,6 +7,8 @@ pub mod earmark;
 pub mod exchange;
 pub mod movement;
 pub mod purpose;
+pub mod report;
+pub mod statement;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -109,6 +111,8 @@ pub struct FundRow {
     pub fee_bps: i32,
     pub source: Option<String>,
     pub closed_until: Option<NaiveDate>,
+    pub indirect_bps_max: Option<i32>,
+    pub residual_max: i64,
     pub version: i64,
 }
 
@@ -159,6 +163,8 @@ pub struct NewFund {
     pub legal_basis: Option<String>,
     pub fee_bps: i32,
     pub source: Option<String>,
+    pub indirect_bps_max: Option<i32>,
+    pub residual_max: i64,
     pub phases: Vec<NewPhase>,
     pub recorded_by: PrincipalId,
 }
@@ -175,6 +181,8 @@ pub fn insert_fund(tx: &mut Tx<'_>, new: &NewFund) -> Result<(), Fault> {
             funds::legal_basis.eq(new.legal_basis.as_deref()),
             funds::fee_bps.eq(new.fee_bps),
             funds::source.eq(new.source.as_deref()),
+            funds::indirect_bps_max.eq(new.indirect_bps_max),
+            funds::residual_max.eq(new.residual_max),
             funds::recorded_by.eq(Col(new.recorded_by)),
             funds::recorded_at.eq(Col(tx.author.now)),
             funds::sensitivity.eq(Sensitivity::Partner.rank()),
@@ -182,11 +190,15 @@ pub fn insert_fund(tx: &mut Tx<'_>, new: &NewFund) -> Result<(), Fault> {
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| FUND_RECORD_DUPLICATE.refuse().with("code", &new.code).at("/code")))?;
-    for (number, phase) in (1_i32..).zip(&new.phases) {
+    insert_phases(tx, new.id, 1, &new.phases)
+}
+
+fn insert_phases(tx: &mut Tx<'_>, fund: FundId, first: i32, phases: &[NewPhase]) -> Result<(), Fault> {
+    for (number, phase) in (first..).zip(phases) {
         diesel::insert_into(fund_phases::table)
             .values((
                 fund_phases::organisation_id.eq(Col(tx.organisation)),
-                fund_phases::fund_id.eq(Col(new.id)),
+                fund_phases::fund_id.eq(Col(fund)),
                 fund_phases::number.eq(number),
                 fund_phases::name.eq(&phase.name),
                 fund_phases::envelope.eq(phase.envelope),
@@ -195,6 +207,35 @@ pub fn insert_fund(tx: &mut Tx<'_>, new: &NewFund) -> Result<(), Fault> {
             .execute(tx.conn)?;
     }
     Ok(())
+}
+
+/// What a fund is from now on. Its phases stay, and these are added.
+#[derive(Clone, Debug)]
+pub struct FundChange {
+    pub name: String,
+    pub legal_basis: Option<String>,
+    pub fee_bps: i32,
+    pub source: Option<String>,
+    pub indirect_bps_max: Option<i32>,
+    pub residual_max: i64,
+    pub added: Vec<NewPhase>,
+}
+
+pub fn update_fund(tx: &mut Tx<'_>, fund: &Fund, change: &FundChange) -> Result<Fund, Fault> {
+    let row = &fund.row;
+    diesel::update(funds::table.filter(funds::organisation_id.eq(row.organisation_id)).filter(funds::id.eq(row.id)))
+        .set((
+            funds::name.eq(&change.name),
+            funds::legal_basis.eq(change.legal_basis.as_deref()),
+            funds::fee_bps.eq(change.fee_bps),
+            funds::source.eq(change.source.as_deref()),
+            funds::indirect_bps_max.eq(change.indirect_bps_max),
+            funds::residual_max.eq(change.residual_max),
+            funds::version.eq(row.version + 1),
+        ))
+        .execute(tx.conn)?;
+    insert_phases(tx, row.id.0, fund.phases.last().map_or(1, |last| last.number + 1), &change.added)?;
+    find_fund(tx.conn, &tx.all(), row.id.0)
 }
 
 fn with_phases(conn: &mut Conn, scope: &Scope, rows: Vec<FundRow>) -> Result<Vec<Fund>, Fault> {

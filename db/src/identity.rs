@@ -1,5 +1,6 @@
 //! People, partner systems and the roles they hold.
 
+pub mod authenticator;
 pub mod client_key;
 pub mod delegation;
 pub mod external;
@@ -156,6 +157,8 @@ pub struct Standing {
     pub principal: PrincipalId,
     pub kind: PrincipalKind,
     pub active: bool,
+    /// When the owner of the session last proved who they are; of other footings the token itself says when it was had.
+    pub proven_at: Option<DateTime<Utc>>,
     pub assignments: Vec<Assignment>,
 }
 
@@ -172,12 +175,15 @@ pub enum Footing {
 /// Every role ever assigned to the principal, with its period. A token is worth what it rests on.
 pub fn find_standing(conn: &mut Conn, id: PrincipalId, footing: Footing, now: DateTime<Utc>) -> Result<Standing, Fault> {
     let principal = find_principal(conn, id)?;
-    let stands = match footing {
-        Footing::Secret => principal.can_sign_in(),
-        Footing::Session(session) => principal.disabled_at.is_none() && session::is_live(conn, id, session, now)?,
-        Footing::Key(key) => principal.disabled_at.is_none() && client_key::stands(conn, id, key)?,
+    let (stands, proven_at) = match footing {
+        Footing::Secret => (principal.can_sign_in(), None),
+        Footing::Session(session) => match session::find_live(conn, id, session, now)? {
+            Some(row) => (principal.disabled_at.is_none(), row.proven_at.map(|at| at.0)),
+            None => (false, None),
+        },
+        Footing::Key(key) => (principal.disabled_at.is_none() && client_key::stands(conn, id, key)?, None),
     };
-    Ok(Standing { principal: id, kind: principal.kind.0, active: stands, assignments: assignments_of(conn, id)? })
+    Ok(Standing { principal: id, kind: principal.kind.0, active: stands, proven_at, assignments: assignments_of(conn, id)? })
 }
 
 pub fn assignments_of(conn: &mut Conn, id: PrincipalId) -> Result<Vec<Assignment>, Fault> {

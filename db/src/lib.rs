@@ -3,6 +3,9 @@
 //! Knows the domain, knows no HTTP. Every write goes through [`store::Store::write`], which lends a transaction and asks
 //! for the events that happened; every finder of organisation-owned data demands a scope.
 
+// The list of tables that may stand in one query has more members than macros go deep by default.
+#![recursion_limit = "256"]
+
 pub mod audit;
 pub mod backup;
 pub mod budget;
@@ -22,6 +25,8 @@ pub mod page;
 pub mod parameter;
 pub mod participation;
 pub mod prepared;
+pub mod programme;
+pub mod project;
 pub mod reference;
 pub mod revenue;
 pub mod schema;

@@ -29,6 +29,14 @@ pub struct OrganisationRow {
     pub currency: String,
     pub fictional: bool,
     pub version: i64,
+    aliases: String,
+}
+
+impl OrganisationRow {
+    /// Other names by which it is found.
+    pub fn aliases(&self) -> Vec<String> {
+        self.aliases.lines().map(str::to_owned).collect()
+    }
 }
 
 /// A new organisation.
@@ -108,12 +116,25 @@ pub fn find_own(tx: &mut Tx<'_>) -> Result<OrganisationRow, Fault> {
     find_organisation(tx.conn, &Scope { organisation: tx.organisation, clearance: Sensitivity::Sealed })
 }
 
+/// Gives an organisation these other names, and no others. No name has two lines.
+pub fn update_aliases(tx: &mut Tx<'_>, row: &OrganisationRow, aliases: &[String]) -> Result<OrganisationRow, Fault> {
+    let folded: Vec<String> = aliases.iter().map(|alias| fold(alias)).collect();
+    diesel::update(organisations::table.filter(organisations::id.eq(row.id)))
+        .set((
+            organisations::aliases.eq(aliases.join("\n")),
+            organisations::folded_aliases.eq(folded.join("\n")),
+            organisations::version.eq(row.version + 1),
+        ))
+        .execute(tx.conn)?;
+    find_organisation(tx.conn, &Scope { organisation: row.id.0, clearance: Sensitivity::Sealed })
+}
+
 /// Which organisations to list.
 #[derive(Clone, Debug, Default)]
 pub struct OrganisationFilter {
     pub kind: Option<OrganisationKind>,
     pub territorial_unit_id: Option<TerritorialUnitId>,
-    /// A part of the name, without regard to accents and case.
+    /// A part of any of the names, without regard to accents and case.
     pub query: Option<String>,
     pub fictional: Option<bool>,
 }
@@ -140,7 +161,8 @@ pub fn list_organisations(
         query = query.filter(organisations::territorial_unit_id.eq(Some(Col(unit))));
     }
     if let Some(text) = &filter.query {
-        query = query.filter(organisations::folded_name.like(containing(text)));
+        let pattern = containing(text);
+        query = query.filter(organisations::folded_name.like(pattern.clone()).or(organisations::folded_aliases.like(pattern)));
     }
     if let Some(fictional) = filter.fictional {
         query = query.filter(organisations::fictional.eq(fictional));

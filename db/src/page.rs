@@ -5,11 +5,14 @@ use diesel::expression::SqlLiteral;
 use diesel::sql_types::Text;
 use domain::text::fold;
 
+/// A character that no folded name has.
+const NOWHERE: &str = "\u{1}";
+
 /// The pattern of LIKE for folded names that contain a text. Folding leaves none of LIKE's wildcards; what folds to
-/// nothing is a part of no name.
+/// nothing is a part of no name, not even of one that is empty.
 pub fn containing(text: &str) -> String {
     let folded = fold(text);
-    if folded.is_empty() { folded } else { format!("%{folded}%") }
+    if folded.is_empty() { NOWHERE.to_owned() } else { format!("%{folded}%") }
 }
 
 /// How many rows after which key.

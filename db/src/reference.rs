@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::organisation::{NewOrganisation, insert_organisation};
 use crate::schema::{installation, organisations};
 use crate::store::{Author, Outcome, Store};
-use crate::{budget, expenditure, fund, ledger, parameter, revenue, territory};
+use crate::{budget, expenditure, fund, ledger, parameter, project, revenue, territory};
 
 /// Whether the platform organisation exists: the sign of an installed database.
 pub fn is_installed(conn: &mut Conn) -> Result<bool, Fault> {
@@ -67,6 +67,7 @@ pub async fn install(store: &Store, now: DateTime<Utc>, today: NaiveDate) -> Res
                 ("kinds of expenditure", expenditure::document::load(tx.conn)?),
                 ("tax shares", revenue::share::load(tx.conn)?),
                 ("terms of funds", fund::load(tx.conn)?),
+                ("duties kept apart", project::review::load(tx.conn)?),
             ];
             loaded.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}")));
             if loaded.is_empty() {

@@ -23,6 +23,8 @@ mod ledger;
 mod organisation;
 mod parameter;
 mod participation;
+mod programme;
+mod project;
 mod revenue;
 mod territory;
 
@@ -37,6 +39,8 @@ pub use ledger::*;
 pub use organisation::*;
 pub use parameter::*;
 pub use participation::*;
+pub use programme::*;
+pub use project::*;
 pub use revenue::*;
 pub use territory::*;
 
@@ -46,6 +50,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_positions,
     event_sequencer,
     idempotency_keys,
+    access_records,
+    access_record_subjects,
     territorial_units,
     territorial_codes,
     territorial_names,
@@ -59,6 +65,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     activation_codes,
     role_assignments,
     sessions,
+    authenticators,
     refresh_tokens,
     throttles,
     client_keys,
@@ -138,6 +145,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     fund_phases,
     contributions,
     contribution_instalments,
+    contribution_goods,
+    fund_reports,
+    fund_report_figures,
+    fund_report_donors,
     earmarks,
     earmark_terms,
     fund_purposes,
@@ -145,4 +156,25 @@ diesel::allow_tables_to_appear_in_same_query!(
     fund_allocations,
     fund_allocation_lines,
     fund_movements,
+    programmes,
+    programme_phases,
+    community_meetings,
+    community_needs,
+    incompatible_duties,
+    committees,
+    committee_members,
+    projects,
+    project_shares,
+    project_budget_lines,
+    project_needs,
+    project_duties,
+    project_interests,
+    project_overlaps,
+    project_appraisals,
+    conflict_checks,
+    conflict_check_answers,
+    motions,
+    motion_attendances,
+    motion_votes,
+    project_transitions,
 );

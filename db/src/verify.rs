@@ -1,9 +1,10 @@
 //! `sigida verify`: recomputes what the database says of itself, and names the first thing wrong.
 //!
 //! Checked: every chain of events (hashes, order, columns against stored bytes, head), every entry of the ledger
-//! (balance, digest against the chain, kept balances), every credit and line, every debt, every cash office and ticket, every
-//! allocation of an endowment, every fund, every number series.
+//! (balance, digest against the chain, kept balances), every record of a sensitive read, every credit and line, every debt, every
+//! cash office and ticket, every allocation of an endowment, every fund, every project's life, every number series.
 
+mod access_record;
 mod cash_office;
 mod chain;
 mod counter;
@@ -11,6 +12,7 @@ mod endowment;
 mod fund;
 mod import;
 mod money;
+mod project;
 mod revenue;
 
 use diesel::prelude::*;
@@ -70,6 +72,7 @@ pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
     for (organisation, code) in all {
         let (events, facts) = chain::verify_chain(conn, organisation.0, &code)?;
         checked.events += events;
+        access_record::verify_access_records(conn, organisation.0, &code, &facts.accesses)?;
         checked.entries += money::verify_ledger(conn, organisation.0, &code, &facts)?;
         checked.credits += money::verify_credits(conn, organisation.0, &code)?;
         counter::verify_carried_debts(conn, organisation.0, &code)?;
@@ -77,6 +80,7 @@ pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
         checked.credits += revenue::verify_revenue(conn, organisation.0, &code)?;
         checked.credits += endowment::verify_endowments(conn, organisation.0, &code)?;
         checked.credits += fund::verify_funds(conn, organisation.0, &code)?;
+        checked.credits += project::verify_projects(conn, organisation.0, &code)?;
         checked.numbers += money::verify_numbers(conn, organisation.0, &code)?;
         checked.organisations += 1;
     }

@@ -3,6 +3,8 @@
 //! One function writes the canonical bytes of an event, and they are stored: the hash is always taken over stored bytes,
 //! never over columns read back. Personal data does not enter an event; events name things by id.
 
+pub mod access_record;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use crate::id::{OrganisationId, PrincipalId};
 use crate::refusal::{IntoFact, codes};
+use crate::sensitivity::Sensitivity;
 
 codes! {
     IDEMPOTENCY_KEY_MISSING: Malformed,
@@ -56,11 +59,21 @@ pub struct Event {
     pub state_after: Option<String>,
     /// The facts of the event. Amounts are decimal strings; people appear by id only.
     pub facts: Map<String, Value>,
+    /// Who may see it; internal unless it is about something more sensitive.
+    pub sensitivity: Sensitivity,
 }
 
 impl Event {
     pub fn of(kind: &'static str, subject_kind: &'static str, subject_id: Uuid, subject_version: i64) -> Self {
-        Self { kind, subject_kind, subject_id, subject_version, state_before: None, state_after: None, facts: Map::new() }
+        let sensitivity = Sensitivity::Internal;
+        Self { kind, subject_kind, subject_id, subject_version, state_before: None, state_after: None, facts: Map::new(), sensitivity }
+    }
+
+    /// Is at least as sensitive as what it happened to.
+    #[must_use]
+    pub fn ranked(mut self, sensitivity: Sensitivity) -> Self {
+        self.sensitivity = self.sensitivity.max(sensitivity);
+        self
     }
 
     /// Names the state before and the state after.

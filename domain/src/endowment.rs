@@ -46,10 +46,14 @@ codes! {
         "Le critère {criterion} n'est pas de la formule." / "Criterion {criterion} is not part of the formula.";
     ENDOWMENT_CANDIDATE_UNKNOWN: Rule,
         "Collectivité inconnue" / "Unknown local government",
-        "Aucune unité de niveau {level} n'existe sous le code {code}." / "No unit of level {level} exists under the code {code}.";
+        "Aucune unité de niveau {level} ne répond à {code}." / "No unit of level {level} answers to {code}.";
+    ENDOWMENT_CANDIDATE_UNNAMED: Rule,
+        "Collectivité non désignée" / "Local government not named",
+        "Une collectivité est désignée par un code, par son unité ou par son organisation : par un seul des trois." /
+        "A local government is named by a code, by its unit or by its organisation: by exactly one of them.";
     ENDOWMENT_CANDIDATE_DUPLICATE: Rule,
         "Collectivité nommée deux fois" / "Local government named twice",
-        "Le code {code} désigne une collectivité déjà nommée." / "The code {code} names a local government that is named already.";
+        "{code} désigne une collectivité déjà nommée." / "{code} names a local government that is named already.";
     ENDOWMENT_DATA_FROZEN: Conflict,
         "Données gelées" / "Data are frozen",
         "Les données sont gelées depuis le {frozen_on}." / "The data have been frozen since {frozen_on}.";

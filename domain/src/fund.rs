@@ -6,10 +6,13 @@ pub mod allocation;
 pub mod attribution;
 pub mod earmark;
 pub mod exchange;
+pub mod ledger;
+pub mod report;
 pub mod statement;
 pub mod waterfall;
 
 use chrono::NaiveDate;
+pub use ledger::{Ledgers, LineUse, residual};
 
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
@@ -83,8 +86,26 @@ codes! {
         "The fund is closed until {closed_until}; corrections are made in the current period.";
     REFUND_DONOR_CONSENT: Rule,
         "Accord du donateur requis" / "Consent of the donor required",
-        "La contribution {contribution} a pris fin : un remboursement n'y revient qu'avec l'accord du donateur." /
-        "The contribution {contribution} has ended: a refund returns to it only with the donor's consent.";
+        "Des remboursements revenus après la fin de la contribution attendent l'accord du donateur : {held} ({currency})." /
+        "Refunds that came after the end of the contribution wait for the donor's consent: {held} ({currency}).";
+    CONTRIBUTION_GOODS: Rule,
+        "Liste des biens inexacte" / "Wrong list of goods",
+        "Un apport en nature liste ses biens ; ils font {sum}, la promesse est de {pledged} ({currency})." /
+        "A contribution in kind lists its goods; they make {sum}, pledged are {pledged} ({currency}).";
+    FUND_OVERHEAD_EXCEEDED: Rule,
+        "Coûts indirects excessifs" / "Indirect cost exceeded",
+        "Le fonds admet {most_bps} points de base de coûts indirects ; demandés : {requested_bps}." /
+        "The fund allows {most_bps} basis points of indirect cost; requested: {requested_bps}.";
+    FUND_PURPOSE_CLOSED: Conflict,
+        "Objet clos" / "Purpose closed",
+        "L'objet est clos depuis le {closed_on}." / "The purpose has been closed since {closed_on}.";
+    FUND_PURPOSE_UNDISBURSED: Rule,
+        "Affectation non décaissée" / "Allocation not disbursed",
+        "Non décaissé, à libérer d'abord : {undisbursed} ({currency})." / "Not disbursed, to be released first: {undisbursed} ({currency}).";
+    REFUND_DUE: Rule,
+        "Remboursement dû" / "Refund due",
+        "À rembourser : {due} ({currency}), avant le {due_on}. Reste admis : {residual_max}." /
+        "To be refunded: {due} ({currency}), by {due_on}. Residual allowed: {residual_max}.";
 }
 
 words! {
@@ -138,6 +159,14 @@ words! {
         Contract = "contract",
         /// Made for demonstrations and tests.
         Fixture = "fixture",
+    }
+}
+
+words! {
+    /// By which rates a statement converts.
+    pub enum ExchangeBasis {
+        /// Every receipt by the rate of its value date: sums of what was converted when it came.
+        Historical = "historical",
     }
 }
 
@@ -196,6 +225,16 @@ words! {
         Correction = "correction",
         /// Disbursed money that came back unspent.
         Refund = "refund",
+        /// Money passed on to another fund, which tells what became of it.
+        Transfer = "transfer",
+        /// A rest too small to be asked back, left with who carried the purpose out.
+        Residual = "residual",
+        /// A refund to a contribution that has ended, which waits for the donor's consent.
+        Hold = "hold",
+        /// The donor's consent to what was held.
+        Consent = "consent",
+        /// Interest that who carries purposes out earned and passed on.
+        RecipientsInterest = "recipients_interest",
     }
 }
 
@@ -216,6 +255,10 @@ words! {
         DirectCost = "direct_cost",
         /// Charges of the bank, on the fund's own account.
         BankCharge = "bank_charge",
+        /// Interest that who carries purposes out earned and passed on, on the fund's own account.
+        RecipientsInterest = "recipients_interest",
+        /// The donor's consent that refunds to an ended contribution be used or given back, in the currency of the fund.
+        Consent = "consent",
     }
 }
 
@@ -230,6 +273,8 @@ words! {
         Correction = "correction",
         /// Disbursed money that came back unspent.
         Refund = "refund",
+        /// Money passed on to another fund, which tells what became of it.
+        Transfer = "transfer",
     }
 }
 
@@ -243,16 +288,18 @@ impl ContributionMovementKind {
             Self::Interest => FundMovementKind::Interest,
             Self::DirectCost => FundMovementKind::DirectCost,
             Self::BankCharge => FundMovementKind::BankCharge,
+            Self::RecipientsInterest => FundMovementKind::RecipientsInterest,
+            Self::Consent => FundMovementKind::Consent,
         }
     }
 
     /// Refuses what such a contribution does not have: donors' money earns no interest of its own, goods are not given back as money.
     pub fn require(self, kind: ContributionKind) -> Result<(), Refusal> {
-        let own = matches!(self, Self::Interest | Self::DirectCost | Self::BankCharge);
+        let own = matches!(self, Self::Interest | Self::RecipientsInterest | Self::DirectCost | Self::BankCharge);
         let fits = match kind {
             ContributionKind::Own => own,
             ContributionKind::Cash => !own,
-            ContributionKind::InKind => !own && self != Self::Repayment,
+            ContributionKind::InKind => !own && !matches!(self, Self::Repayment | Self::Consent),
         };
         if fits {
             return Ok(());
@@ -268,77 +315,7 @@ impl FundUseKind {
             Self::Expenditure => FundMovementKind::Expenditure,
             Self::Correction => FundMovementKind::Correction,
             Self::Refund => FundMovementKind::Refund,
-        }
-    }
-}
-
-/// What is kept of a contribution, in minor units: the first four in the currency of the contribution, the others in that of the fund.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ledgers {
-    pub pledged: i64,
-    pub committed: i64,
-    pub received: i64,
-    pub written_off: i64,
-    /// What was received, in the currency of the fund; of the fund's own account, its income.
-    pub value: i64,
-    /// Fees; of the fund's own account, its costs and losses.
-    pub charged: i64,
-    pub repaid: i64,
-    pub allocated: i64,
-    pub disbursed: i64,
-    pub spent: i64,
-    /// Disbursed money that came back and can be allocated again.
-    pub returned: i64,
-}
-
-impl Ledgers {
-    /// After a movement: an amount in the currency of the contribution, or a value in that of the fund.
-    #[must_use]
-    pub fn after(mut self, kind: FundMovementKind, amount: i64, value: i64) -> Self {
-        use FundMovementKind as K;
-        match kind {
-            K::Pledge => self.pledged += amount,
-            K::Commitment => self.committed += amount,
-            K::Receipt => {
-                self.received += amount;
-                self.value += value;
-            }
-            K::WriteOff => self.written_off += amount,
-            K::Interest | K::ExchangeGain => self.value += value,
-            K::Fee | K::DirectCost | K::BankCharge | K::ExchangeLoss => self.charged += value,
-            K::Repayment => self.repaid += value,
-            K::Allocation => self.allocated += value,
-            K::Release => self.allocated -= value,
-            K::Disbursement => self.disbursed += value,
-            K::Expenditure => self.spent += value,
-            K::Correction => self.spent -= value,
-            K::Refund => self.returned += value,
-        }
-        self
-    }
-
-    /// What can still be allocated; below zero only where the fund's own account is short.
-    pub fn available(&self) -> i64 {
-        self.value - self.charged - self.repaid - self.allocated + self.returned
-    }
-
-    /// The most that can still be moved, where there is a limit.
-    pub fn most(&self, kind: ContributionMovementKind) -> Option<i64> {
-        match kind {
-            ContributionMovementKind::Receipt | ContributionMovementKind::WriteOff => {
-                Some(self.committed - self.received - self.written_off)
-            }
-            ContributionMovementKind::Repayment => Some(self.available()),
-            _ => None,
-        }
-    }
-
-    /// Refuses to move more than there is: to receive more than was signed, to give back what is allocated.
-    pub fn allow(&self, kind: ContributionMovementKind, amount: Amount, currency: Currency) -> Result<(), Refusal> {
-        let most = self.most(kind).map(|most| Amount::from_minor(most).unwrap_or_default());
-        match most.filter(|most| amount > *most) {
-            None => Ok(()),
-            Some(most) => Err(exceeded(&CONTRIBUTION_EXCEEDED, kind, most, amount, currency)),
+            Self::Transfer => FundMovementKind::Transfer,
         }
     }
 }
@@ -355,33 +332,6 @@ pub fn exceeded(
     refusal.with("currency", currency.code()).at("/amount")
 }
 
-/// A line of an allocation: what one contribution pays for a purpose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LineUse {
-    /// What was allocated and not released.
-    pub amount: i64,
-    pub disbursed: i64,
-    pub spent: i64,
-    pub returned: i64,
-}
-
-impl LineUse {
-    /// How much more of a kind the line bears.
-    pub fn room(&self, kind: FundUseKind) -> Amount {
-        let room = match kind {
-            FundUseKind::Disbursement => self.releasable(),
-            FundUseKind::Expenditure | FundUseKind::Refund => self.disbursed - self.spent - self.returned,
-            FundUseKind::Correction => self.spent,
-        };
-        Amount::from_minor(room).unwrap_or_default()
-    }
-
-    /// What was not disbursed and can be given back.
-    pub fn releasable(&self) -> i64 {
-        self.amount - self.disbursed
-    }
-}
-
 /// A fee in basis points, rounded half up.
 pub fn fee(received: Amount, bps: u32) -> Amount {
     let doubled = i128::from(received.minor()) * i128::from(bps) * 2 + 10_000;
@@ -394,6 +344,19 @@ pub fn direct_and_indirect(total: Amount, indirect_bps: u32) -> (Amount, Amount)
     let direct = (i128::from(total.minor()) * 20_000 + over) / (over * 2);
     let direct = i64::try_from(direct).ok().and_then(Amount::from_minor).unwrap_or(total).min(total);
     (direct, total.checked_sub(direct).unwrap_or_default())
+}
+
+/// Refuses indirect cost above what a fund allows.
+pub fn require_overhead(requested_bps: u32, most_bps: Option<u32>) -> Result<(), Refusal> {
+    match most_bps.filter(|most| requested_bps > *most) {
+        None => Ok(()),
+        Some(most) => Err(FUND_OVERHEAD_EXCEEDED.refuse().with("most_bps", most).with("requested_bps", requested_bps).at("/indirect_bps")),
+    }
+}
+
+/// Refuses to act on a purpose that is closed.
+pub fn require_open_purpose(closed_on: Option<NaiveDate>) -> Result<(), Refusal> {
+    closed_on.map_or(Ok(()), |on| Err(FUND_PURPOSE_CLOSED.refuse().with("closed_on", on)))
 }
 
 /// Refuses to record in a period that is closed.
@@ -419,33 +382,6 @@ mod tests {
         assert_eq!(fee(usd("0.50"), 100), usd("0.01"));
         assert_eq!(direct_and_indirect(usd("181320.00"), 700), (usd("169457.94"), usd("11862.06")));
         assert_eq!(direct_and_indirect(usd("41970.00"), 0), (usd("41970.00"), usd("0")));
-    }
-
-    #[test]
-    fn seven_ledgers_are_never_confused() {
-        use FundMovementKind as K;
-        let steps = [
-            (K::Pledge, 1000, 0),
-            (K::Commitment, 900, 0),
-            (K::Receipt, 600, 660),
-            (K::Fee, 0, 7),
-            (K::Allocation, 0, 400),
-            (K::Disbursement, 0, 300),
-            (K::Expenditure, 0, 250),
-            (K::Refund, 0, 50),
-        ];
-        let ledgers = steps.iter().fold(Ledgers::default(), |ledgers, (kind, amount, value)| ledgers.after(*kind, *amount, *value));
-        let kept =
-            [ledgers.pledged, ledgers.committed, ledgers.received, ledgers.allocated, ledgers.disbursed, ledgers.spent, ledgers.returned];
-        assert_eq!(kept, [1000, 900, 600, 400, 300, 250, 50]);
-        assert_eq!(ledgers.available(), 660 - 7 - 400 + 50);
-        use ContributionMovementKind as M;
-        let usd = Currency::parse("USD").expect("known");
-        let refused = |kind, minor: i64| ledgers.allow(kind, Amount::from_minor(minor).expect("in range"), usd).is_err();
-        assert!(!refused(M::Receipt, 300) && refused(M::Receipt, 301) && !refused(M::Repayment, 303) && refused(M::Repayment, 304));
-        let line = LineUse { amount: 400, disbursed: 300, spent: 250, returned: 50 };
-        let rooms = [FundUseKind::Disbursement, FundUseKind::Expenditure, FundUseKind::Refund, FundUseKind::Correction];
-        assert_eq!(rooms.map(|kind| line.room(kind).minor()), [100, 0, 0, 250]);
     }
 
     #[test]

@@ -70,6 +70,8 @@ ids! {
     SessionId,
     /// A key of a partner system.
     ClientKeyId,
+    /// A record of a sensitive read.
+    AccessRecordId,
     /// An identity at another identity provider.
     ExternalIdentityId,
     /// A delegation of signature.
@@ -160,6 +162,22 @@ ids! {
     FundAllocationId,
     /// A movement of a fund's money.
     FundMovementId,
+    /// What was told of a fund elsewhere.
+    FundReportId,
+    /// A programme.
+    ProgrammeId,
+    /// A meeting of a community on what it needs.
+    CommunityMeetingId,
+    /// A need that a community ranked.
+    CommunityNeedId,
+    /// A project.
+    ProjectId,
+    /// A committee.
+    CommitteeId,
+    /// A motion before a committee.
+    MotionId,
+    /// A check of what a project does to the conflict.
+    ConflictCheckId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

@@ -8,6 +8,7 @@ pub mod delegation;
 pub mod external;
 pub mod kinship;
 pub mod session;
+pub mod step_up;
 pub mod throttle;
 
 use chrono::NaiveDate;

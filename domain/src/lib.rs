@@ -20,6 +20,8 @@ pub mod money;
 pub mod organisation;
 pub mod parameter;
 pub mod participation;
+pub mod programme;
+pub mod project;
 pub mod refusal;
 pub mod revenue;
 pub mod sensitivity;

@@ -8,7 +8,7 @@ use crate::expenditure::{accept, fuel, issue, pay};
 use crate::harness::{Answer, Town};
 
 /// What else a member or a parameter may call a thing.
-const ALIASES: [(&str, &str); 13] = [
+const ALIASES: [(&str, &str); 16] = [
     ("payee_id", "supplier_id"),
     ("replaces_id", "payment_order_id"),
     ("payment_order_batch_id", "batch_id"),
@@ -20,12 +20,15 @@ const ALIASES: [(&str, &str); 13] = [
     ("relative_id", "principal_id"),
     ("seat_id", "organisation_id"),
     ("party_id", "organisation_id"),
+    ("predecessor_id", "programme_id"),
+    ("member_id", "principal_id"),
+    ("present_id", "principal_id"),
     ("revenue_line_id", "budget_line_id"),
     ("expenditure_line_id", "budget_line_id"),
 ];
 
 /// Things that belong to no organisation, or are organisations.
-const NOBODYS: [&str; 12] = [
+const NOBODYS: [&str; 14] = [
     "principal_id",
     "external_identity_id",
     "client_key_id",
@@ -38,6 +41,8 @@ const NOBODYS: [&str; 12] = [
     "supervisor_id",
     "treasury_post_id",
     "territorial_unit_id",
+    "member_id",
+    "present_id",
 ];
 
 /// The ids of the things that a commune has.
@@ -93,6 +98,8 @@ impl Ids {
             ("account", "602".to_owned()),
         ]);
         ids.extend(crate::fund::every_act(town));
+        let purpose = ids["fund_purpose_id"].clone();
+        ids.extend(crate::project::every_act(town, &purpose));
         Self(ids)
     }
 

@@ -6,6 +6,7 @@ mod contest;
 mod database;
 mod disk;
 mod founding;
+mod fund;
 mod growth;
 mod import;
 mod limit;
@@ -49,13 +50,16 @@ pub struct Bench {
 type Measure = fn(&mut Bench);
 
 /// Every measure by the name under which it can be asked for.
-const MEASURES: [(&str, Measure); 7] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("commitment", write::commitments),
     ("hot-organisation", write::hot_organisation),
     ("slow-disk", write::slow_disk),
     ("read", read::reads),
     ("import", import::imports),
     ("growth", growth::growth),
+    ("formula", fund::formula),
+    ("allocation", fund::allocation),
+    ("statement", fund::statements),
     (PEERS, peers::peers),
 ];
 

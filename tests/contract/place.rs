@@ -27,6 +27,7 @@ fn place(town: &Town, name: &str) -> String {
             let agency = crate::endowment::grantor(town).expect("an agency");
             first(&format!("/v1/organisations/{agency}/{}s", name.trim_end_matches("_id").replace('_', "-")), "/data/0/id")
         }
+        "programme_id" | "project_id" | "committee_id" | "motion_id" => crate::project::id(town, name),
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
 }

@@ -1,5 +1,6 @@
 //! Every refusal of the room.
 
+use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 
 use super::Agency;
@@ -176,6 +177,34 @@ on_both_engines! {
         // What was paid is justified all the same.
         assert_eq!(agency.justify(&right, &agreement, 1, "1000").expect(200).text("/state"), "expired");
         // Earlier rights that are not justified stand against a later one: the guarantee was never paid, this one was justified.
+    }
+
+    Stage::Open, fn each_wall_of_endowments_stands_alone(town) {
+        crate::endowment::played(town);
+        let refused_by = |wall: &str, statement: &str| {
+            let refused = town.connection().batch_execute(statement).map_err(|error| error.to_string());
+            assert!(refused.as_ref().is_err_and(|why| why.contains(wall)), "{statement}: {wall}: {refused:?}");
+        };
+        for (wall, change) in [
+            ("endowment_campaigns_frozen", "inputs = NULL"),
+            ("endowment_campaigns_calculated", "outcome = NULL"),
+            ("endowment_campaigns_two_people", "validated_by = calculated_by"),
+        ] {
+            refused_by(wall, &format!("UPDATE endowment_campaigns SET {change} WHERE state = 'notified'"));
+        }
+        for change in ["agreed = amount + 1", "disbursed = agreed + 1", "justified = disbursed + 1"] {
+            refused_by("drawing_rights_sums", &format!("UPDATE drawing_rights SET {change}"));
+        }
+        let columns = "organisation_id, drawing_right_id, project, beneficiary_id, revenue_line_id, total_cost, counterpart, counterpart_bps, \
+                       signed_on, document_sha256, concluded_by, recorded_at, sensitivity";
+        refused_by("drawing_agreements_cost", &format!(
+            "INSERT INTO drawing_agreements ({columns}, id, reference, grant_amount) \
+             SELECT {columns}, drawing_right_id, 'CONV-X', grant_amount + 1 FROM drawing_agreements"
+        ));
+        for table in ["drawing_agreements", "drawing_agreement_lines", "drawing_tranches", "drawing_justifications"] {
+            refused_by("append-only", &format!("UPDATE {table} SET organisation_id = organisation_id"));
+            refused_by("append-only", &format!("DELETE FROM {table}"));
+        }
     }
 
     Stage::Open, fn who_did_not_justify_an_earlier_right_is_not_eligible_for_a_later_one(town) {

@@ -10,19 +10,33 @@ fn cents(value: &Value) -> i64 {
     value.as_str().expect("an amount").replace('.', "").parse().expect("digits")
 }
 
-const LINES: [&str; 10] =
-    ["opening", "received", "interest", "fee", "direct_cost", "bank_charges", "spent", "repaid", "exchange", "closing"];
+const LINES: [&str; 12] = [
+    "opening",
+    "received",
+    "interest",
+    "fee",
+    "direct_cost",
+    "bank_charges",
+    "spent",
+    "transferred",
+    "residual",
+    "repaid",
+    "exchange",
+    "closing",
+];
 
 /// The sum over donors is the fund on every line, and each closes as its lines say.
-fn adds_up(statement: &Value) {
+pub fn adds_up(statement: &Value) {
     let donors = statement["donors"].as_array().expect("donors");
     for line in LINES {
         let sum: i64 = donors.iter().map(|donor| cents(&donor["lines"][line])).sum();
         assert_eq!(sum, cents(&statement["total"][line]), "{line}: {statement}");
     }
     for lines in donors.iter().map(|donor| &donor["lines"]).chain([&statement["total"]]) {
-        let [opening, received, interest, fee, direct, bank, spent, repaid, exchange, closing] = LINES.map(|line| cents(&lines[line]));
-        assert_eq!(closing, opening + received + interest - fee - direct - bank - spent - repaid + exchange, "{lines}");
+        let [opening, received, interest, fee, direct, bank, spent, transferred, residual, repaid, exchange, closing] =
+            LINES.map(|line| cents(&lines[line]));
+        let used = spent + transferred + residual;
+        assert_eq!(closing, opening + received + interest - fee - direct - bank - used - repaid + exchange, "{lines}");
     }
     let flow = &statement["waterfall"];
     assert_eq!(cents(&flow["total_source"]) - cents(&flow["total_use"]), cents(&flow["balance"]));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Members that nobody is told; what an example shows in their place is plainly invented.
-const SECRET: [(&str, &str); 7] = [
+const SECRET: [(&str, &str); 8] = [
     ("old_password", "an invented password"),
     ("password", "another invented password"),
+    ("one_time_password", "123456"),
     ("code", "INVENTED-ONE-TIME-CODE-0000000000"),
     ("refresh_token", "an-invented-refresh-token-0000000000000000000"),
     ("client_secret", "an-invented-client-secret"),

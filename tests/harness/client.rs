@@ -155,8 +155,9 @@ impl Client {
         assert!(again.status != 200 || again.etag() != etag, "{path} answered {} to who has it", again.status);
     }
 
+    /// Reads, and says why, as some reads want it.
     pub fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, &[], &[])
+        self.send("GET", path, &[("access-reason", "Proof")], &[])
     }
 
     /// Creates: POST with a fresh idempotency key.

@@ -11,6 +11,7 @@ use api::contract::outline::operations;
 use api::demo::player::Player;
 use api::demo::{cast, year};
 use api::issuer::policy::IssuerPolicy;
+use api::seal::Seal;
 use api::server::{Listening, serve};
 use api::token::Keys;
 use chrono::NaiveDate;
@@ -78,6 +79,7 @@ impl Running {
         let desk =
             Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it")).expect("a desk");
         let desk = desk.with_sign_in(sign_in).with_rates(rates).with_issuers(issuers).expect("issuers");
+        let desk = desk.with_seal(Some(Seal::of([7; 32]).expect("a key")));
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -306,6 +308,13 @@ impl Town {
 
     pub fn token_of(&self, principal: PrincipalId) -> String {
         keys().sign(principal, chrono::Utc::now().timestamp()).expect("a token")
+    }
+
+    /// Plays the endowment of the demonstration.
+    pub fn allot(&self) {
+        let token = self.token_of(self.person("administrator"));
+        let player = Player::new(self.running.address, self.running.clock.clone(), keys(), token);
+        api::demo::endowment::allot(&player).expect("the endowment is allotted");
     }
 
     /// From here on, something is tried around each write of the people of the town.

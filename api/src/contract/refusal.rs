@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::audit::access_record::ACCESS_REASON_REQUIRED;
 use domain::audit::{IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_REUSED};
+use domain::identity::step_up::STEP_UP_REQUIRED;
 use domain::identity::{ROLE_MISSING, TOKEN_INVALID, TOKEN_MISSING};
 use domain::refusal::Code;
 
-use crate::access::{Access, Effect, OPERATIONS, Operation, operation};
+use crate::access::{Access, Effect, OPERATIONS, Operation, Recorded, operation};
 use crate::problem::{self, CONFLICT, NOT_FOUND, all_codes};
 
 const REFUSALS: &str = include_str!("refusals.csv");
@@ -30,6 +32,12 @@ fn manners(operation: &Operation) -> Vec<&'static Code> {
     }
     if matches!(operation.effect, Effect::Create | Effect::Act) {
         manners.extend([&IDEMPOTENCY_KEY_MISSING, &IDEMPOTENCY_KEY_REUSED]);
+    }
+    if operation.step_up {
+        manners.push(&STEP_UP_REQUIRED);
+    }
+    if operation.recorded != Recorded::Never {
+        manners.push(&ACCESS_REASON_REQUIRED);
     }
     manners
 }

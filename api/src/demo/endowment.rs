@@ -1,5 +1,5 @@
-//! An endowment for the communes of the shipped territory that have a code (all but two of 703) and the fictional one: envelope,
-//! formula and all data but the names of the communes are invented.
+//! An endowment for the 703 communes of the shipped territory and the fictional one: envelope, formula and all data but the names of the
+//! communes are invented.
 
 use chrono::NaiveDate;
 use domain::id::PrincipalId;
@@ -66,20 +66,36 @@ impl<'a> Agency<'a> {
     }
 }
 
-/// The invented data of a commune, always the same for the same code.
-fn row(code: &str) -> String {
-    let seed = code.bytes().fold(17_i64, |seed, byte| (seed * 31 + i64::from(byte)) % 1_000_003);
+/// The invented data of a commune, always the same for the same code or name.
+fn row(named: &str, code: &str, unit: &str) -> String {
+    let seed = named.bytes().fold(17_i64, |seed, byte| (seed * 31 + i64::from(byte)) % 1_000_003);
     let population = 3_000 + seed % 32_000;
     let poverty = population * (4_000 + seed % 4_500);
-    format!("{code};{population};{poverty};{};{};{};true;Fictif\n", seed % 260, seed % 9_000 + 900, seed % 12 != 0)
+    format!("{code};{unit};{population};{poverty};{};{};{};true;Fictif\n", seed % 260, seed % 9_000 + 900, seed % 12 != 0)
 }
 
-fn table() -> String {
-    let mut table =
-        "code;population;poverty;remoteness;effort;administrative_account_transmitted;development_plan_in_force;source\n".to_owned();
-    table += &format!("{COMMUNE_CODE};18400;114080000;85;7100;true;true;Fictif\n");
-    table.extend(COMMUNES.lines().skip(1).filter_map(|line| line.split(',').next()).filter(|code| !code.is_empty()).map(row));
-    table
+/// The data of all communes. Those that no scheme has a code for are named by their unit.
+fn table(player: &Player) -> Result<String, String> {
+    let mut table = "code;territorial_unit_id;population;poverty;remoteness;effort;administrative_account_transmitted;\
+                     development_plan_in_force;source\n"
+        .to_owned();
+    table += &format!("{COMMUNE_CODE};;18400;114080000;85;7100;true;true;Fictif\n");
+    for line in COMMUNES.lines().skip(1) {
+        let mut cells = line.split(',');
+        let (code, name) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+        if code.is_empty() {
+            let path = format!("/v1/territorial-units?level=commune&q={name}");
+            let found = player.get(player.administrator(), &path)?;
+            let text = |unit: &Value, member: &str| unit.get(member).and_then(Value::as_str).map(str::to_owned);
+            let units = found.body.get("data").and_then(Value::as_array).into_iter().flatten();
+            let mut named = units.filter(|unit| text(unit, "name").as_deref() == Some(name));
+            let unit = &named.next().and_then(|unit| text(unit, "id")).ok_or_else(|| format!("no commune {name}"))?;
+            table += &row(name, "", unit);
+        } else {
+            table += &row(code, code, "");
+        }
+    }
+    Ok(table)
 }
 
 /// Allots a fictional endowment, up to the publication.
@@ -102,7 +118,7 @@ pub fn allot(player: &Player) -> Result<(), String> {
     let id = player.post(agency.token(0)?, &agency.base, None, &body)?.id()?;
     let campaign = format!("{}/{id}", agency.base);
     let version = player.get(agency.token(0)?, &campaign)?.etag.ok_or("no version")?;
-    player.put_csv(agency.token(0)?, &format!("{campaign}/candidates"), &version, table().as_bytes())?;
+    player.put_csv(agency.token(0)?, &format!("{campaign}/candidates"), &version, table(player)?.as_bytes())?;
     for action in ["/freezing", "/calculation"] {
         agency.act(0, &campaign, action, &json!({}))?;
     }

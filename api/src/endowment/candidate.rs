@@ -1,21 +1,23 @@
 //! The data of the candidates: loaded, frozen, and open again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{post, put, web};
 use db::connection::Conn;
+use db::endowment::candidate::{KnownUnits, list_known_units};
 use db::endowment::{CampaignChange, EndowmentCampaignRow};
 use db::fault::Fault;
 use domain::audit::Event;
 use domain::endowment::document::{ALGORITHM, Inputs, digest, read, write};
 use domain::endowment::sheet::{Row, VALUE_MAX, read_csv};
 use domain::endowment::{
-    CampaignState, Candidate, ENDOWMENT_CANDIDATE_DUPLICATE, ENDOWMENT_CANDIDATE_UNKNOWN, ENDOWMENT_CRITERION_UNKNOWN,
-    ENDOWMENT_DATA_FROZEN, EligibilityRule, Fact, FactBasis,
+    CampaignState, Candidate, ENDOWMENT_CANDIDATE_DUPLICATE, ENDOWMENT_CANDIDATE_UNKNOWN, ENDOWMENT_CANDIDATE_UNNAMED,
+    ENDOWMENT_CRITERION_UNKNOWN, ENDOWMENT_DATA_FROZEN, EligibilityRule, Fact, FactBasis,
 };
-use domain::id::{EndowmentCampaignId, OrganisationId};
+use domain::id::{EndowmentCampaignId, OrganisationId, TerritorialUnitId};
 use domain::refusal::Refusal;
 use domain::sensitivity::{Scope, Sensitivity};
+use domain::territory::TerritorialLevel;
 use domain::text::Text;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -61,9 +63,14 @@ pub struct NewCandidateFact {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCandidate {
-    /// A territorial code of any scheme.
-    #[schema(value_type = Text<40>, example = "ML-C01")]
-    code: Text<40>,
+    /// A territorial code of any scheme. This, the unit or the organisation names the local government: exactly one of them.
+    #[serde(default)]
+    #[schema(value_type = Text<40>, required = false, example = "ML-C01")]
+    code: Option<Text<40>>,
+    /// Its territorial unit, which may have no code.
+    territorial_unit_id: Option<TerritorialUnitId>,
+    /// The organisation that governs it.
+    organisation_id: Option<OrganisationId>,
     /// Breaks ties.
     #[serde(deserialize_with = "count")]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_000_u64)]
@@ -90,7 +97,9 @@ pub struct NewCandidates {
 impl From<NewCandidate> for Row {
     fn from(new: NewCandidate) -> Self {
         Self {
-            code: new.code.into_string(),
+            code: new.code.map(Text::into_string),
+            unit: new.territorial_unit_id,
+            organisation: new.organisation_id,
             population: new.population,
             values: new.values.into_iter().map(|value| (value.criterion.into_string(), value.value)).collect(),
             facts: new.facts.into_iter().map(|fact| (fact.rule, fact.holds)).collect(),
@@ -110,11 +119,41 @@ fn rows_of(import: &Import) -> Result<Vec<Row>, Problem> {
     }
 }
 
+/// Which units rows can name.
+struct Naming {
+    units: KnownUnits,
+    governed: BTreeMap<OrganisationId, TerritorialUnitId>,
+}
+
+impl Naming {
+    fn read(conn: &mut Conn, campaign: &EndowmentCampaignRow) -> Result<Self, Fault> {
+        let units = list_known_units(conn, campaign.level.0, campaign.data_date)?;
+        let governing = db::endowment::candidate::list_governing(conn)?;
+        Ok(Self { units, governed: governing.into_iter().map(|(unit, organisation)| (organisation, unit)).collect() })
+    }
+
+    /// The unit that a row names, with its code and its name; a unit without a code has its id instead.
+    fn unit(&self, row: &Row, level: TerritorialLevel) -> Result<(TerritorialUnitId, String, String), Refusal> {
+        let (named, unit) = match (&row.code, row.unit, row.organisation) {
+            (Some(code), None, None) => (code.clone(), self.units.by_code.get(code).copied()),
+            (None, Some(unit), None) => (unit.to_string(), Some(unit)),
+            (None, None, Some(organisation)) => (organisation.to_string(), self.governed.get(&organisation).copied()),
+            _ => return Err(ENDOWMENT_CANDIDATE_UNNAMED.refuse()),
+        };
+        let found = unit.and_then(|unit| Some((unit, self.units.names.get(&unit)?.clone())));
+        let Some((unit, name)) = found else {
+            return Err(ENDOWMENT_CANDIDATE_UNKNOWN.refuse().with("code", named).with("level", level));
+        };
+        let code = row.code.clone().or_else(|| self.units.codes.get(&unit).cloned());
+        Ok((unit, code.unwrap_or_else(|| unit.to_string()), name))
+    }
+}
+
 /// The candidates of the rows, in the order of their codes; or every row that names what does not exist, or twice.
 fn candidates_of(conn: &mut Conn, campaign: &EndowmentCampaignRow, rows: &[Row]) -> Result<Vec<Candidate>, Fault> {
     let formula = campaign.formula()?;
     let known: BTreeSet<&str> = formula.criteria.iter().map(|criterion| criterion.code.as_str()).chain(["population"]).collect();
-    let units = db::endowment::candidate::list_coded_units(conn, campaign.level.0, campaign.data_date)?;
+    let naming = Naming::read(conn, campaign)?;
     let (mut seen, mut refusals) = (BTreeSet::new(), Vec::<Refusal>::new());
     let mut candidates = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
@@ -122,18 +161,21 @@ fn candidates_of(conn: &mut Conn, campaign: &EndowmentCampaignRow, rows: &[Row])
         if let Some(unknown) = row.values.keys().find(|code| !known.contains(code.as_str())) {
             refusals.push(at(ENDOWMENT_CRITERION_UNKNOWN.refuse().with("criterion", unknown)));
         }
-        let Some((unit, name)) = units.get(&row.code) else {
-            refusals.push(at(ENDOWMENT_CANDIDATE_UNKNOWN.refuse().with("code", &row.code).with("level", campaign.level.0)));
-            continue;
+        let (unit, code, name) = match naming.unit(row, campaign.level.0) {
+            Ok(named) => named,
+            Err(refusal) => {
+                refusals.push(at(refusal));
+                continue;
+            }
         };
-        if !seen.insert(*unit) {
-            refusals.push(at(ENDOWMENT_CANDIDATE_DUPLICATE.refuse().with("code", &row.code)));
+        if !seen.insert(unit) {
+            refusals.push(at(ENDOWMENT_CANDIDATE_DUPLICATE.refuse().with("code", &code)));
         }
         let fact = |(rule, holds): (&EligibilityRule, &bool)| (*rule, Fact { holds: *holds, basis: FactBasis::Declared });
         candidates.push(Candidate {
-            unit: *unit,
-            code: row.code.clone(),
-            name: name.clone(),
+            unit,
+            code,
+            name,
             population: row.population,
             values: row.values.clone(),
             facts: row.facts.iter().map(fact).collect(),
@@ -152,7 +194,8 @@ fn candidates_of(conn: &mut Conn, campaign: &EndowmentCampaignRow, rows: &[Row])
 }
 
 /// Puts these data in the place of all data of a draft, from JSON or CSV; all rows or none. A row names its local government by
-/// code. The columns of CSV are `code`, `source`, `population`, and one for each further criterion and each rule.
+/// a code, by its unit or by its organisation. The columns of CSV are `code`, `territorial_unit_id` or `organisation_id`, `source`,
+/// `population`, and one for each further criterion and each rule.
 #[utoipa::path(
     tag = "endowment",
     request_body(content((NewCandidates = "application/json"), (String = "text/csv"))),

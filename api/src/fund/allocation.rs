@@ -14,7 +14,9 @@ use domain::audit::{Event, Events};
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
 use domain::fund::attribution::{Bearer, attribute};
 use domain::fund::earmark::EarmarkDimension;
-use domain::fund::{ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, PURPOSE_BUDGET_EXCEEDED, exceeded};
+use domain::fund::{
+    ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, LineUse, PURPOSE_BUDGET_EXCEEDED, exceeded, require_open_purpose,
+};
 use domain::id::{ContributionId, FundAllocationId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
@@ -48,6 +50,9 @@ pub struct AllocationLineView {
     spent: String,
     #[schema(max_length = 21)]
     refunded: String,
+    /// Passed on to other funds, or left with who carried the purpose out.
+    #[schema(max_length = 21)]
+    passed_on: String,
 }
 
 /// An allocation of a fund's money to a purpose.
@@ -82,6 +87,7 @@ fn view(allocation: FundAllocation, currency: Currency) -> FundAllocationView {
         disbursed: shown(line.disbursed, currency),
         spent: shown(line.spent, currency),
         refunded: shown(line.returned, currency),
+        passed_on: shown(line.passed_on, currency),
     };
     FundAllocationView {
         lines: allocation.lines.iter().map(line).collect(),
@@ -192,8 +198,10 @@ fn plan_for(
         ends_on: one.row.ends_on,
         first_received_on: one.row.first_received_on,
         paying: paying.get(&one.row.id.0).and_then(|minor| Amount::from_minor(*minor)).unwrap_or_default(),
+        held: Amount::from_minor(one.row.held).unwrap_or_default(),
     });
-    let purpose = as_earmarked(conn, purpose)?;
+    let earmarks: Vec<_> = contributions.iter().map(|one| &one.earmark).collect();
+    let purpose = as_earmarked(conn, purpose, &earmarks)?;
     let request = Request { purpose: &purpose, amount, on, deficit: Amount::from_minor(-short).unwrap_or_default() };
     Ok(plan(&request, candidates.collect()))
 }
@@ -208,7 +216,7 @@ pub struct AllocationShareView {
     #[schema(max_length = 21)]
     amount: String,
     /// Every reason why it pays no more than it would.
-    #[schema(max_items = 5)]
+    #[schema(max_items = 6)]
     limits: Vec<AllocationLimit>,
     /// The dimensions in which its earmark is not satisfied.
     #[schema(max_items = 6)]
@@ -309,6 +317,7 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             let scope = call.scope_in(organisation);
             let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
+            require_open_purpose(purpose.row.closed_on)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
             require_open_day(call, &fund, body.on)?;
             let currency = fund.currency()?;
@@ -328,7 +337,7 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
                 decided_by: by,
                 lines: shares.iter().map(|share| (share.key, share.pooled, share.amount.minor())).collect(),
             };
-            insert_allocation(tx, &new)?;
+            let allocation = insert_allocation(tx, &new)?;
             let act = FundAct {
                 id: id.0,
                 on: body.on,
@@ -351,7 +360,6 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
                 .with("currency", currency.code())
                 .with("contribution_ids", shares.iter().map(|share| share.key.to_string()).collect::<Vec<_>>());
             let moved = Event::of("fund_purpose.allocated", "fund_purpose", purpose_id.0, purpose.row.version + 1);
-            let allocation = db::fund::allocation::find_allocation(tx.conn, &tx.all(), id)?;
             let location = format!("/v1/organisations/{organisation}/fund-allocations/{id}");
             Ok((created(location, 1, &view(allocation, currency))?, Events::from(event).and(moved)))
         })
@@ -402,12 +410,12 @@ pub async fn release_fund_allocation(asked: Asked<FundRelease>, path: Allocation
             let act = FundAct { id: act, on: body.on, reference, rate: None, allocation: Some(id), purpose: Some(purpose), by };
             for (key, part) in attribute(amount, &bearers).into_iter().filter(|(_, part)| !part.is_zero()) {
                 let one = contributions.iter().find(|one| one.row.id.0 == key).ok_or(Fault::Missing)?;
-                let mut line = allocation.lines.iter().find(|line| line.contribution_id.0 == key).ok_or(Fault::Missing)?.clone();
+                let line = allocation.lines.iter().find(|line| line.contribution_id.0 == key).ok_or(Fault::Missing)?;
                 let ledgers =
                     append_movement(tx, &act, &one.row, one.row.ledgers(), Moved::value(FundMovementKind::Release, part.minor()))?;
                 update_contribution(tx, &one.row, &ContributionChange::of(&one.row, ledgers))?;
-                line.released += part.minor();
-                db::fund::allocation::update_line(tx, &line)?;
+                let after = LineUse { amount: line.line_use().amount - part.minor(), ..line.line_use() };
+                db::fund::allocation::update_line(tx, &line.with_use(after))?;
             }
             touch_allocation(tx, &allocation.row)?;
             let version = allocation.row.version + 1;

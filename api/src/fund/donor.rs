@@ -1,6 +1,6 @@
 //! Donors.
 
-use actix_web::{get, post, web};
+use actix_web::{HttpRequest, get, post, web};
 use db::fund::donor::{Donor, DonorFilter, NewDonor as NewRow};
 use domain::audit::Event;
 use domain::fund::DonorKind;
@@ -9,7 +9,7 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::{Answered, created, listed, ok};
+use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
@@ -30,9 +30,11 @@ pub struct DonorView {
     /// Other names by which it is found.
     #[schema(max_items = 20, value_type = Vec<Text<200>>)]
     aliases: Vec<String>,
+    #[schema(minimum = 1)]
+    version: i64,
 }
 
-fn view(donor: Donor) -> DonorView {
+pub(super) fn view(donor: Donor) -> DonorView {
     DonorView {
         id: donor.row.id.0,
         organisation_id: donor.row.organisation_id.0,
@@ -41,6 +43,7 @@ fn view(donor: Donor) -> DonorView {
         kind: donor.row.kind.0,
         country: donor.row.country,
         aliases: donor.aliases,
+        version: donor.row.version,
     }
 }
 
@@ -76,11 +79,15 @@ pub async fn list_donors(call: Call, _path: web::Path<OrganisationId>, query: Qu
 /// One donor.
 #[utoipa::path(tag = "fund", responses((status = 200, body = DonorView)))]
 #[get("/v1/organisations/{organisation_id}/donors/{donor_id}")]
-pub async fn read_donor(call: Call, path: web::Path<(OrganisationId, DonorId)>) -> Answered {
+pub async fn read_donor(call: Call, request: HttpRequest, path: DonorPath) -> Answered {
     let (_, id) = path.into_inner();
     let scope = call.scope()?;
-    ok(&view(call.store().read(move |conn| db::fund::donor::find_donor(conn, &scope, id)).await?))
+    let donor = call.store().read(move |conn| db::fund::donor::find_donor(conn, &scope, id)).await?;
+    versioned(&request, donor.row.version, &view(donor))
 }
+
+/// What the path of a donor names.
+pub(super) type DonorPath = web::Path<(OrganisationId, DonorId)>;
 
 /// A country by its ISO 3166 code of two letters.
 #[derive(Clone, Debug, ToSchema)]

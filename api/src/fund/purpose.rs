@@ -3,24 +3,25 @@
 use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, get, post, web};
+use chrono::NaiveDate;
 use db::fault::Fault;
 use db::fund::purpose::{FundPurpose, NewPurpose as NewRow, PurposeFilter};
 use domain::audit::Event;
 use domain::fund::earmark::WHOLE;
-use domain::fund::{FundVocabulary, PURPOSE_SPLIT_SUM};
+use domain::fund::{FundVocabulary, PURPOSE_SPLIT_SUM, direct_and_indirect, require_overhead};
 use domain::id::{FundId, FundPurposeId, OrganisationId, TerritorialUnitId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::contribution::{Bounded, GenderMarker};
+use super::pledge::{Bounded, GenderMarker};
 use super::views;
 use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
 use crate::page::{Page, keyset, page};
-use crate::wire::{AmountText, CurrencyText, shown};
+use crate::wire::{AmountText, CurrencyText};
 
 /// A place of a purpose.
 #[derive(Serialize, ToSchema)]
@@ -55,13 +56,24 @@ pub struct FundPurposeView {
     currency: String,
     #[schema(max_length = 21)]
     budget: String,
+    /// Indirect cost in basis points of the direct cost; both make the budget.
+    #[schema(minimum = 0, maximum = 10000)]
+    indirect_bps: i32,
+    #[schema(max_length = 21)]
+    direct: String,
+    #[schema(max_length = 21)]
+    indirect: String,
+    /// Since when nothing more happens to it.
+    closed_on: Option<NaiveDate>,
     #[schema(max_items = 8)]
     places: Vec<PurposePlaceView>,
     #[schema(minimum = 1)]
     version: i64,
 }
 
-fn view(purpose: FundPurpose, currency: Currency) -> FundPurposeView {
+pub(super) fn view(purpose: FundPurpose, currency: Currency) -> FundPurposeView {
+    let budget = Amount::from_minor(purpose.row.budget).unwrap_or_default();
+    let (direct, indirect) = direct_and_indirect(budget, u32::try_from(purpose.row.indirect_bps).unwrap_or_default());
     let place =
         |place: &db::fund::purpose::PurposePlaceRow| PurposePlaceView { territorial_unit_id: place.territorial_unit_id.0, bps: place.bps };
     FundPurposeView {
@@ -76,7 +88,11 @@ fn view(purpose: FundPurpose, currency: Currency) -> FundPurposeView {
         instrument: purpose.row.instrument,
         gender_marker: purpose.row.gender_marker,
         currency: currency.code().to_owned(),
-        budget: shown(purpose.row.budget, currency),
+        budget: budget.display(currency),
+        indirect_bps: purpose.row.indirect_bps,
+        direct: direct.display(currency),
+        indirect: indirect.display(currency),
+        closed_on: purpose.row.closed_on,
         version: purpose.row.version,
     }
 }
@@ -168,8 +184,12 @@ pub struct NewFundPurpose {
     instrument: Option<Text<60>>,
     #[schema(value_type = Option<u32>, minimum = 0, maximum = 3)]
     gender_marker: Option<GenderMarker>,
+    /// Direct and indirect cost together.
     budget: AmountText,
     currency: CurrencyText,
+    /// Indirect cost in basis points of the direct cost, at most what the fund allows; none by default.
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 10000)]
+    indirect_bps: Option<Bounded<0, 10000>>,
     #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 8>")]
     #[schema(min_items = 1, max_items = 8)]
     places: Vec<NewPurposePlace>,
@@ -207,6 +227,8 @@ pub async fn define_fund_purpose(asked: Asked<NewFundPurpose>, path: web::Path<O
             }
             currency.require(&body.currency.0)?;
             let budget = Amount::parse_positive(&body.budget.0, currency).map_err(|refusal| refusal.at("/budget"))?;
+            let indirect_bps = body.indirect_bps.map_or(0, |bps| bps.0);
+            require_overhead(indirect_bps, fund.indirect_bps_max.and_then(|most| u32::try_from(most).ok()))?;
             db::fund::find_term(tx.conn, FundVocabulary::Sector, body.sector.as_str())?;
             for (vocabulary, term) in [(FundVocabulary::Objective, &body.objective), (FundVocabulary::Instrument, &body.instrument)] {
                 if let Some(term) = term {
@@ -224,6 +246,7 @@ pub async fn define_fund_purpose(asked: Asked<NewFundPurpose>, path: web::Path<O
                 instrument: text(&body.instrument),
                 gender_marker: body.gender_marker.and_then(|marker| i32::try_from(marker.0).ok()),
                 budget: budget.minor(),
+                indirect_bps: i32::try_from(indirect_bps).unwrap_or_default(),
                 places,
                 recorded_by,
             };

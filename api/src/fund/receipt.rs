@@ -19,7 +19,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::contribution::{Bounded, ContributionPath, ContributionView, view};
+use super::contribution::{ContributionPath, ContributionView, read_view};
+use super::pledge::Bounded;
 use super::require_open_day;
 use crate::answer::{Answered, done};
 use crate::auth::Call;
@@ -164,13 +165,13 @@ pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>,
             if !effects.on_account.is_empty() {
                 update_contribution(tx, &account.row, &ContributionChange::of(&account.row, kept))?;
             }
-            let after = db::fund::contribution::find_contribution(tx.conn, &tx.all(), id)?;
-            let event = Event::of("contribution.moved", "contribution", id.0, after.row.version)
+            let after = read_view(tx.conn, &tx.all(), id)?;
+            let event = Event::of("contribution.moved", "contribution", id.0, after.version)
                 .with("kind", body.kind)
                 .with("amount", amount.display(currency))
                 .with("currency", currency.code())
                 .with("act_id", act.id.to_string());
-            Ok((done(after.row.version, &view(after, fund.currency()?)?)?, event.into()))
+            Ok((done(after.version, &after)?, event.into()))
         })
         .await
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use actix_web::post;
 use chrono::NaiveDate;
 use db::fault::Fault;
-use db::fund::allocation::{FundAllocation, lock_allocations, touch_allocation, update_line};
+use db::fund::allocation::{AllocationLineRow, FundAllocation, lock_allocations, touch_allocation, update_line};
 use db::fund::contribution::{Contribution, ContributionChange, lock_contributions, update_contribution};
 use db::fund::movement::{FundAct, Moved, append_movement};
-use db::fund::purpose::touch_purpose;
+use db::fund::purpose::{close_purpose, touch_purpose};
+use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::fund::attribution::{Bearer, attribute};
-use domain::fund::{FUND_USE_EXCEEDED, FundUseKind, Ledgers, REFUND_DONOR_CONSENT, exceeded};
+use domain::fund::{FUND_USE_EXCEEDED, FundMovementKind, FundUseKind, Ledgers, LineUse, exceeded, require_open_purpose, residual};
 use domain::id::{ContributionId, FundAllocationId, FundPurposeId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::purpose::PurposePath;
+use super::purpose::{FundPurposeView, PurposePath, view};
 use super::require_open_day;
 use crate::answer::{Answered, done};
 use crate::body::{Asked, Json};
@@ -37,7 +38,7 @@ pub struct NewFundUse {
     on: NaiveDate,
     /// Of the report, the transfer or the bank's advice.
     reference: Text<80>,
-    /// Of the donor's consent, where a refund returns to a contribution that has ended.
+    /// Of the donor's consent, where a refund returns to a contribution that has ended; without it, the refund is held until it is given.
     donor_consent: Option<Text<80>>,
 }
 
@@ -82,14 +83,9 @@ fn bearers(allocations: &[FundAllocation], kind: FundUseKind) -> Vec<Bearer<Line
         .collect()
 }
 
-/// Refuses to return money to a contribution that has ended, unless the donor agreed.
-fn require_consent(contributions: &[Contribution], parts: &[(Line, Amount)], body: &NewFundUse) -> Result<(), Fault> {
-    let ended = |one: &&Contribution| one.row.ends_on.is_some_and(|end| end < body.on);
-    let touched = |one: &&Contribution| parts.iter().any(|((id, _), part)| *id == one.row.id.0 && !part.is_zero());
-    match contributions.iter().filter(touched).find(ended).filter(|_| body.kind == FundUseKind::Refund && body.donor_consent.is_none()) {
-        None => Ok(()),
-        Some(one) => Err(REFUND_DONOR_CONSENT.refuse().with("contribution", &one.row.reference).at("/donor_consent").into()),
-    }
+/// Whether what comes back to a contribution has to wait: it has ended, and the donor has not agreed yet.
+fn is_held(one: &Contribution, body: &NewFundUse) -> bool {
+    body.kind == FundUseKind::Refund && body.donor_consent.is_none() && one.row.ends_on.is_some_and(|end| end < body.on)
 }
 
 fn reference_of(body: &NewFundUse) -> String {
@@ -121,6 +117,41 @@ fn use_view(
     }
 }
 
+/// What a part of a line moves in the ledgers of its contribution, and what it makes of the line.
+type Effects<'a> = (&'a dyn Fn(&Contribution) -> Vec<FundMovementKind>, &'a dyn Fn(&AllocationLineRow, i64) -> AllocationLineRow);
+
+/// Appends what parts of lines moved, and keeps what became of lines, contributions and allocations.
+fn apply(
+    tx: &mut Tx<'_>,
+    act: &FundAct,
+    (contributions, allocations): (&[Contribution], &[FundAllocation]),
+    parts: &[(Line, Amount)],
+    (moved, after): Effects<'_>,
+) -> Result<(), Fault> {
+    let mut kept: BTreeMap<ContributionId, Ledgers> = BTreeMap::new();
+    for ((contribution, allocation), part) in parts {
+        let one = contributions.iter().find(|one| one.row.id.0 == *contribution).ok_or(Fault::Missing)?;
+        let act = FundAct { allocation: Some(*allocation), ..act.clone() };
+        let mut ledgers = kept.get(contribution).copied().unwrap_or_else(|| one.row.ledgers());
+        for kind in moved(one) {
+            ledgers = append_movement(tx, &act, &one.row, ledgers, Moved::value(kind, part.minor()))?;
+        }
+        kept.insert(*contribution, ledgers);
+        let mut lines = allocations.iter().flat_map(|allocation| &allocation.lines);
+        let line = lines.find(|line| (line.contribution_id.0, line.allocation_id.0) == (*contribution, *allocation));
+        update_line(tx, &after(line.ok_or(Fault::Missing)?, part.minor()))?;
+    }
+    for one in contributions {
+        if let Some(ledgers) = kept.get(&one.row.id.0) {
+            update_contribution(tx, &one.row, &ContributionChange::of(&one.row, *ledgers))?;
+        }
+    }
+    for allocation in allocations.iter().filter(|one| parts.iter().any(|((_, id), _)| *id == one.row.id.0)) {
+        touch_allocation(tx, &allocation.row)?;
+    }
+    Ok(())
+}
+
 /// Records what was done with the money allocated to a purpose, and attributes it to the contributions that pay: by largest remainder,
 /// in proportion to what each still bears, first to earmarked contributions and the pool, then within the pool as it was composed when
 /// the allocation was decided. What was attributed never changes.
@@ -135,6 +166,7 @@ pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Ans
             let scope = call.scope_in(organisation);
             let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
+            require_open_purpose(purpose.row.closed_on)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
             require_open_day(call, &fund, body.on)?;
             let currency = fund.currency()?;
@@ -149,42 +181,21 @@ pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Ans
             }
             let mut parts = attribute(amount, &bearers);
             parts.retain(|(_, part)| !part.is_zero());
-            require_consent(&contributions, &parts, body)?;
-            let kind = body.kind.movement();
-            let mut kept: BTreeMap<ContributionId, Ledgers> = BTreeMap::new();
-            for ((contribution, allocation), part) in &parts {
-                let one = contributions.iter().find(|one| one.row.id.0 == *contribution).ok_or(Fault::Missing)?;
-                let act = FundAct {
-                    id: act_id,
-                    on: body.on,
-                    reference: Some(reference_of(body)),
-                    rate: None,
-                    allocation: Some(*allocation),
-                    purpose: Some(purpose_id),
-                    by,
-                };
-                let before = kept.get(contribution).copied().unwrap_or_else(|| one.row.ledgers());
-                let after = append_movement(tx, &act, &one.row, before, Moved::value(kind, part.minor()))?;
-                kept.insert(*contribution, after);
-                let lines = allocations.iter().flat_map(|allocation| &allocation.lines);
-                let line = lines.into_iter().find(|line| (line.contribution_id.0, line.allocation_id.0) == (*contribution, *allocation));
-                let mut line = line.ok_or(Fault::Missing)?.clone();
-                match body.kind {
-                    FundUseKind::Disbursement => line.disbursed += part.minor(),
-                    FundUseKind::Expenditure => line.spent += part.minor(),
-                    FundUseKind::Correction => line.spent -= part.minor(),
-                    FundUseKind::Refund => line.returned += part.minor(),
-                }
-                update_line(tx, &line)?;
-            }
-            for one in &contributions {
-                if let Some(ledgers) = kept.get(&one.row.id.0) {
-                    update_contribution(tx, &one.row, &ContributionChange::of(&one.row, *ledgers))?;
-                }
-            }
-            for allocation in allocations.iter().filter(|one| parts.iter().any(|((_, id), _)| *id == one.row.id.0)) {
-                touch_allocation(tx, &allocation.row)?;
-            }
+            let act = FundAct {
+                id: act_id,
+                on: body.on,
+                reference: Some(reference_of(body)),
+                rate: None,
+                allocation: None,
+                purpose: Some(purpose_id),
+                by,
+            };
+            let moved = |one: &Contribution| {
+                let held = is_held(one, body).then_some(FundMovementKind::Hold);
+                std::iter::once(body.kind.movement()).chain(held).collect()
+            };
+            let after = |line: &AllocationLineRow, part| line.with_use(line.line_use().after(body.kind, part));
+            apply(tx, &act, (&contributions, &allocations), &parts, (&moved, &after))?;
             touch_purpose(tx, &purpose.row)?;
             let version = purpose.row.version + 1;
             let told = parts.iter().map(|((contribution, allocation), part)| format!("{contribution} {allocation} {}", part.minor()));
@@ -197,6 +208,59 @@ pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Ans
                 .with("act_id", act_id.to_string())
                 .with("attribution_digest", digest);
             Ok((done(version, &use_view(body, &parts, (act_id, purpose_id), currency, version))?, Events::from(event)))
+        })
+        .await
+}
+
+/// The closure of a purpose.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FundPurposeClosure {
+    #[serde(deserialize_with = "crate::wire::day")]
+    on: NaiveDate,
+    /// Of the certified final report.
+    reference: Text<80>,
+}
+
+impl Json for FundPurposeClosure {}
+
+/// Closes a purpose: what was disbursed is spent, passed on or back, but for a rest that the fund leaves with who carried it out. What
+/// was not disbursed is released before. Nothing more happens to the purpose afterwards.
+#[utoipa::path(tag = "fund", request_body = FundPurposeClosure, responses((status = 200, body = FundPurposeView)))]
+#[post("/v1/organisations/{organisation_id}/fund-purposes/{fund_purpose_id}/closure")]
+pub async fn close_fund_purpose(asked: Asked<FundPurposeClosure>, path: PurposePath) -> Answered {
+    let (organisation, id) = path.into_inner();
+    let act = Uuid::now_v7();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let scope = call.scope_in(organisation);
+            let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, id)?;
+            call.check_version(purpose.row.version)?;
+            require_open_purpose(purpose.row.closed_on)?;
+            let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
+            require_open_day(call, &fund, body.on)?;
+            let currency = fund.currency()?;
+            let contributions = lock_contributions(tx, fund.id.0)?;
+            let allocations = lock_allocations(tx, id)?;
+            let lines = allocations.iter().flat_map(|allocation| &allocation.lines).map(AllocationLineRow::line_use);
+            let rest = residual(&lines.collect::<Vec<_>>(), fund.residual_max, body.on, currency)?;
+            let mut parts = attribute(rest, &bearers(&allocations, FundUseKind::Refund));
+            parts.retain(|(_, part)| !part.is_zero());
+            let reference = Some(body.reference.as_str().to_owned());
+            let act = FundAct { id: act, on: body.on, reference, rate: None, allocation: None, purpose: Some(id), by };
+            let after = |line: &AllocationLineRow, part| {
+                let used = line.line_use();
+                line.with_use(LineUse { passed_on: used.passed_on + part, ..used })
+            };
+            apply(tx, &act, (&contributions, &allocations), &parts, (&|_| vec![FundMovementKind::Residual], &after))?;
+            close_purpose(tx, &purpose.row, body.on)?;
+            let closed = db::fund::purpose::find_purpose(tx.conn, &tx.all(), id)?;
+            let event = Event::of("fund_purpose.closed", "fund_purpose", id.0, closed.row.version)
+                .with("on", body.on)
+                .with("residual", rest.display(currency))
+                .with("currency", currency.code());
+            Ok((done(closed.row.version, &view(closed, currency))?, event.into()))
         })
         .await
 }

@@ -70,7 +70,7 @@ pub async fn begin(call: &Call, token: &str) -> Result<Bearer, Problem> {
         if !fresh || recognise(tx.conn, &told)?.id.0 != principal {
             return Err(SIGN_IN_FAILED.refuse().into());
         }
-        db::identity::session::insert_session(tx, session, principal, expires_at, None)?;
+        db::identity::session::insert_session(tx, session, principal, expires_at, None, None)?;
         let event = Event::of("session.started", "session", session.0, 1).with("issuer", told.issuer.as_str());
         Ok(Outcome::Happened((), event.into()))
     });

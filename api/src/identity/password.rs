@@ -68,7 +68,7 @@ pub async fn change_password(asked: Asked<PasswordChange>) -> Answered {
 
 /// Resets the password of a principal: the present password and all sessions end at once, access tokens within five
 /// seconds, and a new one-time code is given, by which the principal sets another password. At once, because what is
-/// reset is lost or stolen. Refused for oneself. Secrets are never kept for repetitions, so no Idempotency-Key is read.
+/// reset is lost or stolen; an authenticator goes with it. Refused for oneself. Secrets are never kept for repetitions, so no Idempotency-Key is read.
 #[utoipa::path(tag = "identity", responses((status = 200, body = ActivationCode)))]
 #[post("/v1/principals/{principal_id}/password-reset")]
 pub async fn reset_password(asked: Asked<Nothing>, path: web::Path<PrincipalId>) -> Answered {
@@ -81,6 +81,7 @@ pub async fn reset_password(asked: Asked<Nothing>, path: web::Path<PrincipalId>)
             let row = find_other(tx, id)?;
             db::identity::update_secret(tx, &row, None)?;
             let ended = db::identity::session::end_sessions(tx, id, None, SessionEnd::PasswordReset)?;
+            db::identity::authenticator::remove(tx, id)?;
             let reset = Event::of("principal.password_reset", "principal", id.0, row.version + 1).with("sessions_ended", ended.len());
             let events = Events::from(reset).and(issue_code(tx, id, &issued)?);
             Ok(Outcome::Happened((), events))

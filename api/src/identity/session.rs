@@ -110,7 +110,9 @@ async fn begin(call: &Call, proven: PrincipalRow) -> Answered {
             if !present.can_sign_in() || present.secret_hash != proven.secret_hash {
                 return Err(SIGN_IN_FAILED.refuse().into());
             }
-            db::identity::session::insert_session(tx, session, principal, expires_at, Some(&token_hash))?;
+            // Of somebody with an authenticator, a code of it is the recent proof, and the password is not.
+            let proven_at = if db::identity::authenticator::is_enrolled(tx.conn, principal)? { None } else { Some(tx.now()) };
+            db::identity::session::insert_session(tx, session, principal, expires_at, Some(&token_hash), proven_at)?;
             Ok(Outcome::Happened((), Event::of("session.started", "session", session.0, 1).into()))
         })
         .await?;

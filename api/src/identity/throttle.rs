@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use db::identity::throttle::{Counter, forget, press, release};
 use domain::identity::PASSWORD_WRONG;
+use domain::identity::step_up::ONE_TIME_PASSWORD_WRONG;
 use domain::identity::throttle::Brake;
 use domain::refusal::Family;
 use sha2::{Digest, Sha256};
@@ -37,7 +38,8 @@ fn counters(call: &Call, login: Option<&str>) -> Vec<Counter> {
 }
 
 fn is_failure(problem: &Problem) -> bool {
-    problem.refusal.code.family == Family::Unauthenticated || problem.refusal.code == &PASSWORD_WRONG
+    let code = problem.refusal.code;
+    code.family == Family::Unauthenticated || code == &PASSWORD_WRONG || code == &ONE_TIME_PASSWORD_WRONG
 }
 
 /// Lets a proof of identity be tried, unless there were too many failures. The try counts as failed before it is made, so

@@ -126,6 +126,18 @@ fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 
+/// Reads what its owner alone may read.
+pub fn read_private(path: &Path) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let about = file.metadata().map_err(|error| format!("cannot be read: {error}"))?;
+    if is_open_to_others(&about) {
+        return Err("can be read by others: chmod 600 it".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(LENGTH_MAX).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    Ok(bytes)
+}
+
 /// A new private key, PKCS #8 in PEM.
 pub fn new_pem() -> Result<String, String> {
     let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&aws_lc_rs::rand::SystemRandom::new())

@@ -59,8 +59,8 @@ pub struct Ring {
     believed: HashMap<String, DecodingKey>,
     /// The public halves, the one that signs first.
     pub jwks: JwkSet,
-    /// Whom proven tokens speak for, and the last second of each, by their digests: a signature costs more than all else.
-    pub known: Mutex<HashMap<[u8; 32], (Bearer, u64)>>,
+    /// Whom proven tokens speak for, and the first and last second of each, by their digests: a signature costs more than all else.
+    pub known: Mutex<HashMap<[u8; 32], (Bearer, i64, u64)>>,
 }
 
 impl Ring {

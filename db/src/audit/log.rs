@@ -8,7 +8,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use domain::audit::{Events, IDEMPOTENCY_KEY_REUSED, Place, canonical_bytes, facts_text, leaf_hash};
 use domain::id::{OrganisationId, PrincipalId};
-use domain::sensitivity::Sensitivity;
 use uuid::Uuid;
 
 use super::{Answer, Claim};
@@ -138,7 +137,7 @@ impl Log {
                 facts: facts_text(&event.facts),
                 bytes,
                 hash: head.hash.to_vec(),
-                sensitivity: Sensitivity::Internal.rank(),
+                sensitivity: event.sensitivity.rank(),
             });
         }
         if let Some((claim, answer)) = answered {

@@ -14,19 +14,34 @@ use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::schema::{budgets, drawing_rights, organisations, territorial_codes, territorial_units};
 
-/// The units of a level that exist on a day, by each of their codes.
-pub fn list_coded_units(
-    conn: &mut Conn,
-    level: TerritorialLevel,
-    on: NaiveDate,
-) -> Result<BTreeMap<String, (TerritorialUnitId, String)>, Fault> {
-    let rows: Vec<(String, Col<TerritorialUnitId>, String)> = territorial_codes::table
-        .inner_join(territorial_units::table.on(territorial_codes::unit_id.eq(territorial_units::id)))
+/// The units of a level on a day: their names, and by which codes they are known.
+#[derive(Clone, Debug, Default)]
+pub struct KnownUnits {
+    pub names: BTreeMap<TerritorialUnitId, String>,
+    pub by_code: BTreeMap<String, TerritorialUnitId>,
+    /// The lowest code of each; a unit without any is not in the map.
+    pub codes: BTreeMap<TerritorialUnitId, String>,
+}
+
+/// The units of a level that exist on a day.
+pub fn list_known_units(conn: &mut Conn, level: TerritorialLevel, on: NaiveDate) -> Result<KnownUnits, Fault> {
+    let rows: Vec<(Col<TerritorialUnitId>, String, Option<String>)> = territorial_units::table
+        .left_join(territorial_codes::table.on(territorial_codes::unit_id.eq(territorial_units::id)))
         .filter(territorial_units::level.eq(Col(level)))
         .filter(territorial_units::valid_to.is_null().or(territorial_units::valid_to.ge(on)))
-        .select((territorial_codes::code, territorial_units::id, territorial_units::name))
+        .select((territorial_units::id, territorial_units::name, territorial_codes::code.nullable()))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(code, unit, name)| (code, (unit.0, name))).collect())
+    let mut known = KnownUnits::default();
+    for (unit, name, code) in rows {
+        known.names.insert(unit.0, name);
+        let Some(code) = code else { continue };
+        known.by_code.insert(code.clone(), unit.0);
+        let lowest = known.codes.entry(unit.0).or_insert_with(|| code.clone());
+        if code < *lowest {
+            *lowest = code;
+        }
+    }
+    Ok(known)
 }
 
 /// The organisations that govern units, by unit.

@@ -1,6 +1,6 @@
 //! Allocations and their lines: what each contribution pays for a purpose, and what became of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -44,11 +44,31 @@ pub struct AllocationLineRow {
     pub disbursed: i64,
     pub spent: i64,
     pub returned: i64,
+    pub passed_on: i64,
 }
 
 impl AllocationLineRow {
     pub fn line_use(&self) -> LineUse {
-        LineUse { amount: self.amount - self.released, disbursed: self.disbursed, spent: self.spent, returned: self.returned }
+        LineUse {
+            amount: self.amount - self.released,
+            disbursed: self.disbursed,
+            spent: self.spent,
+            returned: self.returned,
+            passed_on: self.passed_on,
+        }
+    }
+
+    /// The line after what became of it.
+    #[must_use]
+    pub fn with_use(&self, after: LineUse) -> Self {
+        Self {
+            released: self.amount - after.amount,
+            disbursed: after.disbursed,
+            spent: after.spent,
+            returned: after.returned,
+            passed_on: after.passed_on,
+            ..self.clone()
+        }
     }
 }
 
@@ -73,7 +93,41 @@ pub struct NewAllocation {
     pub lines: Vec<(ContributionId, bool, i64)>,
 }
 
-pub fn insert_allocation(tx: &mut Tx<'_>, new: &NewAllocation) -> Result<(), Fault> {
+impl NewAllocation {
+    /// The allocation as it is kept.
+    fn kept(&self, tx: &Tx<'_>) -> FundAllocation {
+        let row = FundAllocationRow {
+            organisation_id: Col(tx.organisation),
+            id: Col(self.id),
+            fund_id: Col(self.fund),
+            purpose_id: Col(self.purpose),
+            amount: self.amount,
+            decision_reference: self.decision_reference.clone(),
+            decided_on: self.decided_on,
+            decided_by: Col(self.decided_by),
+            recorded_at: Col(tx.author.now),
+            version: 1,
+        };
+        let line = |(contribution, pooled, amount): &(ContributionId, bool, i64)| AllocationLineRow {
+            organisation_id: Col(tx.organisation),
+            allocation_id: Col(self.id),
+            contribution_id: Col(*contribution),
+            pooled: *pooled,
+            amount: *amount,
+            released: 0,
+            disbursed: 0,
+            spent: 0,
+            returned: 0,
+            passed_on: 0,
+        };
+        let mut lines: Vec<AllocationLineRow> = self.lines.iter().map(line).collect();
+        lines.sort_by_key(|line| line.contribution_id.0);
+        FundAllocation { row, lines }
+    }
+}
+
+/// Keeps an allocation; gives it as it is kept.
+pub fn insert_allocation(tx: &mut Tx<'_>, new: &NewAllocation) -> Result<FundAllocation, Fault> {
     diesel::insert_into(fund_allocations::table)
         .values((
             fund_allocations::organisation_id.eq(Col(tx.organisation)),
@@ -101,13 +155,17 @@ pub fn insert_allocation(tx: &mut Tx<'_>, new: &NewAllocation) -> Result<(), Fau
                 fund_allocation_lines::disbursed.eq(0),
                 fund_allocation_lines::spent.eq(0),
                 fund_allocation_lines::returned.eq(0),
+                fund_allocation_lines::passed_on.eq(0),
             ))
             .execute(tx.conn)?;
     }
-    Ok(())
+    Ok(new.kept(tx))
 }
 
 fn with_lines(conn: &mut Conn, scope: &Scope, rows: Vec<FundAllocationRow>) -> Result<Vec<FundAllocation>, Fault> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<Col<FundAllocationId>> = rows.iter().map(|row| row.id).collect();
     let found: Vec<AllocationLineRow> = fund_allocation_lines::table
         .filter(fund_allocation_lines::organisation_id.eq(Col(scope.organisation)))
@@ -158,6 +216,7 @@ pub fn update_line(tx: &mut Tx<'_>, line: &AllocationLineRow) -> Result<(), Faul
             fund_allocation_lines::disbursed.eq(line.disbursed),
             fund_allocation_lines::spent.eq(line.spent),
             fund_allocation_lines::returned.eq(line.returned),
+            fund_allocation_lines::passed_on.eq(line.passed_on),
         ))
         .execute(tx.conn)?;
     Ok(())
@@ -193,17 +252,4 @@ pub fn list_allocations(
     }
     let rows = page.cut(query.load(conn)?);
     Ok(Rows { more: rows.more, rows: with_lines(conn, scope, rows.rows)? })
-}
-
-/// How many different purposes each contribution of a fund pays.
-pub fn purposes_paid(conn: &mut Conn, scope: &Scope, fund: FundId) -> Result<BTreeMap<ContributionId, usize>, Fault> {
-    let rows = visible!(fund_allocations, scope).filter(fund_allocations::fund_id.eq(Col(fund))).order(fund_allocations::id);
-    let rows: Vec<FundAllocationRow> = rows.select(FundAllocationRow::as_select()).load(conn)?;
-    let mut paid: BTreeMap<ContributionId, BTreeSet<FundPurposeId>> = BTreeMap::new();
-    for allocation in with_lines(conn, scope, rows)? {
-        for line in allocation.lines.iter().filter(|line| line.amount > line.released) {
-            paid.entry(line.contribution_id.0).or_default().insert(allocation.row.purpose_id.0);
-        }
-    }
-    Ok(paid.into_iter().map(|(contribution, purposes)| (contribution, purposes.len())).collect())
 }

@@ -1,9 +1,10 @@
-//! Contributions: what is kept of each, its instalments and its earmark.
+//! Contributions: what is kept of each, its instalments, its goods and its earmark.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::fund::{ContributionKind, FUND_RECORD_DUPLICATE, Ledgers};
 use domain::id::{ContributionId, DonorId, FundId, OrganisationId, PrincipalId};
 use domain::money::Currency;
@@ -11,11 +12,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 
 use super::earmark::{PlacedEarmark, append_earmark, find_earmarks};
 use super::{RecordedAt, currency};
-use crate::column::Col;
+use crate::column::{Col, Identity};
 use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::schema::{contribution_instalments, contributions, funds};
+use crate::prepared::Statement;
+use crate::schema::{contribution_goods, contribution_instalments, contributions, funds};
 use crate::store::Tx;
 use crate::visible;
 
@@ -49,6 +51,8 @@ pub struct ContributionRow {
     pub recorded_by: Col<PrincipalId>,
     pub recorded_at: RecordedAt,
     pub version: i64,
+    pub passed_on: i64,
+    pub held: i64,
 }
 
 impl ContributionRow {
@@ -69,6 +73,8 @@ impl ContributionRow {
             disbursed: self.disbursed,
             spent: self.spent,
             returned: self.returned,
+            passed_on: self.passed_on,
+            held: self.held,
         }
     }
 }
@@ -83,12 +89,29 @@ pub struct InstalmentRow {
     pub amount: i64,
 }
 
-/// A contribution with what hangs on it.
+/// Goods of a contribution.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = contribution_goods)]
+pub struct GoodsRow {
+    pub contribution_id: Col<ContributionId>,
+    pub number: i32,
+    pub description: String,
+    pub quantity: i32,
+    pub amount: i64,
+}
+
+/// A contribution with what it may be used for.
 #[derive(Clone, Debug)]
 pub struct Contribution {
     pub row: ContributionRow,
     pub earmark: PlacedEarmark,
+}
+
+/// What only who reads a contribution is told of it.
+#[derive(Clone, Debug, Default)]
+pub struct ContributionDetails {
     pub instalments: Vec<InstalmentRow>,
+    pub goods: Vec<GoodsRow>,
 }
 
 /// A new contribution.
@@ -105,6 +128,8 @@ pub struct NewContribution {
     pub note: Option<String>,
     pub earmark: PlacedEarmark,
     pub instalments: Vec<(NaiveDate, i64)>,
+    /// Description, quantity, worth.
+    pub goods: Vec<(String, i32, i64)>,
     pub recorded_by: PrincipalId,
 }
 
@@ -150,6 +175,18 @@ pub fn insert_contribution(tx: &mut Tx<'_>, new: &NewContribution) -> Result<(),
             ))
             .execute(tx.conn)?;
     }
+    for (number, (description, quantity, amount)) in (1_i32..).zip(&new.goods) {
+        diesel::insert_into(contribution_goods::table)
+            .values((
+                contribution_goods::organisation_id.eq(Col(tx.organisation)),
+                contribution_goods::contribution_id.eq(Col(new.id)),
+                contribution_goods::number.eq(number),
+                contribution_goods::description.eq(description),
+                contribution_goods::quantity.eq(*quantity),
+                contribution_goods::amount.eq(*amount),
+            ))
+            .execute(tx.conn)?;
+    }
     Ok(())
 }
 
@@ -161,6 +198,8 @@ pub struct ContributionChange {
     pub agreement_reference: Option<String>,
     pub agreed_on: Option<NaiveDate>,
     pub first_received_on: Option<NaiveDate>,
+    pub ends_on: Option<NaiveDate>,
+    pub note: Option<String>,
 }
 
 impl ContributionChange {
@@ -172,60 +211,84 @@ impl ContributionChange {
             agreement_reference: row.agreement_reference.clone(),
             agreed_on: row.agreed_on,
             first_received_on: row.first_received_on,
+            ends_on: row.ends_on,
+            note: row.note.clone(),
         }
     }
 }
 
 pub fn update_contribution(tx: &mut Tx<'_>, row: &ContributionRow, change: &ContributionChange) -> Result<(), Fault> {
     let kept = &change.ledgers;
-    let own = contributions::table.filter(contributions::organisation_id.eq(row.organisation_id)).filter(contributions::id.eq(row.id));
-    diesel::update(own)
-        .set((
-            contributions::pledged.eq(kept.pledged),
-            contributions::committed.eq(kept.committed),
-            contributions::received.eq(kept.received),
-            contributions::written_off.eq(kept.written_off),
-            contributions::value.eq(kept.value),
-            contributions::charged.eq(kept.charged),
-            contributions::repaid.eq(kept.repaid),
-            contributions::allocated.eq(kept.allocated),
-            contributions::disbursed.eq(kept.disbursed),
-            contributions::spent.eq(kept.spent),
-            contributions::returned.eq(kept.returned),
-            contributions::fee_bps.eq(change.fee_bps),
-            contributions::agreement_reference.eq(change.agreement_reference.as_deref()),
-            contributions::agreed_on.eq(change.agreed_on),
-            contributions::first_received_on.eq(change.first_received_on),
-            contributions::version.eq(row.version + 1),
-        ))
-        .execute(tx.conn)?;
+    // Written out, since it is a part of every act on a fund, and Diesel prepares an UPDATE anew each time.
+    Statement::new(
+        "UPDATE contributions SET pledged = ?, committed = ?, received = ?, written_off = ?, value = ?, charged = ?, repaid = ?, \
+         allocated = ?, disbursed = ?, spent = ?, returned = ?, passed_on = ?, held = ?, fee_bps = ?, agreement_reference = ?, \
+         agreed_on = ?, first_received_on = ?, ends_on = ?, note = ?, version = ? WHERE organisation_id = ? AND id = ?",
+    )
+    .bind::<BigInt, _>(kept.pledged)
+    .bind::<BigInt, _>(kept.committed)
+    .bind::<BigInt, _>(kept.received)
+    .bind::<BigInt, _>(kept.written_off)
+    .bind::<BigInt, _>(kept.value)
+    .bind::<BigInt, _>(kept.charged)
+    .bind::<BigInt, _>(kept.repaid)
+    .bind::<BigInt, _>(kept.allocated)
+    .bind::<BigInt, _>(kept.disbursed)
+    .bind::<BigInt, _>(kept.spent)
+    .bind::<BigInt, _>(kept.returned)
+    .bind::<BigInt, _>(kept.passed_on)
+    .bind::<BigInt, _>(kept.held)
+    .bind::<Nullable<Integer>, _>(change.fee_bps)
+    .bind::<Nullable<Text>, _>(change.agreement_reference.clone())
+    .bind::<Nullable<Date>, _>(change.agreed_on)
+    .bind::<Nullable<Date>, _>(change.first_received_on)
+    .bind::<Nullable<Date>, _>(change.ends_on)
+    .bind::<Nullable<Text>, _>(change.note.clone())
+    .bind::<BigInt, _>(row.version + 1)
+    .bind::<Identity, _>(row.organisation_id)
+    .bind::<Identity, _>(row.id)
+    .run(tx.conn)?;
     Ok(())
 }
 
-fn with_terms(conn: &mut Conn, scope: &Scope, rows: Vec<ContributionRow>) -> Result<Vec<Contribution>, Fault> {
+fn with_earmarks(conn: &mut Conn, scope: &Scope, rows: Vec<ContributionRow>) -> Result<Vec<Contribution>, Fault> {
     let ids: Vec<Col<ContributionId>> = rows.iter().map(|row| row.id).collect();
     let mut earmarks = find_earmarks(conn, scope.organisation, &ids)?;
+    Ok(rows.into_iter().map(|row| Contribution { earmark: earmarks.remove(&row.id.0).unwrap_or_default(), row }).collect())
+}
+
+/// Instalments and goods of contributions; those without any are not in the map.
+pub fn find_details(
+    conn: &mut Conn,
+    scope: &Scope,
+    ids: impl Iterator<Item = Col<ContributionId>>,
+) -> Result<BTreeMap<ContributionId, ContributionDetails>, Fault> {
+    let ids: Vec<Col<ContributionId>> = ids.collect();
     let planned: Vec<InstalmentRow> = contribution_instalments::table
         .filter(contribution_instalments::organisation_id.eq(Col(scope.organisation)))
         .filter(contribution_instalments::contribution_id.eq_any(&ids))
         .order((contribution_instalments::contribution_id, contribution_instalments::number))
         .select(InstalmentRow::as_select())
         .load(conn)?;
-    let mut instalments: BTreeMap<ContributionId, Vec<InstalmentRow>> = BTreeMap::new();
+    let listed: Vec<GoodsRow> = contribution_goods::table
+        .filter(contribution_goods::organisation_id.eq(Col(scope.organisation)))
+        .filter(contribution_goods::contribution_id.eq_any(&ids))
+        .order((contribution_goods::contribution_id, contribution_goods::number))
+        .select(GoodsRow::as_select())
+        .load(conn)?;
+    let mut details: BTreeMap<ContributionId, ContributionDetails> = BTreeMap::new();
     for row in planned {
-        instalments.entry(row.contribution_id.0).or_default().push(row);
+        details.entry(row.contribution_id.0).or_default().instalments.push(row);
     }
-    let whole = |row: ContributionRow| Contribution {
-        earmark: earmarks.remove(&row.id.0).unwrap_or_default(),
-        instalments: instalments.remove(&row.id.0).unwrap_or_default(),
-        row,
-    };
-    Ok(rows.into_iter().map(whole).collect())
+    for row in listed {
+        details.entry(row.contribution_id.0).or_default().goods.push(row);
+    }
+    Ok(details)
 }
 
 pub fn find_contribution(conn: &mut Conn, scope: &Scope, id: ContributionId) -> Result<Contribution, Fault> {
     let row = visible!(contributions, scope).filter(contributions::id.eq(Col(id))).select(ContributionRow::as_select()).first(conn)?;
-    with_terms(conn, scope, vec![row])?.pop().ok_or(Fault::Missing)
+    with_earmarks(conn, scope, vec![row])?.pop().ok_or(Fault::Missing)
 }
 
 /// Every contribution of a fund, locked in the order of their ids, with the fund's own account.
@@ -236,14 +299,14 @@ pub fn lock_contributions(tx: &mut Tx<'_>, fund: FundId) -> Result<Vec<Contribut
         .order(contributions::id)
         .select(ContributionRow::as_select());
     let rows: Vec<ContributionRow> = Locked(rows).load(tx.conn)?;
-    with_terms(tx.conn, &tx.all(), rows)
+    with_earmarks(tx.conn, &tx.all(), rows)
 }
 
 /// Every contribution of a fund that a scope may see, to read.
 pub fn all_contributions(conn: &mut Conn, scope: &Scope, fund: FundId) -> Result<Vec<Contribution>, Fault> {
     let rows = visible!(contributions, scope).filter(contributions::fund_id.eq(Col(fund))).order(contributions::id);
     let rows: Vec<ContributionRow> = rows.select(ContributionRow::as_select()).load(conn)?;
-    with_terms(conn, scope, rows)
+    with_earmarks(conn, scope, rows)
 }
 
 /// Which contributions to list.
@@ -275,7 +338,7 @@ pub fn list_contributions(
         query = query.filter(contributions::kind.eq(Col(kind)));
     }
     let rows = page.cut(query.load(conn)?);
-    Ok(Rows { more: rows.more, rows: with_terms(conn, scope, rows.rows)? })
+    Ok(Rows { more: rows.more, rows: with_earmarks(conn, scope, rows.rows)? })
 }
 
 /// The currencies of contributions and of their funds.

@@ -1,5 +1,7 @@
 //! Donors and the names by which they are found.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use domain::fund::{DonorKind, FUND_RECORD_DUPLICATE};
 use domain::id::{DonorId, OrganisationId};
@@ -23,6 +25,7 @@ pub struct DonorRow {
     pub name: String,
     pub kind: Col<DonorKind>,
     pub country: Option<String>,
+    pub version: i64,
 }
 
 /// A donor and its other names.
@@ -53,21 +56,52 @@ pub fn insert_donor(tx: &mut Tx<'_>, new: &NewDonor) -> Result<Donor, Fault> {
             donors::kind.eq(Col(new.kind)),
             donors::country.eq(new.country.as_deref()),
             donors::sensitivity.eq(Sensitivity::Partner.rank()),
+            donors::version.eq(1),
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| FUND_RECORD_DUPLICATE.refuse().with("code", &new.code).at("/code")))?;
-    for (name, pointer) in std::iter::once((&new.name, "/name")).chain(new.aliases.iter().map(|alias| (alias, "/aliases"))) {
+    insert_names(tx, new.id, &new.name, &new.aliases)?;
+    find_donor(tx.conn, &tx.all(), new.id)
+}
+
+fn insert_names(tx: &mut Tx<'_>, donor: DonorId, name: &str, aliases: &[String]) -> Result<(), Fault> {
+    for (name, pointer) in std::iter::once((name, "/name")).chain(aliases.iter().map(|alias| (alias.as_str(), "/aliases"))) {
         diesel::insert_into(donor_names::table)
             .values((
                 donor_names::organisation_id.eq(Col(tx.organisation)),
                 donor_names::folded.eq(fold(name)),
-                donor_names::donor_id.eq(Col(new.id)),
+                donor_names::donor_id.eq(Col(donor)),
                 donor_names::name.eq(name),
             ))
             .execute(tx.conn)
             .map_err(|error| Fault::from(error).taken(|| FUND_RECORD_DUPLICATE.refuse().with("code", name).at(pointer)))?;
     }
-    find_donor(tx.conn, &tx.all(), new.id)
+    Ok(())
+}
+
+/// What a donor is from now on: its code stays, its names are these and no others.
+#[derive(Clone, Debug)]
+pub struct DonorChange {
+    pub name: String,
+    pub kind: DonorKind,
+    pub country: Option<String>,
+    pub aliases: Vec<String>,
+}
+
+pub fn update_donor(tx: &mut Tx<'_>, row: &DonorRow, change: &DonorChange) -> Result<Donor, Fault> {
+    let own = donors::table.filter(donors::organisation_id.eq(row.organisation_id)).filter(donors::id.eq(row.id));
+    diesel::update(own)
+        .set((
+            donors::name.eq(&change.name),
+            donors::kind.eq(Col(change.kind)),
+            donors::country.eq(change.country.as_deref()),
+            donors::version.eq(row.version + 1),
+        ))
+        .execute(tx.conn)?;
+    let names = donor_names::table.filter(donor_names::organisation_id.eq(row.organisation_id));
+    diesel::delete(names.filter(donor_names::donor_id.eq(row.id))).execute(tx.conn)?;
+    insert_names(tx, row.id.0, &change.name, &change.aliases)?;
+    find_donor(tx.conn, &tx.all(), row.id.0)
 }
 
 fn with_aliases(conn: &mut Conn, scope: &Scope, rows: Vec<DonorRow>) -> Result<Vec<Donor>, Fault> {
@@ -89,6 +123,24 @@ fn with_aliases(conn: &mut Conn, scope: &Scope, rows: Vec<DonorRow>) -> Result<V
 pub fn find_donor(conn: &mut Conn, scope: &Scope, id: DonorId) -> Result<Donor, Fault> {
     let row = visible!(donors, scope).filter(donors::id.eq(Col(id))).select(DonorRow::as_select()).first(conn)?;
     with_aliases(conn, scope, vec![row])?.pop().ok_or(Fault::Missing)
+}
+
+/// The donors that are known by names, however they are written: by name.
+pub fn find_named(conn: &mut Conn, scope: &Scope, names: &[String]) -> Result<BTreeMap<String, DonorId>, Fault> {
+    let folded: Vec<String> = names.iter().map(|name| fold(name)).collect();
+    let found: Vec<(String, Col<DonorId>)> = donor_names::table
+        .filter(donor_names::organisation_id.eq(Col(scope.organisation)))
+        .filter(donor_names::folded.eq_any(&folded))
+        .select((donor_names::folded, donor_names::donor_id))
+        .load(conn)?;
+    let known: BTreeMap<String, DonorId> = found.into_iter().map(|(folded, donor)| (folded, donor.0)).collect();
+    Ok(names.iter().zip(&folded).filter_map(|(name, folded)| Some((name.clone(), *known.get(folded)?))).collect())
+}
+
+/// Donors by their ids.
+pub fn find_donors(conn: &mut Conn, scope: &Scope, ids: impl Iterator<Item = DonorId>) -> Result<Vec<DonorRow>, Fault> {
+    let ids: Vec<Col<DonorId>> = ids.map(Col).collect();
+    Ok(visible!(donors, scope).filter(donors::id.eq_any(ids)).order(donors::code).select(DonorRow::as_select()).load(conn)?)
 }
 
 /// Which donors to list.

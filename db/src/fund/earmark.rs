@@ -91,6 +91,9 @@ pub fn find_earmarks(
             (row.contribution_id.0, earmark)
         })
         .collect();
+    if found.is_empty() {
+        return Ok(found);
+    }
     let terms: Vec<(Col<ContributionId>, Col<EarmarkDimension>, String)> = earmark_terms::table
         .filter(earmark_terms::organisation_id.eq(Col(organisation)))
         .filter(earmark_terms::contribution_id.eq_any(ids))

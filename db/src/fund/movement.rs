@@ -136,13 +136,3 @@ pub fn list_movements(
     between!(query, fund_movements::moved_on, filter.from, filter.to);
     Ok(page.cut(query.load(conn)?))
 }
-
-/// A movement as statements count it: contribution, kind, day, value.
-pub type Counted = (Col<ContributionId>, Col<FundMovementKind>, NaiveDate, i64);
-
-/// Every movement of a fund up to a day, for its statement.
-pub fn counted_movements(conn: &mut Conn, scope: &Scope, fund: FundId, to: NaiveDate) -> Result<Vec<Counted>, Fault> {
-    let query = visible!(fund_movements, scope).filter(fund_movements::fund_id.eq(Col(fund))).filter(fund_movements::moved_on.le(to));
-    let columns = (fund_movements::contribution_id, fund_movements::kind, fund_movements::moved_on, fund_movements::value);
-    Ok(query.select(columns).load(conn)?)
-}

@@ -1,7 +1,9 @@
 //! What money is allocated to, as earmarks look at it. Who carries a purpose out, and how far, is not told here.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
-use domain::fund::earmark::{Place, Purpose};
+use diesel::sql_types::BigInt;
+use domain::fund::earmark::{Earmark, Place, Purpose};
 use domain::fund::{FUND_RECORD_DUPLICATE, FundVocabulary};
 use domain::id::{FundId, FundPurposeId, OrganisationId, PrincipalId, TerritorialUnitId};
 use domain::sensitivity::{Scope, Sensitivity};
@@ -9,10 +11,11 @@ use domain::text::fold;
 
 use super::find_term;
 use crate::budget::amount;
-use crate::column::Col;
+use crate::column::{Col, Identity};
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows, containing};
+use crate::prepared::Statement;
 use crate::schema::{fund_purpose_places, fund_purposes, territorial_parents};
 use crate::store::Tx;
 use crate::visible;
@@ -33,6 +36,8 @@ pub struct FundPurposeRow {
     pub instrument: Option<String>,
     pub gender_marker: Option<i32>,
     pub budget: i64,
+    pub indirect_bps: i32,
+    pub closed_on: Option<NaiveDate>,
     pub version: i64,
 }
 
@@ -63,6 +68,7 @@ pub struct NewPurpose {
     pub instrument: Option<String>,
     pub gender_marker: Option<i32>,
     pub budget: i64,
+    pub indirect_bps: i32,
     pub places: Vec<(TerritorialUnitId, i32)>,
     pub recorded_by: PrincipalId,
 }
@@ -81,6 +87,7 @@ pub fn insert_purpose(tx: &mut Tx<'_>, new: &NewPurpose) -> Result<FundPurpose, 
             fund_purposes::instrument.eq(new.instrument.as_deref()),
             fund_purposes::gender_marker.eq(new.gender_marker),
             fund_purposes::budget.eq(new.budget),
+            fund_purposes::indirect_bps.eq(new.indirect_bps),
             fund_purposes::recorded_by.eq(Col(new.recorded_by)),
             fund_purposes::recorded_at.eq(Col(tx.author.now)),
             fund_purposes::sensitivity.eq(Sensitivity::Partner.rank()),
@@ -120,16 +127,25 @@ pub fn find_purpose(conn: &mut Conn, scope: &Scope, id: FundPurposeId) -> Result
 
 /// A purpose that something happened to has another version.
 pub fn touch_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow) -> Result<(), Fault> {
-    diesel::update(
-        fund_purposes::table.filter(fund_purposes::organisation_id.eq(row.organisation_id)).filter(fund_purposes::id.eq(row.id)),
-    )
-    .set(fund_purposes::version.eq(row.version + 1))
-    .execute(tx.conn)?;
+    Statement::new("UPDATE fund_purposes SET version = ? WHERE organisation_id = ? AND id = ?")
+        .bind::<BigInt, _>(row.version + 1)
+        .bind::<Identity, _>(row.organisation_id)
+        .bind::<Identity, _>(row.id)
+        .run(tx.conn)?;
+    Ok(())
+}
+
+/// Closes a purpose: nothing more happens to it.
+pub fn close_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow, on: NaiveDate) -> Result<(), Fault> {
+    let own = fund_purposes::table.filter(fund_purposes::organisation_id.eq(row.organisation_id));
+    diesel::update(own.filter(fund_purposes::id.eq(row.id)))
+        .set((fund_purposes::closed_on.eq(Some(on)), fund_purposes::version.eq(row.version + 1)))
+        .execute(tx.conn)?;
     Ok(())
 }
 
 /// A unit and every unit that it ever lay in.
-fn lineage(conn: &mut Conn, unit: Col<TerritorialUnitId>) -> Result<Vec<TerritorialUnitId>, Fault> {
+pub fn lineage(conn: &mut Conn, unit: Col<TerritorialUnitId>) -> Result<Vec<TerritorialUnitId>, Fault> {
     let (mut all, mut last) = (vec![unit.0], vec![unit]);
     for _ in 0..LEVELS {
         let parents: Vec<Col<TerritorialUnitId>> = territorial_parents::table
@@ -145,20 +161,27 @@ fn lineage(conn: &mut Conn, unit: Col<TerritorialUnitId>) -> Result<Vec<Territor
     Ok(all)
 }
 
-/// The purpose as earmarks look at it.
-pub fn as_earmarked(conn: &mut Conn, purpose: &FundPurpose) -> Result<Purpose<TerritorialUnitId>, Fault> {
+/// The purpose as these earmarks look at it: where it lies is looked up for those of them that ask, and so is the code of its sector.
+pub fn as_earmarked(
+    conn: &mut Conn,
+    purpose: &FundPurpose,
+    earmarks: &[&Earmark<TerritorialUnitId>],
+) -> Result<Purpose<TerritorialUnitId>, Fault> {
+    let placed = earmarks.iter().any(|earmark| !earmark.places.is_empty());
     let mut places = Vec::with_capacity(purpose.places.len());
     for place in &purpose.places {
         let bps = u32::try_from(place.bps).map_err(|_| Fault::Corrupt("a negative share".to_owned()))?;
-        places.push(Place { lineage: lineage(conn, place.territorial_unit_id)?, bps });
+        let lineage = if placed { lineage(conn, place.territorial_unit_id)? } else { Vec::new() };
+        places.push(Place { lineage, bps });
     }
     let row = &purpose.row;
-    let term = find_term(conn, FundVocabulary::Sector, &row.sector)?;
+    let coded = earmarks.iter().any(|earmark| !earmark.sectors.is_empty());
+    let term = if coded { find_term(conn, FundVocabulary::Sector, &row.sector)?.dac_code } else { None };
     Ok(Purpose {
         reference: row.reference.clone(),
         places,
         sector: row.sector.clone(),
-        dac_code: term.dac_code.unwrap_or_default(),
+        dac_code: term.unwrap_or_default(),
         objective: row.objective.clone(),
         instrument: row.instrument.clone(),
         gender_marker: row.gender_marker.and_then(|marker| u32::try_from(marker).ok()),

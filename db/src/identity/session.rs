@@ -21,6 +21,7 @@ pub struct SessionRow {
     pub renewed_at: Col<DateTime<Utc>>,
     pub expires_at: Col<DateTime<Utc>>,
     pub ended_at: Option<Col<DateTime<Utc>>>,
+    pub proven_at: Option<Col<DateTime<Utc>>>,
 }
 
 impl SessionRow {
@@ -29,13 +30,15 @@ impl SessionRow {
     }
 }
 
-/// Starts a session with its first refresh token, if it has one, and clears away what expired.
+/// Starts a session with its first refresh token, if it has one, and clears away what expired. Its beginning may itself be a
+/// proof of who its owner is.
 pub fn insert_session(
     tx: &mut Tx<'_>,
     id: SessionId,
     principal: PrincipalId,
     expires_at: DateTime<Utc>,
     token_hash: Option<&[u8]>,
+    proven_at: Option<DateTime<Utc>>,
 ) -> Result<(), Fault> {
     let now = tx.author.now;
     remove_expired(tx.conn, now)?;
@@ -48,6 +51,7 @@ pub fn insert_session(
             sessions::expires_at.eq(Col(expires_at)),
             sessions::ended_at.eq(None::<Col<DateTime<Utc>>>),
             sessions::end_reason.eq(None::<Col<SessionEnd>>),
+            sessions::proven_at.eq(proven_at.map(Col)),
         ))
         .execute(tx.conn)?;
     match token_hash {
@@ -78,13 +82,21 @@ fn find_session(conn: &mut Conn, id: SessionId) -> Result<SessionRow, Fault> {
     Ok(sessions::table.filter(sessions::id.eq(Col(id))).select(SessionRow::as_select()).first(conn)?)
 }
 
-/// Whether a session of the principal stands.
-pub fn is_live(conn: &mut Conn, principal: PrincipalId, id: SessionId, now: DateTime<Utc>) -> Result<bool, Fault> {
+/// A session of the principal, if it stands.
+pub fn find_live(conn: &mut Conn, principal: PrincipalId, id: SessionId, now: DateTime<Utc>) -> Result<Option<SessionRow>, Fault> {
     match find_session(conn, id) {
-        Ok(row) => Ok(row.principal_id.0 == principal && row.is_live(now)),
-        Err(Fault::Missing) => Ok(false),
+        Ok(row) => Ok(Some(row).filter(|row| row.principal_id.0 == principal && row.is_live(now))),
+        Err(Fault::Missing) => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+/// Notes that the owner of a session has proven anew who they are; missing if no such session stands.
+pub fn prove(tx: &mut Tx<'_>, principal: PrincipalId, id: SessionId) -> Result<(), Fault> {
+    let now = tx.author.now;
+    find_live(tx.conn, principal, id, now)?.ok_or(Fault::Missing)?;
+    diesel::update(sessions::table.filter(sessions::id.eq(Col(id)))).set(sessions::proven_at.eq(Some(Col(now)))).execute(tx.conn)?;
+    Ok(())
 }
 
 /// The principal's sessions that stand, in the order of their beginning.

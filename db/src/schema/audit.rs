@@ -47,4 +47,28 @@ tables! {
         body -> Binary,
         recorded_at -> Instant,
     }
+
+    access_records (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        recorded_at -> Instant,
+        principal_id -> Identity,
+        session_id -> Nullable<Identity>,
+        client_key_id -> Nullable<Identity>,
+        role -> Text,
+        seat_id -> Nullable<Identity>,
+        operation -> Text,
+        request_sha256 -> Binary,
+        reason -> Nullable<Text>,
+        answer_sha256 -> Binary,
+        salt -> Identity,
+        sensitivity -> Integer,
+    }
+
+    access_record_subjects (organisation_id, access_record_id, position) {
+        organisation_id -> Identity,
+        access_record_id -> Identity,
+        position -> Integer,
+        subject_id -> Identity,
+    }
 }

@@ -20,6 +20,7 @@ tables! {
         kind -> Vocabulary,
         country -> Nullable<Text>,
         sensitivity -> Integer,
+        version -> BigInt,
     }
 
     donor_names (organisation_id, folded) {
@@ -58,6 +59,8 @@ tables! {
         recorded_at -> Instant,
         sensitivity -> Integer,
         version -> BigInt,
+        indirect_bps_max -> Nullable<Integer>,
+        residual_max -> BigInt,
     }
 
     fund_phases (organisation_id, fund_id, number) {
@@ -98,6 +101,8 @@ tables! {
         recorded_at -> Instant,
         sensitivity -> Integer,
         version -> BigInt,
+        passed_on -> BigInt,
+        held -> BigInt,
     }
 
     contribution_instalments (organisation_id, contribution_id, number) {
@@ -139,6 +144,8 @@ tables! {
         recorded_at -> Instant,
         sensitivity -> Integer,
         version -> BigInt,
+        indirect_bps -> Integer,
+        closed_on -> Nullable<Date>,
     }
 
     fund_purpose_places (organisation_id, purpose_id, territorial_unit_id) {
@@ -172,6 +179,7 @@ tables! {
         disbursed -> BigInt,
         spent -> BigInt,
         returned -> BigInt,
+        passed_on -> BigInt,
     }
 
     fund_movements (organisation_id, id) {
@@ -191,5 +199,40 @@ tables! {
         recorded_by -> Identity,
         recorded_at -> Instant,
         sensitivity -> Integer,
+    }
+
+    contribution_goods (organisation_id, contribution_id, number) {
+        organisation_id -> Identity,
+        contribution_id -> Identity,
+        number -> Integer,
+        description -> Text,
+        quantity -> Integer,
+        amount -> BigInt,
+    }
+
+    fund_reports (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        fund_id -> Identity,
+        source -> Text,
+        as_of -> Date,
+        unit -> BigInt,
+        allocated_bps -> Nullable<Integer>,
+        recorded_by -> Identity,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
+
+    fund_report_figures (organisation_id, report_id, figure) {
+        organisation_id -> Identity,
+        report_id -> Identity,
+        figure -> Vocabulary,
+        amount -> BigInt,
+    }
+
+    fund_report_donors (organisation_id, report_id, name) {
+        organisation_id -> Identity,
+        report_id -> Identity,
+        name -> Text,
     }
 }

@@ -40,6 +40,7 @@ tables! {
         expires_at -> Instant,
         ended_at -> Nullable<Instant>,
         end_reason -> Nullable<Vocabulary>,
+        proven_at -> Nullable<Instant>,
     }
 
     refresh_tokens (token_hash) {
@@ -111,5 +112,13 @@ tables! {
         recorded_at -> Instant,
         sensitivity -> Integer,
         version -> BigInt,
+    }
+
+    authenticators (principal_id) {
+        principal_id -> Identity,
+        sealed_secret -> Binary,
+        enrolled_at -> Instant,
+        confirmed_at -> Nullable<Instant>,
+        last_step -> BigInt,
     }
 }

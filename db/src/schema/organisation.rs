@@ -14,6 +14,8 @@ tables! {
         fictional -> Bool,
         sensitivity -> Integer,
         version -> BigInt,
+        aliases -> Text,
+        folded_aliases -> Text,
     }
 
     suppliers (organisation_id, id) {

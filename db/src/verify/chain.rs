@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use domain::audit::access_record::ACCESS_RECORDED;
 use domain::audit::{Actor, GENESIS, Place, leaf_hash};
 use domain::id::OrganisationId;
 use uuid::Uuid;
@@ -14,11 +15,14 @@ use crate::connection::Conn;
 use crate::ledger::import::ENTRY_IMPORT;
 use crate::schema::{audit_heads, events};
 
-/// What the chain says of other tables: the digest of each entry that was posted alone, and all of each import.
+/// What the chain says of other tables: the digest of each entry that was posted alone, all of each import, the digest of
+/// each record of a sensitive read.
 #[derive(Debug, Default)]
 pub struct Facts {
     pub entry_digests: BTreeMap<Uuid, String>,
     pub imports: BTreeMap<Uuid, serde_json::Map<String, serde_json::Value>>,
+    /// The digest of each record of a sensitive read.
+    pub accesses: BTreeMap<Uuid, String>,
 }
 
 /// How many events are read at a time.
@@ -92,6 +96,9 @@ fn note(row: &EventRow, facts: &mut Facts) -> Result<(), Failure> {
     let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
     if let (Some(entry), Some(digest)) = (text("entry_id").and_then(|id| id.parse().ok()), text("entry_digest")) {
         facts.entry_digests.insert(entry, digest.to_owned());
+    }
+    if let (ACCESS_RECORDED, Some(digest)) = (row.kind.as_str(), text("digest")) {
+        facts.accesses.insert(row.subject_id.0, digest.to_owned());
     }
     if row.subject_kind == ENTRY_IMPORT {
         facts.imports.insert(row.subject_id.0, members);

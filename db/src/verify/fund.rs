@@ -14,8 +14,8 @@ use crate::fund::contribution::ContributionRow;
 use crate::fund::movement::FundMovementRow;
 use crate::schema::{contributions, fund_allocation_lines, fund_movements};
 
-/// Released, disbursed, spent and returned of a line, and what was allocated.
-type LineSums = [i64; 5];
+/// What was allocated to a line, and what was released, disbursed, spent, returned and passed on of it.
+type LineSums = [i64; 6];
 
 /// Every ledger of every contribution is the sum of its movements, and so is every line of every allocation; nothing is allocated that
 /// is not there. Says how many were checked.
@@ -29,7 +29,8 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
         let kept = ledgers.entry(moved.contribution_id.0).or_default();
         *kept = kept.after(moved.kind.0, moved.amount, moved.value);
         let Some(allocation) = moved.allocation_id else { continue };
-        let [allocated, released, disbursed, spent, returned] = lines.entry((allocation.0, moved.contribution_id.0)).or_default();
+        let [allocated, released, disbursed, spent, returned, passed_on] =
+            lines.entry((allocation.0, moved.contribution_id.0)).or_default();
         match moved.kind.0 {
             FundMovementKind::Allocation => *allocated += moved.value,
             FundMovementKind::Release => *released += moved.value,
@@ -37,6 +38,12 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
             FundMovementKind::Expenditure => *spent += moved.value,
             FundMovementKind::Correction => *spent -= moved.value,
             FundMovementKind::Refund => *returned += moved.value,
+            FundMovementKind::Transfer => {
+                *disbursed += moved.value;
+                *passed_on += moved.value;
+            }
+            FundMovementKind::Residual => *passed_on += moved.value,
+            FundMovementKind::Hold => {}
             other => return wrong(format!("{code}: a {other} of an allocation")),
         }
     }
@@ -59,7 +66,7 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
         .load(conn)?;
     count += rows.len();
     for row in rows {
-        let kept = [row.amount, row.released, row.disbursed, row.spent, row.returned];
+        let kept = [row.amount, row.released, row.disbursed, row.spent, row.returned, row.passed_on];
         let summed = lines.remove(&(row.allocation_id.0, row.contribution_id.0)).unwrap_or_default();
         if kept != summed {
             return wrong(format!("{code}, allocation {}: kept {kept:?}, movements sum to {summed:?}", row.allocation_id.0));

@@ -16,7 +16,15 @@ fn a_table_with_an_empty_cell_misses_a_value_and_one_with_a_text_is_refused() {
     let rows = sheet::read_csv(csv.as_bytes()).expect("a table");
     assert_eq!(rows[0].values, BTreeMap::from([("population".to_owned(), 18_400)]));
     assert_eq!(rows[0].facts, BTreeMap::from([(EligibilityRule::DevelopmentPlanInForce, true)]));
-    for wrong in ["code;population;source\nML-C01;many;Fictif\n", "code;population;source\nML-C01;;Fictif\n", "population\n1\n"] {
+    let named = "territorial_unit_id;organisation_id;population;source\n00000000-0000-0000-0000-000000000001;;1;Fictif\n";
+    let rows = sheet::read_csv(named.as_bytes()).expect("a table");
+    assert_eq!((rows[0].unit.is_some(), rows[0].organisation, rows[0].code.clone()), (true, None, None));
+    for wrong in [
+        "territorial_unit_id;population;source\n12;1;Fictif\n",
+        "code;population;source\nML-C01;many;Fictif\n",
+        "code;population;source\nML-C01;;Fictif\n",
+        "population\n1\n",
+    ] {
         let refusal = sheet::read_csv(wrong.as_bytes()).expect_err("unreadable");
         assert_eq!(refusal.code, &crate::budget::IMPORT_UNREADABLE, "{wrong}");
     }

@@ -24,6 +24,8 @@ words! {
         Funds = "funds",
         /// The contribution has ended.
         Ended = "ended",
+        /// What came back to it waits for the donor's consent.
+        Consent = "consent",
     }
 }
 
@@ -37,6 +39,8 @@ pub struct Candidate<K, P> {
     pub first_received_on: Option<NaiveDate>,
     /// What it pays for this purpose already.
     pub paying: Amount,
+    /// What came back and waits for the donor's consent.
+    pub held: Amount,
 }
 
 /// What a contribution would pay.
@@ -141,6 +145,7 @@ fn earmarked_share<K: Copy, P: PartialEq>(
         (L::Portion, Some(ground.room(candidate.earmark.places_of(request.purpose))).filter(|_| mismatches.is_empty())),
         (L::Cap, cap),
         (L::Funds, Some(candidate.available)),
+        (L::Consent, Some(candidate.available).filter(|_| !candidate.held.is_zero())),
     ];
     let amount = bounds.iter().filter_map(|(_, bound)| *bound).min().unwrap_or_default().min(left);
     let limits = bounds.iter().filter(|(_, bound)| bound.is_some_and(|bound| bound < left)).map(|(limit, _)| *limit).collect();
@@ -162,7 +167,12 @@ fn pool_shares<K: Ord + Copy, P: PartialEq>(
     let parts = divide(left.min(payable).min(room), &weights);
     let of = |key: K| parts.iter().find(|(one, _)| *one == key).map_or(Amount::ZERO, |(_, part)| *part);
     let share = |one: &Candidate<K, P>| {
-        let bounds = [(L::Ended, ended(request.on, one.ends_on)), (L::Portion, room < left), (L::Funds, payable < left)];
+        let bounds = [
+            (L::Ended, ended(request.on, one.ends_on)),
+            (L::Portion, room < left),
+            (L::Funds, payable < left),
+            (L::Consent, payable < left && !one.held.is_zero()),
+        ];
         let limits = bounds.into_iter().filter(|(_, holds)| *holds).map(|(limit, _)| limit).collect();
         Share { key: one.key, pooled: true, available: one.available, amount: of(one.key), limits, mismatches: Vec::new() }
     };

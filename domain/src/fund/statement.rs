@@ -1,11 +1,9 @@
 //! Statements: what came to a donor's money in a period, line by line; the lines of all donors make those of the fund.
 
-use chrono::NaiveDate;
-
 use super::FundMovementKind;
 
 /// The lines of a statement, in minor units of the fund's currency. Closing = opening + received + interest - fee - costs - spent -
-/// repaid + exchange.
+/// transferred - residual - repaid + exchange.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatementLines {
     pub opening: i64,
@@ -16,19 +14,20 @@ pub struct StatementLines {
     pub bank_charges: i64,
     /// Spending attributed.
     pub spent: i64,
+    /// Passed on to other funds.
+    pub transferred: i64,
+    /// Left with who carried a purpose out.
+    pub residual: i64,
     pub repaid: i64,
     pub exchange: i64,
 }
 
 impl StatementLines {
-    /// Counts a movement: before the period in the opening, after it not at all.
-    pub fn count(&mut self, kind: FundMovementKind, value: i64, on: NaiveDate, from: Option<NaiveDate>, to: NaiveDate) {
-        if on > to {
-            return;
-        }
+    /// Counts what moved: before the period in the opening, in it in its line.
+    pub fn count(&mut self, kind: FundMovementKind, value: i64, before: bool) {
         let mut single = Self::default();
         single.take(kind, value);
-        if from.is_some_and(|from| on < from) {
+        if before {
             self.opening += single.closing();
         } else {
             self.take(kind, value);
@@ -39,21 +38,24 @@ impl StatementLines {
         use FundMovementKind as K;
         match kind {
             K::Receipt => self.received += value,
-            K::Interest => self.interest += value,
+            K::Interest | K::RecipientsInterest => self.interest += value,
             K::Fee => self.fee += value,
             K::DirectCost => self.direct_cost += value,
             K::BankCharge => self.bank_charges += value,
             K::Expenditure => self.spent += value,
             K::Correction => self.spent -= value,
+            K::Transfer => self.transferred += value,
+            K::Residual => self.residual += value,
             K::Repayment => self.repaid += value,
             K::ExchangeGain => self.exchange += value,
             K::ExchangeLoss => self.exchange -= value,
-            K::Pledge | K::Commitment | K::WriteOff | K::Allocation | K::Release | K::Disbursement | K::Refund => {}
+            K::Pledge | K::Commitment | K::WriteOff | K::Allocation | K::Release | K::Disbursement | K::Refund | K::Hold | K::Consent => {}
         }
     }
 
     pub fn closing(&self) -> i64 {
-        let paid = self.fee + self.direct_cost + self.bank_charges + self.spent + self.repaid;
+        let used = self.spent + self.transferred + self.residual;
+        let paid = self.fee + self.direct_cost + self.bank_charges + used + self.repaid;
         self.opening + self.received + self.interest + self.exchange - paid
     }
 
@@ -68,6 +70,8 @@ impl StatementLines {
             direct_cost: self.direct_cost + other.direct_cost,
             bank_charges: self.bank_charges + other.bank_charges,
             spent: self.spent + other.spent,
+            transferred: self.transferred + other.transferred,
+            residual: self.residual + other.residual,
             repaid: self.repaid + other.repaid,
             exchange: self.exchange + other.exchange,
         }
@@ -80,18 +84,14 @@ mod tests {
     use crate::word::Word;
     use proptest::prelude::*;
 
-    fn day(number: u32) -> NaiveDate {
-        NaiveDate::from_ymd_opt(2018, 1, number).expect("a day")
-    }
-
     proptest! {
         #[test]
-        fn what_closes_one_period_opens_the_next_and_lines_add_up(moves in prop::collection::vec((0_usize..17, 0_i64..1000, 1_u32..31, 0_usize..3), 0..40)) {
+        fn what_closes_one_period_opens_the_next_and_lines_add_up(moves in prop::collection::vec((0_usize..FundMovementKind::ALL.len(), 0_i64..1000, 1_u32..31, 0_usize..3), 0..40)) {
             let statement = |from: Option<u32>, to: u32, donor: Option<usize>| {
                 let mut lines = StatementLines::default();
                 for (kind, value, on, of) in &moves {
-                    if donor.is_none_or(|donor| donor == *of) {
-                        lines.count(FundMovementKind::ALL[*kind], *value, day(*on), from.map(day), day(to));
+                    if donor.is_none_or(|donor| donor == *of) && *on <= to {
+                        lines.count(FundMovementKind::ALL[*kind], *value, from.is_some_and(|from| *on < from));
                     }
                 }
                 lines

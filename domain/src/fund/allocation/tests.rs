@@ -14,7 +14,15 @@ fn day(text: &str) -> NaiveDate {
 }
 
 fn candidate(key: u32, available: i64, earmark: Earmark<&'static str>) -> Candidate<u32, &'static str> {
-    Candidate { key, available: money(available), earmark, ends_on: None, first_received_on: None, paying: Amount::ZERO }
+    Candidate {
+        key,
+        available: money(available),
+        earmark,
+        ends_on: None,
+        first_received_on: None,
+        paying: Amount::ZERO,
+        held: Amount::ZERO,
+    }
 }
 
 fn gao() -> Earmark<&'static str> {

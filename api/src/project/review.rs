@@ -1,0 +1,294 @@
+//! What others find of a project: interests, similar projects, appraisals, checks of its sensitivity to the conflict.
+
+use actix_web::{HttpRequest, get, post};
+use chrono::NaiveDate;
+use db::fault::Fault;
+use db::project::review::NewCheck;
+use db::project::{Project, ProjectRow};
+use db::store::Tx;
+use domain::audit::Event;
+use domain::calendar::not_future;
+use domain::id::{ConflictCheckId, ProjectId};
+use domain::project::check::{CheckAnswer, QuestionBlock, check_valid_until, judge, questions};
+use domain::project::duty::Duty;
+use domain::project::guard::{Opinion, OverlapDisposition};
+use domain::project::{CONFLICT_OF_INTEREST, PROJECT_NOT_SIMILAR, PROJECT_STATE_INVALID, ProjectState};
+use domain::text::Text;
+use domain::word::Word;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{ProjectPath, ProjectView, view};
+use crate::answer::{Answered, done, ok, published};
+use crate::auth::Call;
+use crate::body::{Asked, Json};
+use crate::fund::pledge::Bounded;
+
+/// Refuses what belongs to a review on a project that is in none.
+fn require_reviewable(row: &ProjectRow, states: &[ProjectState]) -> Result<(), Fault> {
+    if states.contains(&row.state.0) {
+        return Ok(());
+    }
+    let allowed: Vec<String> = row.state.0.transitions().map(|way| way.action.as_str().to_owned()).collect();
+    Err(PROJECT_STATE_INVALID.refuse().with("state", row.state.0).with("allowed", allowed).into())
+}
+
+/// Refuses the judgement of who has an interest in the project.
+pub(super) fn require_disinterested(tx: &mut Tx<'_>, project: ProjectId) -> Result<(), Fault> {
+    let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+    let scope = tx.all();
+    if db::project::review::is_interested(tx.conn, &scope, project, by)? {
+        return Err(CONFLICT_OF_INTEREST.refuse().into());
+    }
+    Ok(())
+}
+
+/// Gives the project another version and answers with it.
+fn answer(tx: &mut Tx<'_>, row: &ProjectRow, event: Event) -> Result<(db::audit::Answer, domain::audit::Events), Fault> {
+    db::project::touch_project(tx, row)?;
+    let after: Project = db::project::find_project(tx.conn, &tx.all(), row.id.0)?;
+    Ok((done(after.row.version, &view(after)?)?, event.into()))
+}
+
+/// An interest in a project.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectInterest {
+    /// A tie to who asks for the project or carries it out.
+    reason: Text<500>,
+}
+
+impl Json for ProjectInterest {}
+
+/// Declares one's own interest in a project: from here on one neither appraises it nor votes on it.
+#[utoipa::path(tag = "project", request_body = ProjectInterest, responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/interests")]
+pub async fn declare_project_interest(asked: Asked<ProjectInterest>, path: ProjectPath) -> Answered {
+    let (organisation, id) = path.into_inner();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
+            call.check_version(project.row.version)?;
+            db::project::review::insert_interest(tx, id, by, body.reason.as_str())?;
+            let event = project.row.event("project.interest_declared")?.with("principal_id", by.to_string());
+            answer(tx, &project.row, event)
+        })
+        .await
+}
+
+/// A project that is similar to another.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectOverlapView {
+    project_id: ProjectId,
+    #[schema(max_length = 60)]
+    reference: String,
+    #[schema(max_length = 300)]
+    title: String,
+    state: ProjectState,
+    starts_on: NaiveDate,
+    ends_on: NaiveDate,
+    /// What was found of it, if anybody looked.
+    disposition: Option<OverlapDisposition>,
+}
+
+/// The projects that share a place, a sector and time with this one.
+#[utoipa::path(tag = "project", responses((status = 200, body = Vec<ProjectOverlapView>)))]
+#[get("/v1/organisations/{organisation_id}/projects/{project_id}/overlaps")]
+pub async fn read_project_overlaps(call: Call, path: ProjectPath) -> Answered {
+    let (_, id) = path.into_inner();
+    let scope = call.scope()?;
+    let found = call
+        .store()
+        .read(move |conn| {
+            let project = db::project::find_project(conn, &scope, id)?;
+            db::project::review::overlaps_of(conn, &scope, &project)
+        })
+        .await?;
+    let shown = |one: db::project::review::Overlap| ProjectOverlapView {
+        project_id: one.other.id.0,
+        reference: one.other.reference,
+        title: one.other.title,
+        state: one.other.state.0,
+        starts_on: one.other.starts_on,
+        ends_on: one.other.ends_on,
+        disposition: one.disposition,
+    };
+    ok(&found.into_iter().map(shown).collect::<Vec<_>>())
+}
+
+/// What was found of a similar project.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectOverlapReview {
+    project_id: ProjectId,
+    disposition: OverlapDisposition,
+    reason: Text<1000>,
+}
+
+impl Json for ProjectOverlapReview {}
+
+/// Records what was found of a project that is similar to this one. A duplicate, or a part of a project that was split, stands against it.
+#[utoipa::path(tag = "project", request_body = ProjectOverlapReview, responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/overlap-reviews")]
+pub async fn review_project_overlap(asked: Asked<ProjectOverlapReview>, path: ProjectPath) -> Answered {
+    let (organisation, id) = path.into_inner();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let scope = call.scope_in(organisation);
+            let project = db::project::find_project(tx.conn, &scope, id)?;
+            call.check_version(project.row.version)?;
+            let states = [ProjectState::Submitted, ProjectState::UnderReview, ProjectState::Recommended];
+            require_reviewable(&project.row, &states)?;
+            let similar = db::project::review::overlaps_of(tx.conn, &scope, &project)?;
+            if !similar.iter().any(|one| one.other.id.0 == body.project_id && one.disposition.is_none()) {
+                return Err(PROJECT_NOT_SIMILAR.refuse().at("/project_id").into());
+            }
+            db::project::review::take_duty(tx, id, by, Duty::ProgrammeOfficer)?;
+            db::project::review::insert_overlap(tx, id, body.project_id, (body.disposition, body.reason.as_str()), by)?;
+            let event = project
+                .row
+                .event("project.overlap_reviewed")?
+                .with("other_id", body.project_id.to_string())
+                .with("disposition", body.disposition);
+            answer(tx, &project.row, event)
+        })
+        .await
+}
+
+/// An appraisal.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectAppraisal {
+    opinion: Opinion,
+    comment: Text<2000>,
+}
+
+impl Json for ProjectAppraisal {}
+
+/// Appraises a project under review, once for each submission.
+#[utoipa::path(tag = "project", request_body = ProjectAppraisal, responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/appraisals")]
+pub async fn appraise_project(asked: Asked<ProjectAppraisal>, path: ProjectPath) -> Answered {
+    let (organisation, id) = path.into_inner();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
+            call.check_version(project.row.version)?;
+            require_reviewable(&project.row, &[ProjectState::UnderReview])?;
+            require_disinterested(tx, id)?;
+            db::project::review::take_duty(tx, id, by, Duty::TechnicalReviewer)?;
+            db::project::review::insert_appraisal(tx, &project.row, by, body.opinion, body.comment.as_str())?;
+            let event = project.row.event("project.appraised")?.with("opinion", body.opinion);
+            answer(tx, &project.row, event)
+        })
+        .await
+}
+
+/// A question of the conflict-sensitivity check. Reference data.
+#[derive(Serialize, ToSchema)]
+pub struct ConflictQuestionView {
+    #[schema(minimum = 1)]
+    version: i32,
+    #[schema(max_length = 60, example = "gains_area")]
+    code: &'static str,
+    block: QuestionBlock,
+    #[schema(max_length = 500)]
+    question_fr: &'static str,
+    #[schema(max_length = 500)]
+    question_en: &'static str,
+}
+
+/// The questions of the conflict-sensitivity check. Those on neutrality are asked where an election is near.
+#[utoipa::path(tag = "project", responses((status = 200, body = Vec<ConflictQuestionView>)))]
+#[get("/v1/conflict-questions")]
+pub async fn list_conflict_questions(request: HttpRequest, call: Call) -> Answered {
+    published(&request, &call, |_| {
+        let shown = |question: &'static domain::project::check::Question| ConflictQuestionView {
+            version: question.version,
+            code: &question.code,
+            block: question.block,
+            question_fr: &question.question_fr,
+            question_en: &question.question_en,
+        };
+        Ok(questions().iter().map(shown).collect::<Vec<_>>())
+    })
+    .await
+}
+
+/// An answer to a question of the check.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictAnswer {
+    question: Text<60>,
+    /// 0 for none to 3 for grave.
+    #[schema(value_type = u32, minimum = 0, maximum = 3)]
+    risk: Bounded<0, 3>,
+    /// What is done about it.
+    mitigation: Option<Text<1000>>,
+}
+
+/// A conflict-sensitivity check.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConflictCheck {
+    #[serde(deserialize_with = "crate::wire::day")]
+    assessed_on: NaiveDate,
+    /// Day of the conflict analysis that it rests on.
+    #[serde(deserialize_with = "crate::wire::day")]
+    analysed_on: NaiveDate,
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 50>")]
+    #[schema(min_items = 1, max_items = 50)]
+    answers: Vec<ConflictAnswer>,
+}
+
+impl Json for NewConflictCheck {}
+
+/// Records a conflict-sensitivity check of the project as it was submitted. Its result follows from the answers; it holds for six months.
+#[utoipa::path(tag = "project", request_body = NewConflictCheck, responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/conflict-checks")]
+pub async fn record_conflict_check(asked: Asked<NewConflictCheck>, path: ProjectPath) -> Answered {
+    let (organisation, id) = path.into_inner();
+    let check = ConflictCheckId::new();
+    asked
+        .write(move |call, body, tx| {
+            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+            let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
+            call.check_version(project.row.version)?;
+            require_reviewable(&project.row, &[ProjectState::UnderReview, ProjectState::Recommended])?;
+            require_disinterested(tx, id)?;
+            not_future(body.assessed_on, call.today).map_err(|refusal| refusal.at("/assessed_on"))?;
+            not_future(body.analysed_on, body.assessed_on).map_err(|refusal| refusal.at("/analysed_on"))?;
+            let read = |answer: &ConflictAnswer| CheckAnswer {
+                question: answer.question.as_str().to_owned(),
+                risk: answer.risk.0,
+                mitigated: answer.mitigation.is_some(),
+            };
+            let result = judge(&body.answers.iter().map(read).collect::<Vec<_>>())?;
+            db::project::review::take_duty(tx, id, by, Duty::ConflictAdviser)?;
+            let kept = |answer: &ConflictAnswer| {
+                let mitigation = answer.mitigation.as_ref().map(|text| text.as_str().to_owned());
+                (answer.question.as_str().to_owned(), i32::try_from(answer.risk.0).unwrap_or_default(), mitigation)
+            };
+            let new = NewCheck {
+                id: check,
+                assessed_on: body.assessed_on,
+                analysed_on: body.analysed_on,
+                valid_until: check_valid_until(body.assessed_on),
+                result,
+                answers: body.answers.iter().map(kept).collect(),
+                assessed_by: by,
+            };
+            db::project::review::insert_check(tx, &project.row, &new)?;
+            let event = project
+                .row
+                .event("project.conflict_checked")?
+                .with("conflict_check_id", check.to_string())
+                .with("result", result)
+                .with("valid_until", new.valid_until);
+            answer(tx, &project.row, event)
+        })
+        .await
+}

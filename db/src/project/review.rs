@@ -1,0 +1,276 @@
+//! What others found of a project: duties, interests, similar projects, appraisals, checks of its sensitivity to the conflict.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use domain::fund::LineUse;
+use domain::id::{ConflictCheckId, FundPurposeId, PrincipalId, ProjectId};
+use domain::programme::Instrument;
+use domain::project::check::{CheckAnswer, CheckResult};
+use domain::project::duty::{Duty, kept_apart, take};
+use domain::project::guard::{Opinion, OverlapDisposition, ShareDimension};
+use domain::project::{APPRAISAL_DUPLICATE, INTEREST_DECLARED, ProjectState};
+use domain::sensitivity::Scope;
+use domain::word::Word;
+
+use super::{Project, ProjectRow};
+use crate::column::Col;
+use crate::connection::Conn;
+use crate::fault::Fault;
+use crate::schema::{
+    conflict_check_answers, conflict_checks, incompatible_duties, project_appraisals, project_duties, project_interests, project_overlaps,
+    project_shares, projects,
+};
+use crate::store::Tx;
+use crate::visible;
+
+/// Loads the pairs of duties that are kept apart and not there yet; says how many.
+pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
+    let mut loaded = 0;
+    let known: Vec<(Col<Duty>, Col<Duty>)> =
+        incompatible_duties::table.select((incompatible_duties::duty, incompatible_duties::other)).load(conn)?;
+    for (duty, other) in kept_apart().filter(|(duty, other)| !known.contains(&(Col(*duty), Col(*other)))) {
+        loaded += diesel::insert_into(incompatible_duties::table)
+            .values((incompatible_duties::duty.eq(Col(duty)), incompatible_duties::other.eq(Col(other))))
+            .execute(conn)?;
+    }
+    Ok(loaded)
+}
+
+/// Gives someone a duty on a project, unless they have one that is kept apart from it.
+pub fn take_duty(tx: &mut Tx<'_>, project: ProjectId, by: PrincipalId, duty: Duty) -> Result<(), Fault> {
+    let held: Vec<Col<Duty>> = project_duties::table
+        .filter(project_duties::organisation_id.eq(Col(tx.organisation)))
+        .filter(project_duties::project_id.eq(Col(project)))
+        .filter(project_duties::principal_id.eq(Col(by)))
+        .select(project_duties::duty)
+        .load(tx.conn)?;
+    let held: Vec<Duty> = held.into_iter().map(|duty| duty.0).collect();
+    take(duty, &held)?;
+    if !held.contains(&duty) {
+        diesel::insert_into(project_duties::table)
+            .values((
+                project_duties::organisation_id.eq(Col(tx.organisation)),
+                project_duties::project_id.eq(Col(project)),
+                project_duties::principal_id.eq(Col(by)),
+                project_duties::duty.eq(Col(duty)),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+pub fn insert_interest(tx: &mut Tx<'_>, project: ProjectId, by: PrincipalId, reason: &str) -> Result<(), Fault> {
+    diesel::insert_into(project_interests::table)
+        .values((
+            project_interests::organisation_id.eq(Col(tx.organisation)),
+            project_interests::project_id.eq(Col(project)),
+            project_interests::principal_id.eq(Col(by)),
+            project_interests::reason.eq(reason),
+            project_interests::declared_at.eq(Col(tx.now())),
+        ))
+        .execute(tx.conn)
+        .map_err(|error| Fault::from(error).taken(|| INTEREST_DECLARED.refuse()))?;
+    Ok(())
+}
+
+/// Whether someone declared an interest in a project.
+pub fn is_interested(conn: &mut Conn, scope: &Scope, project: ProjectId, who: PrincipalId) -> Result<bool, Fault> {
+    let found: i64 = project_interests::table
+        .filter(project_interests::organisation_id.eq(Col(scope.organisation)))
+        .filter(project_interests::project_id.eq(Col(project)))
+        .filter(project_interests::principal_id.eq(Col(who)))
+        .count()
+        .get_result(conn)?;
+    Ok(found > 0)
+}
+
+/// A project that is similar to another, and what was found of it, if anybody looked.
+#[derive(Clone, Debug)]
+pub struct Overlap {
+    pub other: ProjectRow,
+    pub disposition: Option<OverlapDisposition>,
+}
+
+/// Projects that share a place and a sector with one while both last, and were neither given up nor merely drafted. Of those above the
+/// caller's clearance nothing is told: whoever decides has to be cleared for them.
+pub fn overlaps_of(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<Vec<Overlap>, Fault> {
+    let row = &project.row;
+    let aside = [ProjectState::Draft, ProjectState::Rejected, ProjectState::Withdrawn, ProjectState::Cancelled].map(Col);
+    let mut near: Option<Vec<Col<ProjectId>>> = None;
+    for dimension in [ShareDimension::Place, ShareDimension::Sector] {
+        let terms: Vec<&str> =
+            project.shares.iter().filter(|share| share.dimension.0 == dimension).map(|share| share.term.as_str()).collect();
+        let shared: Vec<Col<ProjectId>> = project_shares::table
+            .filter(project_shares::organisation_id.eq(row.organisation_id))
+            .filter(project_shares::dimension.eq(Col(dimension)))
+            .filter(project_shares::term.eq_any(terms))
+            .select(project_shares::project_id)
+            .distinct()
+            .load(conn)?;
+        near = Some(near.map_or(shared.clone(), |near| near.into_iter().filter(|id| shared.contains(id)).collect()));
+    }
+    let others: Vec<ProjectRow> = visible!(projects, scope)
+        .filter(projects::id.eq_any(near.unwrap_or_default()))
+        .filter(projects::id.ne(row.id))
+        .filter(projects::state.ne_all(aside))
+        .filter(projects::starts_on.le(row.ends_on))
+        .filter(projects::ends_on.ge(row.starts_on))
+        .order(projects::id)
+        .select(ProjectRow::as_select())
+        .load(conn)?;
+    let reviewed: Vec<(Col<ProjectId>, Col<OverlapDisposition>)> = project_overlaps::table
+        .filter(project_overlaps::organisation_id.eq(row.organisation_id))
+        .filter(project_overlaps::project_id.eq(row.id))
+        .select((project_overlaps::other_id, project_overlaps::disposition))
+        .load(conn)?;
+    let disposition = |id: Col<ProjectId>| reviewed.iter().find(|(other, _)| *other == id).map(|(_, disposition)| disposition.0);
+    Ok(others.into_iter().map(|other| Overlap { disposition: disposition(other.id), other }).collect())
+}
+
+pub fn insert_overlap(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    other: ProjectId,
+    (disposition, reason): (OverlapDisposition, &str),
+    by: PrincipalId,
+) -> Result<(), Fault> {
+    diesel::insert_into(project_overlaps::table)
+        .values((
+            project_overlaps::organisation_id.eq(Col(tx.organisation)),
+            project_overlaps::project_id.eq(Col(project)),
+            project_overlaps::other_id.eq(Col(other)),
+            project_overlaps::disposition.eq(Col(disposition)),
+            project_overlaps::reason.eq(reason),
+            project_overlaps::reviewed_by.eq(Col(by)),
+            project_overlaps::recorded_at.eq(Col(tx.now())),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn insert_appraisal(tx: &mut Tx<'_>, row: &ProjectRow, by: PrincipalId, opinion: Opinion, comment: &str) -> Result<(), Fault> {
+    diesel::insert_into(project_appraisals::table)
+        .values((
+            project_appraisals::organisation_id.eq(row.organisation_id),
+            project_appraisals::project_id.eq(row.id),
+            project_appraisals::submission.eq(row.submission),
+            project_appraisals::appraised_by.eq(Col(by)),
+            project_appraisals::opinion.eq(Col(opinion)),
+            project_appraisals::comment.eq(comment),
+            project_appraisals::recorded_at.eq(Col(tx.now())),
+        ))
+        .execute(tx.conn)
+        .map_err(|error| Fault::from(error).taken(|| APPRAISAL_DUPLICATE.refuse()))?;
+    Ok(())
+}
+
+/// What appraisals of the present submission advise.
+pub fn opinions_of(conn: &mut Conn, row: &ProjectRow) -> Result<Vec<Opinion>, Fault> {
+    let found: Vec<Col<Opinion>> = project_appraisals::table
+        .filter(project_appraisals::organisation_id.eq(row.organisation_id))
+        .filter(project_appraisals::project_id.eq(row.id))
+        .filter(project_appraisals::submission.eq(row.submission))
+        .select(project_appraisals::opinion)
+        .load(conn)?;
+    Ok(found.into_iter().map(|opinion| opinion.0).collect())
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = conflict_checks)]
+pub struct ConflictCheckRow {
+    pub id: Col<ConflictCheckId>,
+    pub submission: i32,
+    pub assessed_on: NaiveDate,
+    pub analysed_on: NaiveDate,
+    pub valid_until: NaiveDate,
+    pub result: Col<CheckResult>,
+    pub assessed_by: Col<PrincipalId>,
+}
+
+/// A new check; answers by question, risk and what is done about it.
+#[derive(Clone, Debug)]
+pub struct NewCheck {
+    pub id: ConflictCheckId,
+    pub assessed_on: NaiveDate,
+    pub analysed_on: NaiveDate,
+    pub valid_until: NaiveDate,
+    pub result: CheckResult,
+    pub answers: Vec<(String, i32, Option<String>)>,
+    pub assessed_by: PrincipalId,
+}
+
+pub fn insert_check(tx: &mut Tx<'_>, row: &ProjectRow, new: &NewCheck) -> Result<(), Fault> {
+    diesel::insert_into(conflict_checks::table)
+        .values((
+            conflict_checks::organisation_id.eq(row.organisation_id),
+            conflict_checks::id.eq(Col(new.id)),
+            conflict_checks::project_id.eq(row.id),
+            conflict_checks::submission.eq(row.submission),
+            conflict_checks::assessed_on.eq(new.assessed_on),
+            conflict_checks::analysed_on.eq(new.analysed_on),
+            conflict_checks::valid_until.eq(new.valid_until),
+            conflict_checks::result.eq(Col(new.result)),
+            conflict_checks::assessed_by.eq(Col(new.assessed_by)),
+            conflict_checks::recorded_at.eq(Col(tx.now())),
+        ))
+        .execute(tx.conn)?;
+    for (question, risk, mitigation) in &new.answers {
+        diesel::insert_into(conflict_check_answers::table)
+            .values((
+                conflict_check_answers::organisation_id.eq(row.organisation_id),
+                conflict_check_answers::check_id.eq(Col(new.id)),
+                conflict_check_answers::question.eq(question),
+                conflict_check_answers::risk.eq(*risk),
+                conflict_check_answers::mitigation.eq(mitigation.as_deref()),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// The last check of a project, with its answers.
+pub fn last_check(conn: &mut Conn, row: &ProjectRow) -> Result<Option<(ConflictCheckRow, Vec<CheckAnswer>)>, Fault> {
+    let check: Option<ConflictCheckRow> = conflict_checks::table
+        .filter(conflict_checks::organisation_id.eq(row.organisation_id))
+        .filter(conflict_checks::project_id.eq(row.id))
+        .order((conflict_checks::recorded_at.desc(), conflict_checks::id.desc()))
+        .select(ConflictCheckRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(check) = check else { return Ok(None) };
+    let answers: Vec<(String, i32, Option<String>)> = conflict_check_answers::table
+        .filter(conflict_check_answers::organisation_id.eq(row.organisation_id))
+        .filter(conflict_check_answers::check_id.eq(check.id))
+        .order(conflict_check_answers::question)
+        .select((conflict_check_answers::question, conflict_check_answers::risk, conflict_check_answers::mitigation))
+        .load(conn)?;
+    let answer = |(question, risk, mitigation): (String, i32, Option<String>)| CheckAnswer {
+        question,
+        risk: u32::try_from(risk).unwrap_or(u32::MAX),
+        mitigated: mitigation.is_some(),
+    };
+    Ok(Some((check, answers.into_iter().map(answer).collect())))
+}
+
+/// What a fund set aside for a project and did not take back, in the currency of the fund.
+pub fn allocated_to(conn: &mut Conn, scope: &Scope, purpose: FundPurposeId) -> Result<i64, Fault> {
+    let allocations = crate::fund::allocation::allocations_of(conn, scope, purpose)?;
+    let uses = allocations.iter().flat_map(|allocation| &allocation.lines).map(|line| line.line_use());
+    Ok(uses.map(|used: LineUse| used.amount).sum())
+}
+
+/// What other projects of these instruments were approved for in a currency, given up or not above any clearance: a ceiling counts all.
+pub fn approved_for(conn: &mut Conn, row: &ProjectRow, instruments: &[Instrument]) -> Result<i64, Fault> {
+    let classes: Vec<Col<ProjectState>> =
+        ProjectState::ALL.iter().copied().filter(|state| state.class().is_some() && *state != ProjectState::Cancelled).map(Col).collect();
+    let wanted: Vec<Col<Instrument>> = instruments.iter().copied().map(Col).collect();
+    let budgets: Vec<i64> = projects::table
+        .filter(projects::organisation_id.eq(row.organisation_id))
+        .filter(projects::instrument.eq_any(wanted))
+        .filter(projects::state.eq_any(classes))
+        .filter(projects::id.ne(row.id))
+        .filter(projects::currency.eq(&row.currency))
+        .select(projects::budget)
+        .load(conn)?;
+    Ok(budgets.into_iter().sum())
+}

@@ -1,0 +1,163 @@
+//! Committees: who is there, who stands back, and how a motion is decided.
+
+use std::collections::BTreeSet;
+
+use super::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, MOTION_DECIDED, ProjectAction, QUORUM, VOTER_ABSENT};
+use crate::refusal::Refusal;
+use crate::words;
+
+words! {
+    /// A vote.
+    pub enum Vote {
+        /// For the motion.
+        For = "for",
+        /// Against it.
+        Against = "against",
+        /// Neither.
+        Abstain = "abstain",
+    }
+}
+
+words! {
+    /// What a committee can be asked to do to a project.
+    pub enum MotionAction {
+        /// Approve it.
+        Approve = "approve",
+        /// Reject it.
+        Reject = "reject",
+        /// Cancel it.
+        Cancel = "cancel",
+    }
+}
+
+impl MotionAction {
+    /// What is done when the motion is carried.
+    pub fn action(self) -> ProjectAction {
+        match self {
+            Self::Approve => ProjectAction::Approve,
+            Self::Reject => ProjectAction::Reject,
+            Self::Cancel => ProjectAction::Cancel,
+        }
+    }
+}
+
+words! {
+    /// The state of a motion.
+    pub enum MotionState {
+        /// Votes are missing.
+        Open = "open",
+        /// More than half of those who may vote are for it.
+        Carried = "carried",
+        /// It cannot be carried any more.
+        Lost = "lost",
+    }
+}
+
+/// Who is at a session of a committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session<M> {
+    pub members: BTreeSet<M>,
+    pub quorum: usize,
+    pub present: BTreeSet<M>,
+    pub recused: BTreeSet<M>,
+}
+
+/// Refuses a committee whose quorum is not more than half of its members.
+pub fn accept_committee(members: usize, quorum: usize) -> Result<(), Refusal> {
+    if quorum * 2 > members && quorum <= members {
+        return Ok(());
+    }
+    Err(COMMITTEE_INVALID.refuse().with("members", members).with("quorum", quorum).at("/quorum"))
+}
+
+impl<M: Ord + Copy> Session<M> {
+    /// Those who may vote: who stands back does not count.
+    pub fn voters(&self) -> BTreeSet<M> {
+        self.present.difference(&self.recused).copied().collect()
+    }
+
+    /// Refuses a session of others than the members, and one without quorum.
+    pub fn require_quorum(&self) -> Result<(), Refusal> {
+        if !self.present.is_subset(&self.members) || !self.recused.is_subset(&self.members) {
+            return Err(COMMITTEE_ATTENDANCE_INVALID.refuse());
+        }
+        let voters = self.voters().len();
+        if voters >= self.quorum {
+            return Ok(());
+        }
+        Err(QUORUM.refuse().with("quorum", self.quorum).with("voters", voters))
+    }
+}
+
+/// What became of a motion: carried by more than half of those who may vote, lost when that is impossible.
+pub fn tally(voters: usize, votes: &[Vote]) -> MotionState {
+    let count = |vote: Vote| votes.iter().filter(|one| **one == vote).count();
+    let (in_favour, missing) = (count(Vote::For), voters.saturating_sub(votes.len()));
+    if in_favour * 2 > voters {
+        MotionState::Carried
+    } else if (in_favour + missing) * 2 <= voters {
+        MotionState::Lost
+    } else {
+        MotionState::Open
+    }
+}
+
+/// Refuses the vote of who may not vote, on a motion that is decided.
+pub fn admit<M: Ord>(state: MotionState, voters: &BTreeSet<M>, member: &M) -> Result<(), Refusal> {
+    if state != MotionState::Open {
+        return Err(MOTION_DECIDED.refuse().with("state", state));
+    }
+    if voters.contains(member) { Ok(()) } else { Err(VOTER_ABSENT.refuse()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(present: &[u8], recused: &[u8]) -> Session<u8> {
+        let set = |of: &[u8]| of.iter().copied().collect();
+        Session { members: (1..=5).collect(), quorum: 3, present: set(present), recused: set(recused) }
+    }
+
+    #[test]
+    fn who_stands_back_does_not_count_for_the_quorum() {
+        let code = |session: Session<u8>| session.require_quorum().map_err(|refusal| refusal.code.name);
+        assert_eq!(code(session(&[1, 2], &[4, 5])), Err("QUORUM"));
+        assert_eq!(code(session(&[1, 2, 4, 5], &[4, 5])), Err("QUORUM"));
+        assert_eq!(code(session(&[1, 2, 3, 4, 5], &[4, 5])), Ok(()));
+        assert_eq!(code(session(&[1, 2, 9], &[])), Err("COMMITTEE_ATTENDANCE_INVALID"));
+        assert_eq!(code(session(&[1, 2, 3], &[9])), Err("COMMITTEE_ATTENDANCE_INVALID"));
+    }
+
+    #[test]
+    fn a_quorum_is_more_than_half() {
+        for (members, quorum, holds) in
+            [(5, 3, true), (5, 2, false), (4, 2, false), (4, 3, true), (3, 4, false), (0, 0, false), (1, 1, true)]
+        {
+            assert_eq!(accept_committee(members, quorum).is_ok(), holds, "{quorum} of {members}");
+        }
+    }
+
+    #[test]
+    fn a_motion_is_decided_by_the_vote_that_makes_the_other_end_impossible() {
+        use MotionState as S;
+        use Vote as V;
+        let cases: [(usize, &[Vote], MotionState); 8] = [
+            (3, &[], S::Open),
+            (3, &[V::For], S::Open),
+            (3, &[V::For, V::For], S::Carried),
+            (3, &[V::For, V::Abstain], S::Open),
+            (3, &[V::Against, V::Abstain], S::Lost),
+            (4, &[V::For, V::For, V::Against], S::Open),
+            (4, &[V::For, V::For, V::Against, V::Against], S::Lost),
+            (4, &[V::For, V::For, V::For], S::Carried),
+        ];
+        for (voters, votes, state) in cases {
+            assert_eq!(tally(voters, votes), state, "{votes:?} of {voters}");
+        }
+        let voters = (1..=3).collect();
+        assert_eq!(admit(S::Open, &voters, &2), Ok(()));
+        assert_eq!(admit(S::Open, &voters, &4).map_err(|refusal| refusal.code.name), Err("VOTER_ABSENT"));
+        assert_eq!(admit(S::Carried, &voters, &2).map_err(|refusal| refusal.code.name), Err("MOTION_DECIDED"));
+    }
+}

@@ -1,0 +1,435 @@
+//! Guards of the machine: each looks at the rules and the facts of a project, and says everything that stands against it.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use super::check::{Check, Study, StudyKind};
+use super::clock::add_months;
+use super::{
+    APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, CEILING_EXCEEDED, DUPLICATE_UNRESOLVED, DURATION_EXCEEDED,
+    ELIGIBILITY_EXPIRED, GENDER_MARKER_REQUIRED, JOINT_SPLIT, NEED_ELSEWHERE, NEED_REQUIRED, OVERHEAD_NOT_ALLOWED, PARTNER_INELIGIBLE,
+    PARTNER_MISSING, PARTNER_NOT_LOCAL, PROJECT_ALLOCATED, PROJECT_EVIDENCE_NOT_KEPT, RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
+};
+use crate::fund::{EXCHANGE_RATE_MISSING, FUND_INSUFFICIENT};
+use crate::money::{Amount, Currency};
+use crate::programme::context::Eligibility;
+use crate::programme::rule_set::{ImplementerKind, RequesterKind, RuleSet};
+use crate::refusal::Refusal;
+use crate::word::Word;
+use crate::words;
+
+/// The whole, in basis points.
+const WHOLE: u32 = 10_000;
+
+words! {
+    /// What a transition asks for.
+    pub enum Guard {
+        /// The instrument takes requests of this kind.
+        Requester = "requester",
+        /// The shares of places, sectors and countries are each the whole.
+        Splits = "splits",
+        /// The lines make the budget.
+        Budget = "budget",
+        /// The budget is within the ceiling.
+        Ceiling = "ceiling",
+        /// The planned end is not too late.
+        Duration = "duration",
+        /// The area is one of the instrument's.
+        Area = "area",
+        /// A ranked need of the place is cited.
+        Need = "need",
+        /// Who carries it out is admitted and eligible.
+        Implementer = "implementer",
+        /// Indirect cost is within the rules.
+        Overhead = "overhead",
+        /// The budgets of several recipients make the whole.
+        Recipients = "recipients",
+        /// Every similar project was looked at.
+        Overlaps = "overlaps",
+        /// Enough appraisals, none adverse.
+        Appraisals = "appraisals",
+        /// A valid check of sensitivity to the conflict.
+        ConflictCheck = "conflict_check",
+        /// Accepted studies where they are required.
+        Studies = "studies",
+        /// The budget is allocated by a fund.
+        Funds = "funds",
+        /// The gender marker is set.
+        GenderMarker = "gender_marker",
+        /// The risk marker is set.
+        RiskMarker = "risk_marker",
+        /// The country is eligible.
+        Eligibility = "eligibility",
+        /// No money is allocated any more.
+        Released = "released",
+        /// An agreement that both sides signed.
+        Agreement = "agreement",
+        /// The first payment.
+        FirstPayment = "first_payment",
+        /// Outputs that were verified.
+        Outputs = "outputs",
+        /// A certificate of what was handed over.
+        Certificate = "certificate",
+        /// The final report.
+        FinalNarrative = "final_narrative",
+        /// The final accounts.
+        FinalAccounts = "final_accounts",
+        /// The settlement of what was paid.
+        Settlement = "settlement",
+    }
+}
+
+words! {
+    /// A category of a budget (United Nations Sustainable Development Group).
+    pub enum BudgetCategory {
+        /// Staff.
+        Staff = "staff",
+        /// Supplies, commodities, materials.
+        Supplies = "supplies",
+        /// Equipment, vehicles, furniture.
+        Equipment = "equipment",
+        /// Contractual services.
+        Contractual = "contractual",
+        /// Travel.
+        Travel = "travel",
+        /// Transfers and grants.
+        Grants = "grants",
+        /// General operating costs.
+        Operating = "operating",
+        /// Indirect cost.
+        Indirect = "indirect",
+    }
+}
+
+words! {
+    /// What a project is shared out over.
+    pub enum ShareDimension {
+        /// Territorial units.
+        Place = "place",
+        /// Sectors.
+        Sector = "sector",
+        /// Countries.
+        Country = "country",
+    }
+}
+
+words! {
+    /// What an appraisal advises.
+    pub enum Opinion {
+        /// To do it.
+        Favourable = "favourable",
+        /// Not to do it.
+        Adverse = "adverse",
+    }
+}
+
+words! {
+    /// What was found of a similar project.
+    pub enum OverlapDisposition {
+        /// The same is done twice.
+        Duplicate = "duplicate",
+        /// One completes the other.
+        Complementary = "complementary",
+        /// Both are done together.
+        Joint = "joint",
+        /// They are not alike.
+        FalseMatch = "false_match",
+        /// One project was split to stay under the ceiling.
+        Splitting = "splitting",
+    }
+}
+
+impl OverlapDisposition {
+    /// Whether the project may go on beside the other.
+    pub fn clears(self) -> bool {
+        !matches!(self, Self::Duplicate | Self::Splitting)
+    }
+}
+
+/// A share of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub dimension: ShareDimension,
+    pub term: String,
+    pub bps: u32,
+}
+
+/// Who carries a project out, as their file tells today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Implementer {
+    pub kind: ImplementerKind,
+    pub registered: bool,
+    pub active: bool,
+    pub debarred_until: Option<NaiveDate>,
+}
+
+/// What a project asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub requester: RequesterKind,
+    pub implementer: Option<Implementer>,
+    pub area: Option<String>,
+    pub shares: Vec<Share>,
+    pub currency: Currency,
+    pub budget: Amount,
+    pub lines: Vec<(BudgetCategory, Amount)>,
+    /// Of a joint project.
+    pub recipients: Vec<Amount>,
+    pub starts_on: NaiveDate,
+    pub ends_on: NaiveDate,
+    pub gender_marker: Option<u32>,
+    pub risk_marker: Option<u32>,
+    /// How many needs it cites, and those of meetings elsewhere.
+    pub needs: usize,
+    pub needs_elsewhere: Vec<String>,
+}
+
+/// What others found about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Review {
+    /// References of similar projects that nobody looked at.
+    pub overlaps: Vec<String>,
+    pub opinions: Vec<Opinion>,
+    pub check: Option<Check>,
+    /// The election that is near, where it matters.
+    pub election: Option<NaiveDate>,
+    pub studies_required: Vec<StudyKind>,
+    pub studies: Vec<Study>,
+    /// What a fund allocated to it, in its currency.
+    pub allocated: Amount,
+    /// What projects under the same eligibility were approved for already, in its currency.
+    pub approved_before: Amount,
+    pub eligibility: Option<Eligibility>,
+}
+
+/// What guards look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub today: NaiveDate,
+    pub rules: &'a RuleSet,
+    pub proposal: &'a Proposal,
+    pub review: &'a Review,
+}
+
+impl Facts<'_> {
+    /// Everything that stands before a transition.
+    pub fn unmet(&self, transition: &Transition) -> Vec<Refusal> {
+        transition.guards.iter().flat_map(|guard| self.check(*guard)).collect()
+    }
+
+    /// Refuses a transition whose guards are not all met: the first as code and facts, all of them as errors.
+    pub fn require(&self, transition: &Transition) -> Result<(), Refusal> {
+        let unmet = self.unmet(transition);
+        let errors = unmet.iter().flat_map(|refusal| refusal.clone().at("").errors).collect();
+        match unmet.into_iter().next() {
+            None => Ok(()),
+            Some(first) => Err(Refusal { errors, ..first }),
+        }
+    }
+
+    /// Every reason why a guard is not met.
+    pub fn check(&self, guard: Guard) -> Vec<Refusal> {
+        let one = |outcome: Result<(), Refusal>| outcome.err().into_iter().collect();
+        match guard {
+            Guard::Requester => one(self.rules.admit_requester(self.proposal.requester)),
+            Guard::Splits => self.splits(),
+            Guard::Budget => one(self.budget()),
+            Guard::Ceiling => one(self.ceiling()),
+            Guard::Duration => one(self.duration()),
+            Guard::Area => one(self.area()),
+            Guard::Need => self.need(),
+            Guard::Implementer => self.implementer(),
+            Guard::Overhead => one(self.overhead()),
+            Guard::Recipients => one(self.recipients()),
+            Guard::Overlaps => one(self.overlaps()),
+            Guard::Appraisals => self.appraisals(),
+            Guard::ConflictCheck if self.rules.conflict_check_required => {
+                super::check::unmet(self.review.check.as_ref(), self.review.election, self.today)
+            }
+            Guard::ConflictCheck => Vec::new(),
+            Guard::Studies => super::check::studies_unmet(&self.review.studies_required, &self.review.studies, self.today),
+            Guard::Funds => one(self.funds()),
+            Guard::GenderMarker => one(self.gender_marker()),
+            Guard::RiskMarker if self.rules.risk_marker_required && self.proposal.risk_marker.is_none() => {
+                vec![RISK_MARKER_REQUIRED.refuse()]
+            }
+            Guard::RiskMarker => Vec::new(),
+            Guard::Eligibility => one(self.eligible()),
+            Guard::Released => one(self.released()),
+            Guard::Agreement
+            | Guard::FirstPayment
+            | Guard::Outputs
+            | Guard::Certificate
+            | Guard::FinalNarrative
+            | Guard::FinalAccounts
+            | Guard::Settlement => vec![PROJECT_EVIDENCE_NOT_KEPT.refuse().with("guard", guard)],
+        }
+    }
+
+    fn shown(&self, amount: Amount) -> String {
+        amount.display(self.proposal.currency)
+    }
+
+    fn splits(&self) -> Vec<Refusal> {
+        let mut found = Vec::new();
+        for dimension in ShareDimension::ALL {
+            let shares = || self.proposal.shares.iter().filter(|share| share.dimension == *dimension);
+            let sum: u32 = shares().map(|share| share.bps).sum();
+            let terms: BTreeSet<&str> = shares().map(|share| share.term.as_str()).collect();
+            if sum != WHOLE || terms.len() != shares().count() {
+                found.push(SPLIT_SUM.refuse().with("dimension", *dimension).with("sum", sum));
+            }
+        }
+        found
+    }
+
+    fn budget(&self) -> Result<(), Refusal> {
+        let sum = Amount::sum(self.proposal.lines.iter().map(|(_, amount)| *amount)).unwrap_or_default();
+        if sum == self.proposal.budget {
+            return Ok(());
+        }
+        let refusal = BUDGET_SUM.refuse().with("sum", self.shown(sum)).with("budget", self.shown(self.proposal.budget));
+        Err(refusal.with("currency", self.proposal.currency.code()))
+    }
+
+    fn ceiling(&self) -> Result<(), Refusal> {
+        let Some((max, currency)) = self.rules.ceiling.as_ref().and_then(|ceiling| ceiling.read()) else { return Ok(()) };
+        if currency != self.proposal.currency {
+            return Err(EXCHANGE_RATE_MISSING.refuse().with("from", self.proposal.currency.code()).with("to", currency.code()));
+        }
+        if self.proposal.budget <= max {
+            return Ok(());
+        }
+        let refusal = CEILING_EXCEEDED.refuse().with("max", max.display(currency)).with("currency", currency.code());
+        Err(refusal.with("requested", self.shown(self.proposal.budget)))
+    }
+
+    fn duration(&self) -> Result<(), Refusal> {
+        let (from, to) = (self.proposal.starts_on, self.proposal.ends_on);
+        let latest = self.rules.duration_months.map_or(NaiveDate::MAX, |months| add_months(from, months));
+        if from <= to && to <= latest {
+            return Ok(());
+        }
+        let refusal = DURATION_EXCEEDED.refuse().with("from", from).with("to", to);
+        Err(if self.rules.duration_months.is_some() { refusal.with("latest", latest) } else { refusal.with("latest", "—") })
+    }
+
+    fn area(&self) -> Result<(), Refusal> {
+        let allowed = &self.rules.areas;
+        if allowed.is_empty() || self.proposal.area.as_ref().is_some_and(|area| allowed.contains(area)) {
+            return Ok(());
+        }
+        Err(AREA_NOT_ALLOWED.refuse().with("allowed", allowed.clone()))
+    }
+
+    fn need(&self) -> Vec<Refusal> {
+        let mut found = Vec::new();
+        if self.rules.need_required && self.proposal.needs == 0 {
+            found.push(NEED_REQUIRED.refuse());
+        }
+        if !self.proposal.needs_elsewhere.is_empty() {
+            found.push(NEED_ELSEWHERE.refuse().with("needs", self.proposal.needs_elsewhere.clone()));
+        }
+        found
+    }
+
+    fn implementer(&self) -> Vec<Refusal> {
+        let Some(implementer) = &self.proposal.implementer else { return vec![PARTNER_MISSING.refuse()] };
+        let mut found = Vec::new();
+        let allowed = &self.rules.implementers;
+        if !allowed.is_empty() && !allowed.contains(&implementer.kind) {
+            found.push(PARTNER_NOT_LOCAL.refuse().with("kind", implementer.kind).with("allowed", spelled(allowed)));
+        }
+        let debarred = implementer.debarred_until.is_some_and(|until| self.today <= until);
+        let reasons = [("not_registered", !implementer.registered), ("inactive", !implementer.active), ("debarred", debarred)];
+        let reasons: Vec<String> = reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason.to_owned()).collect();
+        if !reasons.is_empty() {
+            found.push(PARTNER_INELIGIBLE.refuse().with("reasons", reasons));
+        }
+        found
+    }
+
+    fn overhead(&self) -> Result<(), Refusal> {
+        let indirect = self.proposal.lines.iter().filter(|(category, _)| *category == BudgetCategory::Indirect);
+        let indirect = Amount::sum(indirect.map(|(_, amount)| *amount)).unwrap_or_default();
+        let max = self.proposal.budget.share(i64::from(self.rules.indirect_bps_max));
+        if indirect <= max {
+            return Ok(());
+        }
+        let refusal = OVERHEAD_NOT_ALLOWED.refuse().with("indirect", self.shown(indirect)).with("max", self.shown(max));
+        Err(refusal.with("currency", self.proposal.currency.code()))
+    }
+
+    fn recipients(&self) -> Result<(), Refusal> {
+        let sum = Amount::sum(self.proposal.recipients.iter().copied()).unwrap_or_default();
+        if self.proposal.recipients.is_empty() || sum == self.proposal.budget {
+            return Ok(());
+        }
+        let refusal = JOINT_SPLIT.refuse().with("sum", self.shown(sum)).with("budget", self.shown(self.proposal.budget));
+        Err(refusal.with("currency", self.proposal.currency.code()))
+    }
+
+    fn overlaps(&self) -> Result<(), Refusal> {
+        if !self.rules.overlap_check_required || self.review.overlaps.is_empty() {
+            return Ok(());
+        }
+        Err(DUPLICATE_UNRESOLVED.refuse().with("references", self.review.overlaps.clone()))
+    }
+
+    fn appraisals(&self) -> Vec<Refusal> {
+        let (required, given) = (usize::try_from(self.rules.appraisals).unwrap_or(usize::MAX), self.review.opinions.len());
+        let mut found = Vec::new();
+        if given < required {
+            found.push(APPRAISALS_MISSING.refuse().with("required", required).with("given", given));
+        }
+        if self.review.opinions.contains(&Opinion::Adverse) {
+            found.push(APPRAISAL_ADVERSE.refuse());
+        }
+        found
+    }
+
+    fn funds(&self) -> Result<(), Refusal> {
+        if self.review.allocated >= self.proposal.budget {
+            return Ok(());
+        }
+        let refusal = FUND_INSUFFICIENT.refuse().with("possible", self.shown(self.review.allocated));
+        Err(refusal.with("requested", self.shown(self.proposal.budget)).with("currency", self.proposal.currency.code()))
+    }
+
+    fn gender_marker(&self) -> Result<(), Refusal> {
+        let rule = self.rules.gender_marker;
+        let holds = self.proposal.gender_marker.map_or(!rule.required, |marker| (rule.minimum..=rule.maximum).contains(&marker));
+        if holds {
+            return Ok(());
+        }
+        Err(GENDER_MARKER_REQUIRED.refuse().with("minimum", rule.minimum).with("maximum", rule.maximum))
+    }
+
+    /// Small sums need no eligibility of the country; above them it must be in force on the day of the decision.
+    fn eligible(&self) -> Result<(), Refusal> {
+        let Some((above, currency)) = self.rules.eligibility_above.as_ref().and_then(|amount| amount.read()) else { return Ok(()) };
+        if currency != self.proposal.currency {
+            return Err(EXCHANGE_RATE_MISSING.refuse().with("from", self.proposal.currency.code()).with("to", currency.code()));
+        }
+        let within = self.review.approved_before.checked_add(self.proposal.budget).is_some_and(|total| total <= above);
+        let until = self.review.eligibility.map(|eligibility| eligibility.until);
+        if within || until.is_some_and(|until| self.today <= until) {
+            return Ok(());
+        }
+        let refusal = ELIGIBILITY_EXPIRED.refuse().with("above", above.display(currency)).with("currency", currency.code());
+        Err(refusal.with("until", until.map_or_else(|| "—".to_owned(), |until| until.to_string())))
+    }
+
+    fn released(&self) -> Result<(), Refusal> {
+        if self.review.allocated.is_zero() {
+            return Ok(());
+        }
+        let refusal = PROJECT_ALLOCATED.refuse().with("allocated", self.shown(self.review.allocated));
+        Err(refusal.with("currency", self.proposal.currency.code()))
+    }
+}
+
+fn spelled<W: Word>(words: &[W]) -> Vec<String> {
+    words.iter().map(|word| word.as_str().to_owned()).collect()
+}
