@@ -160,8 +160,12 @@ fn a_backup_taken_while_clients_write_restores_all_that_was_acknowledged_on_post
 
     flip(&copy, None);
     refused(&script("postgresql-restore.sh", &cluster, "spoilt", &copy), "does not have the digest");
-    std::fs::remove_file(format!("{copy}.sha256")).expect("removed");
-    refused(&script("postgresql-restore.sh", &cluster, "spoilt", &copy), "pg_restore");
     flip(&copy, None);
+    // Without its digest, one that was cut.
+    std::fs::remove_file(format!("{copy}.sha256")).expect("removed");
+    let whole = std::fs::read(&copy).expect("the copy");
+    std::fs::write(&copy, &whole[..whole.len() / 2]).expect("cut");
+    refused(&script("postgresql-restore.sh", &cluster, "spoilt", &copy), "pg_restore");
+    std::fs::write(&copy, &whole).expect("whole again");
     done(&script("postgresql-restore.sh", &cluster, "spoilt", &copy));
 }

@@ -47,7 +47,7 @@ pub struct ScenarioQuery {
     /// Other weights in basis points, as `population:4000,poverty:6000`; criteria that are not named weigh nothing.
     #[param(
         max_length = 1000,
-        pattern = "^[^,:]+:(0|[1-9][0-9]{0,3}|10000)(,[^,:]+:(0|[1-9][0-9]{0,3}|10000))*$",
+        pattern = "^[^,:\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]+:(0|[1-9][0-9]{0,3}|10000)(,[^,:\\x00-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]+:(0|[1-9][0-9]{0,3}|10000))*$",
         example = "population:4000,poverty:6000"
     )]
     weights: Option<String>,
