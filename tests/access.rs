@@ -116,10 +116,13 @@ pub fn permits(operation: &Operation, roles: &[Role]) -> bool {
     }
 }
 
-/// Who of the cast reads what an operation gives: the auditor, but for what only platform administrators see.
+/// Who of the cast reads what an operation gives: the auditor, but for what only administrators see.
 pub fn reader(id: &str) -> &'static str {
-    let platform = api::access::operation(id).expect("declared").access == Access::Platform;
-    if platform { "administrator" } else { "auditor" }
+    match api::access::operation(id).expect("declared").access {
+        Access::Platform => "administrator",
+        Access::Roles(roles) if !roles.contains(&Role::Auditor) => "administrator",
+        _ => "auditor",
+    }
 }
 
 /// The first of the cast whom an operation lets in.

@@ -2,6 +2,7 @@
 //! `verify` finds when someone went around it.
 
 mod access_record;
+mod quota;
 
 use std::collections::BTreeMap;
 

@@ -38,8 +38,15 @@ const SLACK: Duration = Duration::from_secs(8);
 /// The one origin of which pages may read.
 const DASHBOARD: &str = "https://dash.example";
 
-static TRAP: Operation =
-    Operation { id: "read_meta", access: Access::Open, effect: Effect::Read, published: false, recorded: Recorded::Never, step_up: false };
+static TRAP: Operation = Operation {
+    id: "read_meta",
+    access: Access::Open,
+    effect: Effect::Read,
+    published: false,
+    recorded: Recorded::Never,
+    step_up: false,
+    two_persons: false,
+};
 
 /// Where the service of this proof falls: in a handler, on a reader, on a lane, at housekeeping.
 const TRAPS: [&str; 4] = ["/v1/traps/handler", "/v1/traps/read", "/v1/traps/write", "/v1/traps/keep"];
@@ -203,6 +210,11 @@ fn next(crowd: &mpsc::Receiver<(Answer, Duration)>, count: usize) -> Vec<(Answer
     (0..count).map(|index| crowd.recv_timeout(SLACK).unwrap_or_else(|_| panic!("only {index} of {count} were answered"))).collect()
 }
 
+/// How many of something are asked for in the environment, or else are enough for every day.
+fn asked(name: &str, enough: usize) -> usize {
+    std::env::var(name).map_or(enough, |text| text.parse().expect("a number"))
+}
+
 /// Asserts that a request was sent away for now, and told when to come again.
 #[track_caller]
 pub fn is_busy(answer: Answer) {
@@ -216,7 +228,8 @@ on_both_engines! {
         let edge = Edge::open(town, Sizes { readers: 2, lanes: 1, ..Sizes::default() });
         let headers = [("accept-language", "en"), ("x-request-id", "a-fall")];
         let since = Instant::now();
-        for _ in 0..50 {
+        let rounds = asked("SIGIDA_TEST_PANICS", 50 * TRAPS.len()) / TRAPS.len();
+        for _ in 0..rounds {
             for path in TRAPS {
                 let answer = edge.stranger().send("GET", path, &headers, &[]).refused(500, "SERVICE_BROKEN");
                 assert_eq!((answer.text("/title"), answer.text("/instance")), ("Internal error".to_owned(), path.to_owned()));
@@ -226,7 +239,7 @@ on_both_engines! {
                 assert!(!String::from_utf8_lossy(&answer.bytes).contains("falls"), "what fell is for the log");
             }
         }
-        eprintln!("{} panics answered in {:?}", 50 * TRAPS.len(), since.elapsed());
+        eprintln!("{} panics answered in {:?}", rounds * TRAPS.len(), since.elapsed());
         edge.stranger().get("/health/ready").expect(200);
         edge.mayor(town).create(&town.path("/suppliers"), &json!({ "code": "S-9", "name": "Papeterie" })).expect(201);
     }
@@ -309,7 +322,7 @@ fn slow_clients_are_cut_off_and_others_are_served_meanwhile() {
         ("pieces that nobody wants", post(unwanted, chunked), "1\r\n \r\n", 401, IDLE_MAX),
     ];
     let mut wires: Vec<(usize, Wire)> = Vec::new();
-    for round in 0..kinds.len() * 10 {
+    for round in 0..asked("SIGIDA_TEST_SLOW_CLIENTS", kinds.len() * 10) {
         let kind = round % kinds.len();
         let mut wire = Wire::open(edge.address);
         wire.send(kinds[kind].1.as_bytes());
@@ -451,6 +464,7 @@ fn the_limits_told_to_operators_are_those_in_force() {
         ("requests of an address a minute, without a token", rates.per_address.to_string()),
         ("requests of a principal a minute", rates.per_principal.to_string()),
         ("principals, and addresses, counted each by itself", CALLERS_MAX.to_string()),
+        ("things told to one in 24 hours of what is read for a reason", rates.with_reason_per_day.to_string()),
         ("reads at once", sizes.readers.to_string()),
         ("reads that wait", READS_WAITING_MAX.to_string()),
         ("time that a read waits", seconds(READ_PATIENCE)),

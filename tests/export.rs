@@ -1,5 +1,7 @@
 //! Lists for people: narrowed alike everywhere, added up over all pages, and taken away as CSV or XLSX.
 
+mod script;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};

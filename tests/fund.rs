@@ -279,6 +279,8 @@ on_both_engines! {
         let security = terms("?vocabulary=sector").as_array().expect("terms").iter().find(|term| term["code"] == "security").cloned();
         let security = security.expect("the sector");
         assert_eq!((security["dac_code"].clone(), security["sdg_targets"].clone()), (json!("15210"), json!(["16.1", "16.a"])));
+        let health = terms("?vocabulary=sector").as_array().expect("terms").iter().find(|term| term["code"] == "health").cloned();
+        assert_eq!(health.expect("the sector")["secondary_dac_codes"], json!(["12230"]));
         assert!(terms("").as_array().expect("terms").len() > 80);
         let donors = |query: &str| town.client("partner-system").get(&town.path(&format!("/donors?{query}"))).json()["data"].as_array().map(Vec::len);
         assert_eq!([donors("q=denm"), donors("q=danemark"), donors("q=suede"), donors("kind=other")], [Some(1), Some(1), Some(0), Some(0)]);

@@ -10,11 +10,13 @@ mod hostile;
 mod hostile_assertion;
 pub mod kinship;
 mod principal;
+pub mod proposal;
 mod rotation;
 pub mod session;
 mod step_up;
 mod throttle;
 mod token;
+mod vouched;
 
 use std::time::{Duration, Instant};
 

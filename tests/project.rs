@@ -1,7 +1,15 @@
 //! Projects, from what a village asks for to the decision of a committee.
 
+mod amendment;
 mod decision;
+mod delivery;
+mod handover;
+mod life;
+mod money;
 mod refusals;
+mod site;
+mod spending;
+mod total;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -131,6 +139,19 @@ impl Scene<'_> {
         self.town.client(login).create(&self.town.path(&format!("/motions/{motion}/votes")), &json!({ "vote": vote }))
     }
 
+    /// An approved project whose budget is allocated.
+    pub fn granted(&self, reference: &str, more: &Value) -> String {
+        let (purpose, _) = self.funded("41970");
+        let mut more = more.clone();
+        more["proposal/fund_purpose_id"] = json!(purpose);
+        let project = self.recommended(reference, &more);
+        let committee = self.committee(&json!({})).expect(201).id();
+        let motion = self.motion(&project, committee, &["mayor", "accountant", "state-representative"], &json!({})).expect(201).id();
+        self.vote("mayor", motion, "for").expect(201);
+        self.vote("accountant", motion, "for").expect(201);
+        project
+    }
+
     pub fn state(&self, project: &str) -> String {
         self.town.client("auditor").get(project).expect(200).text("/state")
     }
@@ -141,11 +162,17 @@ pub const MEMBERS: [&str; 5] = ["mayor", "accountant", "state-representative", "
 
 /// The id of a thing of projects; they are played as far as a motion where there are none.
 pub fn id(town: &Town, name: &str) -> String {
-    let list = town.path(&format!("/{}s", name.trim_end_matches("_id")));
-    let first = || town.client("auditor").get(&list).expect(200).json()["data"][0]["id"].as_str().map(str::to_owned);
+    let auditor = town.client("auditor");
+    let of = |list: &str| auditor.get(&town.path(list)).expect(200).json()["data"][0]["id"].as_str().map(str::to_owned);
+    let first = || match name {
+        "project_disbursement_id" => of(&format!("/projects/{}/disbursements", of("/projects")?)),
+        "expenditure_report_id" => of(&format!("/projects/{}/expenditure-reports", of("/projects")?)),
+        _ => of(&format!("/{}s", name.trim_end_matches("_id"))),
+    };
     first().unwrap_or_else(|| {
         crate::programme::created(town, &json!({})).expect(201);
         let scene = scene(town);
+        scene.reported("QIP-GAO-27-001");
         let project = scene.reviewed("QIP-GAO-25-001", &json!({}));
         let committee = scene.committee(&json!({})).expect(201).id();
         let reject = json!({ "action": "reject", "rejection_reason": "security" });
@@ -159,6 +186,7 @@ pub fn every_act(town: &Town, purpose: &str) -> Vec<(&'static str, String)> {
     let programme = crate::programme::created(town, &json!({ "predecessor_id": null })).expect(201);
     let meeting = crate::programme::met(town, "ML07", &["Forage"], &json!({})).expect(201);
     let scene = scene(town);
+    let (paid, disbursement, report) = scene.reported("QIP-GAO-27-001");
     let need = meeting.text("/needs/0/id");
     let more = json!({ "proposal/need_ids": [need], "proposal/programme_id": programme.id(), "proposal/fund_purpose_id": purpose });
     let project = scene.recommended("QIP-GAO-25-001", &more);
@@ -166,11 +194,14 @@ pub fn every_act(town: &Town, purpose: &str) -> Vec<(&'static str, String)> {
     let reject = json!({ "action": "reject", "rejection_reason": "security" });
     let motion = scene.motion(&project, committee, &["mayor", "accountant", "state-representative"], &reject).expect(201).id();
     scene.vote("mayor", motion, "against").expect(201);
+    let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
     vec![
         ("programme_id", programme.id().to_string()),
         ("community_meeting_id", meeting.id().to_string()),
         ("need_id", need),
-        ("project_id", project.rsplit('/').next().expect("an id").to_owned()),
+        ("project_id", last(&paid)),
+        ("project_disbursement_id", last(&disbursement)),
+        ("expenditure_report_id", last(&report)),
         ("committee_id", committee.to_string()),
         ("motion_id", motion.to_string()),
     ]
@@ -213,12 +244,12 @@ on_both_engines! {
         let steps: Vec<(&str, &str)> = steps.iter().map(|(action, rules)| (action.trim_matches('"'), rules.as_str())).collect();
         assert_eq!(steps, [("create", "null"), ("submit", "2"), ("start_review", "2"), ("recommend", "2"), ("approve", "2")]);
         assert_eq!(history[4]["motion_id"], json!(motion));
-        // What follows is told, and that the service keeps no evidence for it yet.
+        // What follows is told, with what stands against it.
         let ways = town.client("auditor").get(&format!("{project}/transitions")).expect(200).json();
         let told: Vec<(&str, &Value, &str)> = ways.as_array().expect("ways").iter().map(|way| {
             (way["action"].as_str().expect("an action"), &way["operation"], way["unmet"][0]["code"].as_str().expect("a code"))
         }).collect();
-        assert_eq!(told, [("sign", &Value::Null, "PROJECT_EVIDENCE_NOT_KEPT"), ("cancel", &json!("move_on_project"), "PROJECT_ALLOCATED")]);
+        assert_eq!(told, [("sign", &json!("sign_project_agreement"), "AGREEMENT_MISSING"), ("cancel", &json!("move_on_project"), "PROJECT_ALLOCATED")]);
     }
 
     Stage::Open, fn ac_35_twenty_four_pilots_each_answer_a_need_and_the_twenty_fifth_has_to(town) {

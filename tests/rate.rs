@@ -108,7 +108,7 @@ on_both_engines! {
     }
 
     Stage::Gathered, fn many_at_once_get_no_more_than_one_after_the_other(town) {
-        let annex = town.limited(SignInPolicy::default(), RatePolicy { per_address: QUOTA, per_principal: QUOTA });
+        let annex = town.limited(SignInPolicy::default(), RatePolicy { per_address: QUOTA, per_principal: QUOTA, ..UNHURRIED });
         let count = |statuses: Vec<u16>, since: Instant| {
             let back = usize::try_from(since.elapsed().as_secs() / BACK.as_secs()).expect("a moment");
             let served = statuses.iter().filter(|status| **status == 200).count();

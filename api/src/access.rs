@@ -1,132 +1,22 @@
 //! Who may do what: one declaration per operation. The guard, the documentation and the access tests all read this table.
 
+mod declaration;
+mod group;
+
+pub use declaration::{Access, Effect, Operation, Recorded};
+
+use declaration::{act, create, publish, read, secret};
 use domain::identity::Role;
 use domain::identity::Role::{
-    Accountant, Administrator, Auditor, AuthorisingDelegate, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
+    Accountant, Administrator, AuthorisingDelegate, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
     StateRepresentative,
 };
-
-/// Who may call an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Anyone; a token widens what is seen to the caller's clearance.
-    Open,
-    /// Anyone with a valid token.
-    SignedIn,
-    /// Whoever holds any role in the organisation of the path.
-    Members,
-    /// Whoever holds one of these roles in the organisation of the path.
-    Roles(&'static [Role]),
-    /// Administrators of the platform.
-    Platform,
-}
-
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Reads.
-    Read,
-    /// Hands out, spends or withdraws a secret, which is never kept for repetitions.
-    Secret,
-    /// Creates; the header Idempotency-Key is required.
-    Create,
-    /// Acts on a version; the headers Idempotency-Key and If-Match are required.
-    Act,
-}
-
-/// Whether what an operation tells is recorded, by whom and why, before it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    Never,
-    /// Where the caller is cleared for restricted rows, which are some of those that it tells.
-    Restricted,
-    Always,
-    /// Always, and the caller has to say why: the header Access-Reason is required.
-    WithReason,
-}
-
-/// An operation of the API.
-#[derive(Clone, Copy, Debug)]
-pub struct Operation {
-    pub id: &'static str,
-    pub access: Access,
-    pub effect: Effect,
-    /// Whether the answer is reference data, the same for everyone.
-    pub published: bool,
-    /// Whether what it tells is recorded.
-    pub recorded: Recorded,
-    /// Whether it wants a recent proof of who calls: it changes who may act, or what proves it.
-    pub step_up: bool,
-}
-
-impl Operation {
-    /// The same, and what it tells is recorded.
-    const fn recorded(self, recorded: Recorded) -> Self {
-        Self { recorded, ..self }
-    }
-
-    /// The same, and it wants a recent proof of who calls.
-    const fn stepped_up(self) -> Self {
-        Self { step_up: true, ..self }
-    }
-}
-
-const fn declare(id: &'static str, access: Access, effect: Effect) -> Operation {
-    Operation { id, access, effect, published: false, recorded: Recorded::Never, step_up: false }
-}
-
-const fn read(id: &'static str, access: Access) -> Operation {
-    declare(id, access, Effect::Read)
-}
-
-const fn create(id: &'static str, access: Access) -> Operation {
-    declare(id, access, Effect::Create)
-}
-
-const fn act(id: &'static str, access: Access) -> Operation {
-    declare(id, access, Effect::Act)
-}
-
-const fn secret(id: &'static str, access: Access) -> Operation {
-    declare(id, access, Effect::Secret)
-}
-
-const fn publish(id: &'static str) -> Operation {
-    Operation { published: true, ..declare(id, Access::Open, Effect::Read) }
-}
+use group::{
+    BOOK_READERS, BUDGET_MAKERS, COMMITTEE, CONTROLLERS, EVIDENCE_KEEPERS, FUND_MANAGERS, MONITORS, PROGRAMME_OFFICERS, PROPONENTS,
+    REVIEWERS, SECONDS,
+};
 
 use Access::{Members, Open, Platform, Roles, SignedIn};
-
-/// Those who prepare a budget.
-const BUDGET_MAKERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
-
-/// Those who read the accounts: the organisation's own people and the officials who keep or control them.
-const BOOK_READERS: Access = Roles(&[
-    AuthorisingOfficer,
-    AuthorisingDelegate,
-    FinanceOfficer,
-    Certifier,
-    CouncilRegistrar,
-    Accountant,
-    StateRepresentative,
-    Auditor,
-]);
-
-/// Those who prepare what a fund decides.
-const FUND_MANAGERS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer]);
-
-/// Those who keep or control registers of people: of kin, and of who read what.
-const CONTROLLERS: Access = Roles(&[Administrator, Auditor]);
-/// Those who ask for projects, and those who keep their files.
-const PROPONENTS: Access = Roles(&[FinanceOfficer, AuthorisingOfficer, AuthorisingDelegate]);
-const PROGRAMME_OFFICERS: Access = Roles(&[FinanceOfficer, AuthorisingDelegate]);
-
-/// Those who appraise projects.
-const REVIEWERS: Access = Roles(&[Certifier, FinanceOfficer]);
-
-/// Those who may sit on a committee.
-const COMMITTEE: Access =
-    Roles(&[AuthorisingOfficer, AuthorisingDelegate, FinanceOfficer, Certifier, CouncilRegistrar, Accountant, StateRepresentative]);
 
 /// Every operation, in the order of the rooms.
 pub const OPERATIONS: &[Operation] = &[
@@ -136,6 +26,8 @@ pub const OPERATIONS: &[Operation] = &[
     read("read_readiness", Open),
     read("list_problems", Open),
     read("read_problem", Open),
+    read("list_resources", Open),
+    read("read_fields", Open),
     // audit
     read("list_events", SignedIn),
     read("list_access_records", CONTROLLERS).recorded(Recorded::Always),
@@ -170,26 +62,29 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_principals", Platform).recorded(Recorded::Always),
     read("read_principal", Platform).recorded(Recorded::Always),
     create("create_principal", Platform),
-    secret("issue_activation_code", Platform).stepped_up(),
+    secret("issue_activation_code", Platform).stepped_up().by_two(),
     act("disable_principal", Platform).stepped_up(),
-    act("enable_principal", Platform).stepped_up(),
-    secret("reset_password", Platform).stepped_up(),
+    act("enable_principal", Platform).stepped_up().by_two(),
+    secret("reset_password", Platform).stepped_up().by_two(),
     read("list_client_keys", Platform).recorded(Recorded::Always),
     read("read_client_key", Platform).recorded(Recorded::Always),
     create("register_client_key", Platform).stepped_up(),
     act("end_client_key", Platform).stepped_up(),
     read("list_external_identities", Platform).recorded(Recorded::WithReason),
     read("read_external_identity", Platform).recorded(Recorded::WithReason),
-    create("link_external_identity", Platform).stepped_up(),
+    create("link_external_identity", Platform).stepped_up().by_two(),
     act("end_external_identity", Platform).stepped_up(),
-    secret("invite_person", Roles(&[Administrator])).stepped_up(),
+    secret("invite_person", Roles(&[Administrator])).stepped_up().by_two(),
     read("list_role_assignments", Members),
-    create("assign_role", Roles(&[Administrator])).stepped_up(),
+    create("assign_role", Roles(&[Administrator])).stepped_up().by_two(),
     act("end_role_assignment", Roles(&[Administrator])).stepped_up(),
     read("list_delegations", Members),
     read("read_delegation", Members),
     create("record_delegation", Roles(&[AuthorisingOfficer])).stepped_up(),
     act("end_delegation", Roles(&[AuthorisingOfficer])),
+    read("list_proposals", SECONDS),
+    read("read_proposal", SECONDS),
+    act("withdraw_proposal", SECONDS),
     read("list_kinships", CONTROLLERS).recorded(Recorded::WithReason),
     read("read_kinship", CONTROLLERS).recorded(Recorded::WithReason),
     create("declare_kinship", Roles(&[Administrator])),
@@ -432,6 +327,10 @@ pub const OPERATIONS: &[Operation] = &[
     create("draft_project", PROPONENTS),
     act("revise_project", PROPONENTS),
     read("list_project_transitions", Members),
+    read("read_project_totals", Members),
+    read("read_project_map", Members),
+    read("read_project_sites", Members),
+    create("record_project_site", PROPONENTS),
     read("read_project_history", Members),
     act("submit_project", PROPONENTS),
     act("start_project_review", PROGRAMME_OFFICERS),
@@ -442,8 +341,68 @@ pub const OPERATIONS: &[Operation] = &[
     read("read_project_overlaps", Members),
     act("review_project_overlap", PROGRAMME_OFFICERS),
     act("appraise_project", REVIEWERS),
+    read("read_project_studies", Members),
+    act("record_project_study", EVIDENCE_KEEPERS),
+    act("judge_project_study", REVIEWERS),
+    read("read_project_milestones", Members),
+    act("plan_project_milestone", PROPONENTS),
+    act("record_milestone_evidence", EVIDENCE_KEEPERS),
+    act("verify_project_milestone", MONITORS),
+    read("read_monitoring_visits", Members),
+    act("record_monitoring_visit", MONITORS),
+    act("close_visit_finding", MONITORS),
+    act("complete_project", PROGRAMME_OFFICERS),
+    read("read_project_suspensions", Members),
+    act("suspend_project", PROPONENTS),
+    read("read_conflict_check", Members),
+    read("read_project_amendments", Members),
+    act("propose_project_amendment", PROPONENTS),
+    act("review_project_amendment", REVIEWERS),
+    act("decide_project_amendment", Roles(&[AuthorisingOfficer, StateRepresentative])),
+    act("apply_project_amendment", PROGRAMME_OFFICERS),
+    read("read_project_ceremonies", Members),
+    act("record_project_ceremony", EVIDENCE_KEEPERS),
+    read("read_handover_certificates", Members),
+    act("draw_up_handover_certificate", PROGRAMME_OFFICERS),
+    act("sign_handover_certificate", EVIDENCE_KEEPERS),
+    act("hand_over_project", PROGRAMME_OFFICERS),
+    read("list_municipal_assets", Members),
+    read("read_project_closure", Members),
+    act("record_project_lesson", EVIDENCE_KEEPERS),
+    act("submit_final_narrative", EVIDENCE_KEEPERS),
+    act("accept_final_narrative", MONITORS),
+    act("close_project_work", PROPONENTS),
+    read("read_project_indicators", Members),
+    act("define_project_indicator", PROPONENTS),
+    act("record_indicator_value", EVIDENCE_KEEPERS),
+    act("submit_indicator_values", EVIDENCE_KEEPERS),
+    act("judge_indicator_value", MONITORS),
+    act("lock_indicator_period", MONITORS),
     publish("list_conflict_questions"),
     act("record_conflict_check", REVIEWERS),
+    read("read_project_agreement", Members),
+    act("conclude_project_agreement", PROPONENTS),
+    act("verify_partner_account", Roles(&[Accountant, Certifier])),
+    act("sign_project_agreement", PROPONENTS),
+    act("start_project", PROGRAMME_OFFICERS),
+    read("list_project_disbursements", Members),
+    read("read_project_disbursement", Members),
+    act("request_project_disbursement", PROPONENTS),
+    act("certify_project_disbursement", Roles(&[Certifier, FinanceOfficer, AuthorisingOfficer])),
+    act("approve_project_disbursement", Roles(&[AuthorisingOfficer])),
+    act("pay_project_disbursement", Roles(&[Accountant])),
+    act("reject_project_disbursement", Roles(&[Certifier, AuthorisingOfficer, Accountant])),
+    act("reverse_project_disbursement", Roles(&[Accountant])),
+    read("list_expenditure_reports", Members),
+    read("read_expenditure_report", Members),
+    act("submit_expenditure_report", PROPONENTS),
+    act("certify_expenditure_report", Roles(&[Certifier, FinanceOfficer, AuthorisingOfficer])),
+    act("accept_expenditure_report", Roles(&[AuthorisingOfficer])),
+    act("reject_expenditure_report", Roles(&[Certifier, AuthorisingOfficer])),
+    read("read_finance_summary", Members),
+    act("record_project_refund", Roles(&[Accountant])),
+    act("close_project_accounts", Roles(&[AuthorisingOfficer])),
+    act("terminate_project", COMMITTEE),
     read("list_committees", Members),
     read("read_committee", Members),
     create("found_committee", Roles(&[AuthorisingOfficer])),

@@ -10,7 +10,8 @@ use db::expenditure::chargeable::Wanted;
 use db::fault::Fault;
 use db::store::{Known, Outcome, Tx};
 use domain::audit::Events;
-use domain::id::OrganisationId;
+use domain::id::{OrganisationId, ProposalId};
+use domain::identity::proposal::Gravity;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
@@ -19,6 +20,7 @@ use crate::audit::access_record::Told;
 use crate::auth::Call;
 use crate::body::Asked;
 use crate::export::{Form, tabled};
+use crate::identity::proposal::{Done, by_two};
 use crate::page::Page;
 use crate::paper::PaperFault;
 use crate::problem::{Problem, SERVICE_BROKEN};
@@ -158,12 +160,17 @@ pub fn created(location: String, version: i64, view: &impl Serialize) -> Result<
     kept(StatusCode::CREATED, Some(location), Some(version), view)
 }
 
+/// 202: it was not done, but waits.
+pub fn accepted(location: String, version: i64, view: &impl Serialize) -> Result<Answer, Fault> {
+    kept(StatusCode::ACCEPTED, Some(location), Some(version), view)
+}
+
 /// 200 with the resource after the act.
 pub fn done(version: i64, view: &impl Serialize) -> Result<Answer, Fault> {
     kept(StatusCode::OK, None, Some(version), view)
 }
 
-fn send(answer: Answer, replayed: bool) -> Answered {
+pub fn send(answer: Answer, replayed: bool) -> Answered {
     let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let mut builder = HttpResponse::build(status.ok_or_else(|| Problem::from(&SERVICE_BROKEN))?);
     builder.insert_header((CACHE_CONTROL, "no-store")).content_type("application/json");
@@ -195,6 +202,38 @@ impl<T: Sync + Send + 'static> Asked<T> {
         self.write_wanting(organisation, None, effect).await
     }
 
+    /// As [`Asked::write_on`], of an operation that takes two persons for some of what it may be asked.
+    pub async fn write_by_two(
+        self,
+        organisation: OrganisationId,
+        gravity: impl Fn(&T, &mut Tx<'_>) -> Result<Gravity, Fault> + Send + 'static,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
+    ) -> Answered {
+        self.write_judged(organisation, None, gravity, effect).await
+    }
+
+    /// As [`Asked::write_by_two`], where the answer is a secret, which is not kept; or the answer of what was only proposed.
+    pub async fn hand_out_by_two<R: Send + 'static>(
+        self,
+        organisation: OrganisationId,
+        gravity: impl Fn(&T, &mut Tx<'_>) -> Result<Gravity, Fault> + Send + 'static,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(R, Events), Fault> + Send + 'static,
+    ) -> Result<Result<R, HttpResponse>, Problem> {
+        let Asked { call, body, fingerprint } = self;
+        let (store, author, id) = (call.store().clone(), call.author(), ProposalId::new());
+        let done = store
+            .write(organisation, author, move |tx| {
+                let gravity = gravity(&body, tx)?;
+                let (done, events) = by_two(&call, tx, (id, fingerprint), gravity, |tx| effect(&call, &body, tx))?;
+                Ok(Outcome::Happened(done, events))
+            })
+            .await?;
+        match done {
+            Done::Now(what) => Ok(Ok(what)),
+            Done::Proposed(answer) => Ok(Err(send(answer, false)?)),
+        }
+    }
+
     /// As [`Asked::write`], by a request of which it is known what it will ask about: that is read with what others ask about.
     pub async fn write_wanting(
         self,
@@ -202,17 +241,35 @@ impl<T: Sync + Send + 'static> Asked<T> {
         wanted: Option<Wanted>,
         effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
     ) -> Answered {
+        // Of an operation that takes two persons and says no more, all is grave.
+        self.write_judged(organisation, wanted, |_, _| Ok(Gravity::Grave { concerning: None }), effect).await
+    }
+
+    async fn write_judged(
+        self,
+        organisation: OrganisationId,
+        wanted: Option<Wanted>,
+        gravity: impl Fn(&T, &mut Tx<'_>) -> Result<Gravity, Fault> + Send + 'static,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
+    ) -> Answered {
         let Asked { call, body, fingerprint } = self;
         let principal = call.principal()?;
         let claim = call.idempotency_key.clone().map(|key| Claim { principal, key, fingerprint });
-        let store = call.store().clone();
-        let author = call.author();
+        let (store, author, id) = (call.store().clone(), call.author(), ProposalId::new());
         let (answer, replayed) = store
             .write_once(organisation, author, Known { claim, wanted }, move |tx| {
                 if let Some(answer) = tx.earlier.take() {
                     return Ok(Outcome::Replayed((answer, true)));
                 }
-                let (answer, events) = effect(&call, &body, tx)?;
+                let (answer, events) = if call.seconds().is_some() {
+                    let gravity = gravity(&body, tx)?;
+                    let (done, events) = by_two(&call, tx, (id, fingerprint), gravity, |tx| effect(&call, &body, tx))?;
+                    match done {
+                        Done::Now(answer) | Done::Proposed(answer) => (answer, events),
+                    }
+                } else {
+                    effect(&call, &body, tx)?
+                };
                 tx.answer = Some(answer.clone());
                 Ok(Outcome::Happened((answer, false), events))
             })

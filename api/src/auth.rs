@@ -1,6 +1,7 @@
 //! Who calls: proves the caller before any handler runs, by the operation's one declaration in `access`.
 
 mod header;
+mod restraint;
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
@@ -46,6 +47,8 @@ use crate::token::{Bearer, Keys};
 
 /// For how long a standing read from the database is believed: the longest a revocation can take.
 const STANDING_LIFETIME: Duration = Duration::from_secs(2);
+/// For how long administrators are not told again that somebody reached a quota.
+const ALARM_LIFETIME: Duration = Duration::from_secs(3600);
 /// How many standings are remembered.
 const STANDINGS_MAX: usize = 10_000;
 
@@ -63,6 +66,10 @@ pub struct Desk {
     /// With what secrets are sealed that have to be read again, if the operator has set it.
     pub seal: Option<Seal>,
     pub rates: Rates,
+    /// How many things somebody is told in a day of what is read for a reason, and of all that is recorded; 0 is no limit.
+    pub quotas: (u32, u32),
+    /// Who reached such a quota, of whom administrators were told.
+    pub alarmed: Kept<PrincipalId, ()>,
     /// The places of bodies that are read as they arrive.
     pub intakes: Arc<Semaphore>,
     /// The operations, from the contract itself.
@@ -81,7 +88,24 @@ impl Desk {
         let intakes = Arc::new(Semaphore::new(INTAKES_AT_ONCE));
         let (routes, cursor_secret) = (Routes::new(operations)?, OnceLock::new());
         let (issuers, seal) = (Issuers::default(), None);
-        Ok(Self { store, clock, keys, sign_in, issuers, seal, rates, intakes, routes, standings, cursor_secret, published })
+        let (rates_of, alarmed) = (RatePolicy::default(), Kept::new(ALARM_LIFETIME, STANDINGS_MAX));
+        let quotas = (rates_of.with_reason_per_day, rates_of.recorded_per_day);
+        Ok(Self {
+            store,
+            clock,
+            keys,
+            sign_in,
+            issuers,
+            seal,
+            rates,
+            quotas,
+            alarmed,
+            intakes,
+            routes,
+            standings,
+            cursor_secret,
+            published,
+        })
     }
 
     /// The same with another policy of sign-ins.
@@ -104,7 +128,7 @@ impl Desk {
     /// The same with other quotas of requests.
     #[must_use]
     pub fn with_rates(self, rates: RatePolicy) -> Self {
-        Self { rates: Rates::new(rates), ..self }
+        Self { rates: Rates::new(rates), quotas: (rates.with_reason_per_day, rates.recorded_per_day), ..self }
     }
 
     /// Refuses query parameters that the contract does not describe so.
@@ -443,13 +467,9 @@ fn authorise(call: &Call, operation: &Operation) -> Result<(), Problem> {
         Problem::from(ROLE_MISSING.refuse().with("roles", roles))
     };
     match operation.access {
-        Access::Open | Access::SignedIn => Ok(()),
-        Access::Members if call.roles.is_empty() => Err(Problem::from(&NOT_FOUND)),
-        Access::Members => Ok(()),
-        Access::Roles(_) if call.roles.is_empty() => Err(Problem::from(&NOT_FOUND)),
-        Access::Roles(wanted) if call.roles.iter().any(|role| wanted.contains(role)) => Ok(()),
-        Access::Roles(wanted) => Err(missing(wanted)),
-        Access::Platform if call.roles.contains(&Role::Administrator) => Ok(()),
-        Access::Platform => Err(missing(&[Role::Administrator])),
+        Access::Members | Access::Roles(_) if call.roles.is_empty() => Err(Problem::from(&NOT_FOUND)),
+        Access::Roles(wanted) if !call.roles.iter().any(|role| wanted.contains(role)) => Err(missing(wanted)),
+        Access::Platform if !call.roles.contains(&Role::Administrator) => Err(missing(&[Role::Administrator])),
+        Access::Open | Access::SignedIn | Access::Members | Access::Roles(_) | Access::Platform => Ok(()),
     }
 }

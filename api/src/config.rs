@@ -65,11 +65,20 @@ pub struct RatePolicy {
     pub per_address: u32,
     /// A principal, wherever they are.
     pub per_principal: u32,
+    /// Of what is read for a reason, how many things a principal is told in 24 hours; 0 sets no limit.
+    pub with_reason_per_day: u32,
+    /// The same of all that is recorded.
+    pub recorded_per_day: u32,
 }
 
 impl Default for RatePolicy {
     fn default() -> Self {
-        Self { per_address: default_requests_per_address(), per_principal: default_requests_per_principal() }
+        Self {
+            per_address: default_requests_per_address(),
+            per_principal: default_requests_per_principal(),
+            with_reason_per_day: default_reads_with_reason_per_day(),
+            recorded_per_day: 0,
+        }
     }
 }
 
@@ -102,6 +111,10 @@ struct Settings {
     requests_per_address: u32,
     #[serde(default = "default_requests_per_principal")]
     requests_per_principal: u32,
+    #[serde(default = "default_reads_with_reason_per_day")]
+    reads_with_reason_per_day: u32,
+    #[serde(default)]
+    recorded_reads_per_day: u32,
     #[serde(default)]
     trusted_proxies: String,
     public_url: Option<String>,
@@ -176,6 +189,11 @@ fn default_requests_per_address() -> u32 {
 /// A hundred a second: more than a screen or a nightly synchronisation needs, and a small part of what the service can do.
 fn default_requests_per_principal() -> u32 {
     6_000
+}
+
+/// What somebody who was given an unlocked telephone is told at most.
+fn default_reads_with_reason_per_day() -> u32 {
+    20
 }
 
 fn default_connections() -> usize {
@@ -297,11 +315,21 @@ impl Settings {
     }
 
     fn rate_policy(&self) -> Result<RatePolicy, String> {
-        let limits = [("requests_per_address", self.requests_per_address), ("requests_per_principal", self.requests_per_principal)];
+        let limits = [
+            ("requests_per_address", self.requests_per_address),
+            ("requests_per_principal", self.requests_per_principal),
+            ("reads_with_reason_per_day", self.reads_with_reason_per_day),
+            ("recorded_reads_per_day", self.recorded_reads_per_day),
+        ];
         if let Some((name, _)) = limits.iter().find(|(_, limit)| *limit > REQUESTS_MAX) {
             return Err(format!("{name} lies between 0 (no limit) and {REQUESTS_MAX}"));
         }
-        Ok(RatePolicy { per_address: self.requests_per_address, per_principal: self.requests_per_principal })
+        Ok(RatePolicy {
+            per_address: self.requests_per_address,
+            per_principal: self.requests_per_principal,
+            with_reason_per_day: self.reads_with_reason_per_day,
+            recorded_per_day: self.recorded_reads_per_day,
+        })
     }
 
     fn check(self) -> Result<Config, String> {

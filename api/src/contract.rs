@@ -3,6 +3,7 @@
 mod answer;
 mod bound;
 pub mod example;
+pub mod field;
 pub mod outline;
 pub mod parameter;
 pub mod refusal;
@@ -63,6 +64,11 @@ who calls, never what they may do.";
 const STEP_UP: &str = "**Recent proof**: wants a sign-in or a `POST /v1/me/re-authentication` of the last ten minutes, or as the \
 operator says; otherwise 401 with `insufficient_user_authentication` (RFC 9470) in `WWW-Authenticate`.";
 
+const TWO_PERSONS: &str = "**Two persons**: where another person is entitled to it, a grave request is not carried out but kept, and \
+answered 202; the identical request (body and `If-Match` too) of another entitled person within 24 hours carries it out and gets its \
+answer. Asking again oneself is refused. Grave is what gives the role `administrator`, or a way of proving who they are to somebody who \
+holds it or has an authenticator; whom it concerns is not one of the two.";
+
 const TAGS: [(&str, &str); 16] = [
     ("meta", "The service about itself."),
     ("audit", "What happened, in commit order."),
@@ -79,7 +85,7 @@ const TAGS: [(&str, &str); 16] = [
     ("endowment", "Campaigns that divide an envelope by formula; drawing rights, agreements, tranches."),
     ("fund", "Donors, contributions, earmarks, allocations, attribution."),
     ("programme", "Programmes, the rules of instruments, what communities need."),
-    ("project", "The life of projects, from the draft to the decision of a committee."),
+    ("project", "The life of projects: drafts, reviews, decisions, agreements, payments, visits, amendments, handover, results, closure."),
 ];
 
 /// The contract in YAML. Words that older readers take for truth values are quoted, and days that they take for instants.
@@ -243,6 +249,9 @@ fn describe(path: &str, described: &mut Described) {
         let text = described.description.take().unwrap_or_default();
         described.description = Some(format!("{text} {STEP_UP}"));
     }
+    if declared.two_persons {
+        tell_proposed(described);
+    }
     add_example(&id, described);
     add_problems(path, declared, described);
     tell_versions(declared.effect, described);
@@ -382,6 +391,15 @@ fn tell_recorded(recorded: Recorded, described: &mut Described) {
     described.parameters.get_or_insert_with(Vec::new).push(header.build().into());
 }
 
+/// What takes two persons says so, and what the first of them is answered.
+fn tell_proposed(described: &mut Described) {
+    let text = described.description.take().unwrap_or_default();
+    described.description = Some(format!("{text} {TWO_PERSONS}"));
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProposalView"))).build();
+    let proposed = ResponseBuilder::new().description("Not done yet: it waits for a second person.").content("application/json", content);
+    described.responses.responses.insert("202".to_owned(), proposed.build().into());
+}
+
 /// Successful answers that carry a version or a place say so.
 fn tell_versions(effect: Effect, described: &mut Described) {
     for (status, response) in &mut described.responses.responses {
@@ -393,7 +411,7 @@ fn tell_versions(effect: Effect, described: &mut Described) {
             response.description = if status == "201" { "Made.".to_owned() } else { "Done.".to_owned() };
         }
         let header = |text: &str| HeaderBuilder::new().schema(Some(text_schema(300))).description(Some(text)).build().into();
-        if status == "201" {
+        if ["201", "202"].contains(&status.as_str()) {
             response.headers.insert("Location".to_owned(), header("Where it is read."));
         }
         if matches!(effect, Effect::Create | Effect::Act) {

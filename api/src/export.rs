@@ -163,7 +163,7 @@ fn columns_of(contract: &OpenApi, page: &str) -> Vec<Column> {
 }
 
 /// A schema behind its reference, and behind "or null".
-fn resolved<'a>(components: &'a Components, schema: &'a RefOr<Schema>) -> Option<&'a Schema> {
+pub fn resolved<'a>(components: &'a Components, schema: &'a RefOr<Schema>) -> Option<&'a Schema> {
     match schema {
         RefOr::Ref(reference) => {
             let name = reference.ref_location.rsplit('/').next()?;

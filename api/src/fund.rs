@@ -52,9 +52,12 @@ pub struct FundTermView {
     label_en: String,
     #[schema(max_length = 1000)]
     label_fr: String,
-    /// Of a sector: its purpose code of the Development Assistance Committee.
+    /// Of a sector: its one primary purpose code of the Development Assistance Committee, by which it is counted.
     #[schema(max_length = 5, example = "15210")]
     dac_code: Option<String>,
+    /// Of a sector: further purpose codes that may suit.
+    #[schema(max_items = 10, value_type = Vec<Text<5>>)]
+    secondary_dac_codes: Vec<String>,
     /// Of a sector: targets of the Sustainable Development Goals.
     #[schema(max_items = 10, value_type = Vec<Text<20>>)]
     sdg_targets: Vec<String>,
@@ -71,6 +74,7 @@ fn term_view(row: FundTermRow) -> FundTermView {
         label_en: row.label_en,
         label_fr: row.label_fr,
         dac_code: row.dac_code,
+        secondary_dac_codes: row.secondary_dac_codes.split_whitespace().map(str::to_owned).collect(),
         sdg_targets: row.sdg_targets.split_whitespace().map(str::to_owned).collect(),
         confidence: row.confidence.0,
         source: row.source,

@@ -11,6 +11,7 @@ pub mod invitation;
 pub mod kinship;
 pub mod password;
 pub mod principal;
+pub mod proposal;
 pub mod reauthentication;
 pub mod role_assignment;
 pub mod session;

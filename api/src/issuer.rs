@@ -40,6 +40,8 @@ pub struct Told {
     /// What makes the token the same when it comes again.
     pub digest: [u8; 32],
     pub expires_at: i64,
+    /// When the provider last saw who it is (OpenID Connect, `auth_time`), if it says so: the token itself may be made anew without.
+    pub authenticated_at: Option<i64>,
 }
 
 /// Why nothing is proven.
@@ -75,6 +77,8 @@ struct Claims {
     aud: Audience,
     exp: i64,
     iat: i64,
+    #[serde(default)]
+    auth_time: Option<i64>,
     /// Of Keycloak: the kind of token.
     #[serde(default)]
     typ: Option<String>,
@@ -93,6 +97,7 @@ impl Claims {
             && is_plain(&self.sub, SUBJECT_MAX)
             && life.is_some_and(|life| (1..=LIFE_MAX).contains(&life))
             && self.iat <= now + LEEWAY_SECONDS
+            && self.auth_time.is_none_or(|at| (0..=self.iat + LEEWAY_SECONDS).contains(&at))
             && self.typ.as_deref().is_none_or(|kind| KINDS.contains(&kind))
             && self.events.is_none()
             && self.cnf.is_none()
@@ -143,7 +148,7 @@ impl Issuers {
         let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
         let digest = Sha256::new().chain_update(b"foreign token\0").chain_update(signed).finalize().into();
         let login = issuer.policy.login_claim.as_deref().and_then(|name| login(token, name));
-        Ok(Told { issuer: name.clone(), subject: claims.sub, login, digest, expires_at: claims.exp })
+        Ok(Told { issuer: name.clone(), subject: claims.sub, login, digest, expires_at: claims.exp, authenticated_at: claims.auth_time })
     }
 }
 

@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 
 use crate::answer::{Answered, ok};
 use crate::auth::Call;
+use crate::contract::field::ResourceFields;
+use crate::contract::outline::OUTLINE;
 use crate::problem::{NOT_FOUND, Problem, SERVICE_BUSY, all_codes, status};
 
 /// The service and its contract.
@@ -106,4 +108,30 @@ pub async fn read_problem(path: web::Path<String>) -> Answered {
         Some(code) => ok(&view(code)),
         None => Err(Problem::from(&NOT_FOUND)),
     }
+}
+
+/// Something that can be created.
+#[derive(Serialize, ToSchema)]
+pub struct ResourceName {
+    /// Its name, for `GET /v1/fields/{resource}`.
+    #[schema(max_length = 100, example = "projects")]
+    resource: &'static str,
+    /// The operation that creates it.
+    #[schema(max_length = 60, example = "draft_project")]
+    operation: &'static str,
+}
+
+/// Everything that can be created, by the name under which its fields are told.
+#[utoipa::path(tag = "meta", responses((status = 200, body = Vec<ResourceName>)))]
+#[get("/v1/fields")]
+pub async fn list_resources() -> Answered {
+    ok(&OUTLINE.fields.values().map(|one| ResourceName { resource: &one.resource, operation: one.operation }).collect::<Vec<_>>())
+}
+
+/// What can be set on what is created: what is required, which words are allowed, how long and how large. Read from this contract, so
+/// that forms of clients need no list of their own. What can be done to one project now, and why not, is told by its transitions.
+#[utoipa::path(tag = "meta", responses((status = 200, body = ResourceFields)))]
+#[get("/v1/fields/{resource}")]
+pub async fn read_fields(path: web::Path<String>) -> Answered {
+    OUTLINE.fields.get(&path.into_inner()).map_or_else(|| Err(Problem::from(&NOT_FOUND)), ok)
 }

@@ -77,6 +77,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::identity::external::CODES,
         domain::identity::delegation::CODES,
         domain::identity::kinship::CODES,
+        domain::identity::proposal::CODES,
         domain::identity::session::CODES,
         domain::identity::step_up::CODES,
         domain::participation::CODES,
@@ -97,6 +98,13 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::fund::CODES,
         domain::programme::CODES,
         domain::project::CODES,
+        domain::project::finance::CODES,
+        domain::project::amendment::CODES,
+        domain::project::clock::CODES,
+        domain::project::evidence::CODES,
+        domain::project::handover::CODES,
+        domain::project::indicator::CODES,
+        domain::project::milestone::CODES,
     ]
     .into_iter()
     .flatten()

@@ -1,9 +1,24 @@
 //! Projects: what each asks for. What happens to them, what others find and who decides have files of their own.
 
 pub mod act;
+pub mod agreement;
+pub mod amendment;
 pub mod case;
+pub mod closure;
 pub mod committee;
+pub mod disbursement;
+pub mod evidence;
+mod filter;
+pub mod handover;
+pub mod indicator;
+pub mod milestone;
+pub mod report;
 pub mod review;
+pub mod settlement;
+pub mod site;
+pub mod suspension;
+pub mod total;
+pub mod visit;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +26,7 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::NaiveDate;
 use db::connection::Conn;
 use db::fault::Fault;
-use db::project::{Asked as Wishes, NewProject as NewRow, Project, ProjectFilter, Step};
+use db::project::{Asked as Wishes, NewProject as NewRow, Project, Step};
 use domain::audit::Event;
 use domain::fund::FundVocabulary;
 use domain::id::{CommunityNeedId, FundPurposeId, OrganisationId, ProgrammeId, ProjectId, SupplierId, TerritorialUnitId};
@@ -20,12 +35,14 @@ use domain::programme::Instrument;
 use domain::programme::rule_set::{ImplementerKind, RequesterKind, in_force};
 use domain::project::duty::Duty;
 use domain::project::guard::{BudgetCategory, ShareDimension};
+use domain::project::handover::ProjectNature;
 use domain::project::{PROJECT_PLACE_UNKNOWN, PROJECT_SENSITIVITY_INVALID, ProjectAction, ProjectState, SPLIT_SUM, StateClass};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use self::filter::narrowing;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
@@ -69,6 +86,7 @@ pub struct ProjectView {
     title: String,
     #[schema(max_length = 2000)]
     objective: String,
+    nature: ProjectNature,
     instrument: Instrument,
     programme_id: Option<ProgrammeId>,
     /// The rules under which it was submitted; they do not change for it any more.
@@ -90,6 +108,8 @@ pub struct ProjectView {
     budget: String,
     starts_on: NaiveDate,
     ends_on: NaiveDate,
+    /// The planned end, moved by the days of suspensions for insecurity or want of access, within what the rules bear.
+    effective_ends_on: NaiveDate,
     #[schema(minimum = 0, maximum = 3)]
     gender_marker: Option<i32>,
     #[schema(minimum = 0, maximum = 2)]
@@ -110,6 +130,7 @@ pub struct ProjectView {
 }
 
 pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
+    let effective_ends_on = suspension::effective_ends_on(&project);
     let row = project.row;
     let currency = row.currency()?;
     let sensitivity = row.sensitivity()?;
@@ -126,6 +147,7 @@ pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
         reference: row.reference,
         title: row.title,
         objective: row.objective,
+        nature: row.nature.0,
         instrument: row.instrument.0,
         programme_id: row.programme_id.map(|id| id.0),
         rule_set_version: row.rule_set_version,
@@ -141,6 +163,7 @@ pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
         budget: shown(row.budget, currency),
         starts_on: row.starts_on,
         ends_on: row.ends_on,
+        effective_ends_on,
         gender_marker: row.gender_marker,
         risk_marker: row.risk_marker,
         submission: row.submission,
@@ -153,33 +176,14 @@ pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
     })
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ProjectQuery {
-    /// A part of the title, without regard to accents and case.
-    #[param(max_length = 100)]
-    q: Option<String>,
-    /// Only projects under this instrument.
-    instrument: Option<Instrument>,
-    /// Only projects in this state.
-    state: Option<ProjectState>,
-    /// Only projects that are counted as this.
-    state_class: Option<StateClass>,
-    /// Only projects with a share in this unit, or in what lies in it.
-    territorial_unit_id: Option<TerritorialUnitId>,
-    /// Only projects with a share in this sector.
-    #[param(max_length = 60)]
-    sector: Option<String>,
-    /// Only projects of this programme.
-    programme_id: Option<ProgrammeId>,
+narrowing!(ProjectQuery {
     /// Cursor of an earlier page.
     #[param(max_length = 1024)]
     after: Option<String>,
     /// Rows a page.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
-}
+});
 
 /// The organisation's projects.
 #[utoipa::path(tag = "project", params(ProjectQuery), responses((status = 200, body = Page<ProjectView>)))]
@@ -187,16 +191,7 @@ pub struct ProjectQuery {
 pub async fn list_projects(call: Call, _path: web::Path<OrganisationId>, query: Query<ProjectQuery>) -> Answered {
     let query = query.0;
     let keys = keyset::<ProjectId>(&call, query.after.as_deref(), query.limit)?;
-    let (scope, asked) = (call.scope()?, keys.clone());
-    let filter = ProjectFilter {
-        text: query.q,
-        instrument: query.instrument,
-        state: query.state,
-        class: query.state_class,
-        place: query.territorial_unit_id,
-        sector: query.sector,
-        programme: query.programme_id,
-    };
+    let (scope, asked, filter) = (call.scope()?, keys.clone(), query.filter());
     let rows = call
         .store()
         .read(move |conn| {
@@ -255,6 +250,8 @@ pub struct ProjectImplementer {
 pub struct ProjectProposal {
     title: Text<300>,
     objective: Text<2000>,
+    /// What it does; services where nothing is said. Only what is built has a first stone.
+    nature: Option<ProjectNature>,
     programme_id: Option<ProgrammeId>,
     area: Option<Text<60>>,
     requester_kind: RequesterKind,
@@ -304,7 +301,7 @@ impl ProjectProposal {
                 let refusal = SPLIT_SUM.refuse().with("dimension", share.dimension).with("sum", share.bps.0);
                 return Err(refusal.at("/proposal/shares").into());
             }
-            let term = named_term(conn, share.dimension, term)?;
+            let term = named_term(conn, share.dimension, term, "/proposal/shares")?;
             shares.push((share.dimension, term, bps));
         }
         if let Some(programme) = self.programme_id {
@@ -338,13 +335,14 @@ impl ProjectProposal {
             shares,
             lines,
             needs: needs.into_iter().collect(),
+            nature: self.nature.unwrap_or(ProjectNature::Services),
         })
     }
 }
 
 /// A term of a share in its one spelling.
-fn named_term(conn: &mut Conn, dimension: ShareDimension, term: &str) -> Result<String, Fault> {
-    let unknown = || Fault::from(PROJECT_PLACE_UNKNOWN.refuse().with("term", term).at("/proposal/shares"));
+fn named_term(conn: &mut Conn, dimension: ShareDimension, term: &str, pointer: &str) -> Result<String, Fault> {
+    let unknown = || Fault::from(PROJECT_PLACE_UNKNOWN.refuse().with("term", term).at(pointer));
     match dimension {
         ShareDimension::Place => {
             let unit = term.parse().map(TerritorialUnitId).map_err(|_| unknown())?;

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn without_a_quota_nothing_is_counted() {
-        let rates = Rates::new(RatePolicy { per_address: 0, per_principal: 1 });
+        let rates = Rates::new(RatePolicy { per_address: 0, per_principal: 1, ..RatePolicy::default() });
         let (stranger, principal) = (Caller::Address([192, 0, 2, 1].into()), Caller::Principal(PrincipalId::new()));
         assert_eq!(rates.count(stranger), None);
         assert!(rates.count(principal).expect("counted").refusal().is_none());

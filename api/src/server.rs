@@ -36,7 +36,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     let mut routes = Rooms::new(config);
     // meta
     routes.service(meta::read_meta).service(meta::read_liveness).service(meta::read_readiness);
-    routes.service(meta::list_problems).service(meta::read_problem);
+    routes.service(meta::list_problems).service(meta::read_problem).service(meta::list_resources).service(meta::read_fields);
     // audit
     routes.service(audit::list_events).service(audit::access_record::list_access_records);
     // territory
@@ -67,6 +67,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
     routes.service(identity::role_assignment::end_role_assignment);
     routes.service(identity::delegation::list_delegations).service(identity::delegation::read_delegation);
     routes.service(identity::delegation::record_delegation).service(identity::delegation::end_delegation);
+    routes.service(identity::proposal::list_proposals).service(identity::proposal::read_proposal);
+    routes.service(identity::proposal::withdraw_proposal);
     routes.service(identity::kinship::list_kinships).service(identity::kinship::read_kinship);
     routes.service(identity::kinship::declare_kinship).service(identity::kinship::end_kinship);
     // parameter
@@ -203,13 +205,46 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 fn project_routes(routes: &mut Rooms<'_, '_>) {
     routes.service(project::list_projects).service(project::read_project).service(project::draft_project);
     routes.service(project::revise_project).service(project::act::list_project_transitions).service(project::act::read_project_history);
+    routes.service(project::total::read_project_totals).service(project::site::read_project_map);
+    routes.service(project::site::read_project_sites).service(project::site::record_project_site);
     routes.service(project::act::submit_project).service(project::act::start_project_review).service(project::act::return_project);
     routes.service(project::act::recommend_project).service(project::act::withdraw_project);
     routes.service(project::review::declare_project_interest).service(project::review::read_project_overlaps);
     routes.service(project::review::review_project_overlap).service(project::review::appraise_project);
     routes.service(project::review::list_conflict_questions).service(project::review::record_conflict_check);
+    routes.service(project::evidence::read_project_studies).service(project::evidence::record_project_study);
+    routes.service(project::evidence::judge_project_study).service(project::milestone::read_project_milestones);
+    routes.service(project::milestone::plan_project_milestone).service(project::milestone::record_milestone_evidence);
+    routes.service(project::milestone::verify_project_milestone).service(project::visit::read_monitoring_visits);
+    routes.service(project::visit::record_monitoring_visit).service(project::visit::close_visit_finding);
+    routes.service(project::act::complete_project).service(project::suspension::read_project_suspensions);
+    routes.service(project::suspension::suspend_project).service(project::review::read_conflict_check);
+    routes.service(project::amendment::read_project_amendments).service(project::amendment::propose_project_amendment);
+    routes.service(project::amendment::review_project_amendment).service(project::amendment::decide_project_amendment);
+    routes.service(project::amendment::apply_project_amendment).service(project::handover::read_project_ceremonies);
+    routes.service(project::handover::record_project_ceremony).service(project::handover::read_handover_certificates);
+    routes.service(project::handover::draw_up_handover_certificate).service(project::handover::sign_handover_certificate);
+    routes.service(project::handover::hand_over_project).service(project::handover::list_municipal_assets);
+    routes.service(project::closure::read_project_closure).service(project::closure::record_project_lesson);
+    routes.service(project::closure::submit_final_narrative).service(project::closure::accept_final_narrative);
+    routes.service(project::act::close_project_work).service(project::indicator::read_project_indicators);
+    routes.service(project::indicator::define_project_indicator).service(project::indicator::record_indicator_value);
+    routes.service(project::indicator::submit_indicator_values).service(project::indicator::judge_indicator_value);
+    routes.service(project::indicator::lock_indicator_period);
     routes.service(project::committee::list_committees).service(project::committee::read_committee);
     routes.service(project::committee::found_committee).service(project::committee::move_on_project);
+    routes.service(project::agreement::read_project_agreement).service(project::agreement::conclude_project_agreement);
+    routes.service(project::agreement::verify_partner_account).service(project::agreement::sign_project_agreement);
+    routes.service(project::act::start_project).service(project::disbursement::list_project_disbursements);
+    routes.service(project::disbursement::read_project_disbursement).service(project::disbursement::request_project_disbursement);
+    routes.service(project::disbursement::certify_project_disbursement).service(project::disbursement::approve_project_disbursement);
+    routes.service(project::disbursement::pay_project_disbursement).service(project::disbursement::reject_project_disbursement);
+    routes.service(project::disbursement::reverse_project_disbursement).service(project::report::list_expenditure_reports);
+    routes.service(project::report::read_expenditure_report).service(project::report::submit_expenditure_report);
+    routes.service(project::report::certify_expenditure_report).service(project::report::accept_expenditure_report);
+    routes.service(project::report::reject_expenditure_report).service(project::settlement::read_finance_summary);
+    routes.service(project::settlement::record_project_refund).service(project::settlement::close_project_accounts);
+    routes.service(project::settlement::terminate_project);
     routes.service(project::committee::list_motions).service(project::committee::read_motion).service(project::committee::cast_vote);
 }
 

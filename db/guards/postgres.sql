@@ -67,6 +67,24 @@ CREATE OR REPLACE TRIGGER conflict_check_answers_append_only BEFORE UPDATE OR DE
 CREATE OR REPLACE TRIGGER motion_attendances_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON motion_attendances EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER motion_votes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON motion_votes EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER project_transitions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_transitions EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_tranches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_tranches EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_signatures_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_signatures EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_report_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_report_lines EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_refunds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_refunds EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_settlements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_settlements EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER milestone_evidence_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON milestone_evidence EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER monitoring_visits_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON monitoring_visits EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER visit_members_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON visit_members EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_indicators_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_indicators EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_ceremonies_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_ceremonies EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER ceremony_attendances_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ceremony_attendances EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER handover_certificates_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON handover_certificates EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER handover_assets_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON handover_assets EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER handover_signatures_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON handover_signatures EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER municipal_assets_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON municipal_assets EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_lessons_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_lessons EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER amendment_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON amendment_lines EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER amendment_places_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON amendment_places EXECUTE FUNCTION refuse_change();
 
 -- A line of a voted edition never changes.
 CREATE OR REPLACE FUNCTION refuse_voted_line() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -119,3 +137,94 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER projects_rules BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION refuse_other_rules();
+
+-- An agreement is on so much, with such a partner, from its beginning.
+CREATE OR REPLACE FUNCTION refuse_other_agreement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.amount <> OLD.amount OR NEW.supplier_id <> OLD.supplier_id OR NEW.account_ending <> OLD.account_ending
+        OR (OLD.account_verified_by IS NOT NULL AND NEW.account_verified_by IS DISTINCT FROM OLD.account_verified_by) THEN
+        RAISE EXCEPTION 'an agreement is fixed';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_agreements_fixed BEFORE UPDATE ON project_agreements
+    FOR EACH ROW EXECUTE FUNCTION refuse_other_agreement();
+
+-- Whoever verified the account signs for nobody.
+CREATE OR REPLACE FUNCTION refuse_signature() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id
+        AND agreed.project_id = NEW.project_id AND agreed.account_verified_by = NEW.signed_by) THEN
+        RAISE EXCEPTION 'who verified the account does not sign';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_signatures_apart BEFORE INSERT ON project_signatures
+    FOR EACH ROW EXECUTE FUNCTION refuse_signature();
+
+-- What is paid and was not reversed stays within the agreement.
+CREATE OR REPLACE FUNCTION refuse_payment() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.state = 'paid' AND NEW.amount + (SELECT COALESCE(SUM(paid.amount), 0) FROM project_disbursements paid
+        WHERE paid.organisation_id = NEW.organisation_id AND paid.project_id = NEW.project_id AND paid.id <> NEW.id AND paid.state = 'paid')
+        > (SELECT agreed.amount FROM project_agreements agreed
+            WHERE agreed.organisation_id = NEW.organisation_id AND agreed.project_id = NEW.project_id) THEN
+        RAISE EXCEPTION 'more is paid than was agreed';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_disbursements_agreed BEFORE UPDATE ON project_disbursements
+    FOR EACH ROW EXECUTE FUNCTION refuse_payment();
+-- Whoever brought evidence for a milestone does not verify it.
+CREATE OR REPLACE FUNCTION refuse_own_evidence() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.verified_by IS NOT NULL AND EXISTS (SELECT 1 FROM milestone_evidence brought
+        WHERE brought.organisation_id = NEW.organisation_id AND brought.project_id = NEW.project_id
+        AND brought.milestone_number = NEW.number AND brought.recorded_by = NEW.verified_by) THEN
+        RAISE EXCEPTION 'whoever brought evidence does not verify it';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_milestones_verified_by_another BEFORE UPDATE ON project_milestones
+    FOR EACH ROW EXECUTE FUNCTION refuse_own_evidence();
+
+-- What was accepted or rejected stays so.
+CREATE OR REPLACE FUNCTION refuse_second_judgement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state <> 'submitted' THEN
+        RAISE EXCEPTION 'a study is judged once';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_studies_judged_once BEFORE UPDATE ON project_studies
+    FOR EACH ROW EXECUTE FUNCTION refuse_second_judgement();
+
+-- Values of a period that is locked stay as they are, and so does the lock.
+CREATE OR REPLACE FUNCTION refuse_locked_value() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.state = 'approved' THEN
+            RAISE EXCEPTION 'an approved value stays';
+        END IF;
+        RETURN OLD;
+    END IF;
+    IF EXISTS (SELECT 1 FROM indicator_periods period WHERE period.organisation_id = NEW.organisation_id
+        AND period.project_id = NEW.project_id AND period.indicator_number = NEW.indicator_number
+        AND period.number = NEW.period_number AND period.locked_on IS NOT NULL) THEN
+        RAISE EXCEPTION 'the period is locked';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER indicator_values_locked BEFORE INSERT OR UPDATE OR DELETE ON indicator_values
+    FOR EACH ROW EXECUTE FUNCTION refuse_locked_value();
+CREATE OR REPLACE FUNCTION refuse_locked_period() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.locked_on IS NOT NULL THEN
+        RAISE EXCEPTION 'the period is locked';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER indicator_periods_locked BEFORE UPDATE ON indicator_periods
+    FOR EACH ROW EXECUTE FUNCTION refuse_locked_period();
+CREATE OR REPLACE TRIGGER proposals_decided_once BEFORE UPDATE ON proposals FOR EACH ROW WHEN (OLD.state <> 'open') EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER proposals_no_delete BEFORE DELETE OR TRUNCATE ON proposals EXECUTE FUNCTION refuse_change();

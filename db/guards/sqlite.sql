@@ -258,6 +258,78 @@ DROP TRIGGER IF EXISTS project_transitions_no_update;
 CREATE TRIGGER project_transitions_no_update BEFORE UPDATE ON project_transitions BEGIN SELECT RAISE(ABORT, 'project_transitions is append-only'); END;
 DROP TRIGGER IF EXISTS project_transitions_no_delete;
 CREATE TRIGGER project_transitions_no_delete BEFORE DELETE ON project_transitions BEGIN SELECT RAISE(ABORT, 'project_transitions is append-only'); END;
+DROP TRIGGER IF EXISTS project_tranches_no_update;
+CREATE TRIGGER project_tranches_no_update BEFORE UPDATE ON project_tranches BEGIN SELECT RAISE(ABORT, 'project_tranches is append-only'); END;
+DROP TRIGGER IF EXISTS project_tranches_no_delete;
+CREATE TRIGGER project_tranches_no_delete BEFORE DELETE ON project_tranches BEGIN SELECT RAISE(ABORT, 'project_tranches is append-only'); END;
+DROP TRIGGER IF EXISTS project_signatures_no_update;
+CREATE TRIGGER project_signatures_no_update BEFORE UPDATE ON project_signatures BEGIN SELECT RAISE(ABORT, 'project_signatures is append-only'); END;
+DROP TRIGGER IF EXISTS project_signatures_no_delete;
+CREATE TRIGGER project_signatures_no_delete BEFORE DELETE ON project_signatures BEGIN SELECT RAISE(ABORT, 'project_signatures is append-only'); END;
+DROP TRIGGER IF EXISTS project_report_lines_no_update;
+CREATE TRIGGER project_report_lines_no_update BEFORE UPDATE ON project_report_lines BEGIN SELECT RAISE(ABORT, 'project_report_lines is append-only'); END;
+DROP TRIGGER IF EXISTS project_report_lines_no_delete;
+CREATE TRIGGER project_report_lines_no_delete BEFORE DELETE ON project_report_lines BEGIN SELECT RAISE(ABORT, 'project_report_lines is append-only'); END;
+DROP TRIGGER IF EXISTS project_refunds_no_update;
+CREATE TRIGGER project_refunds_no_update BEFORE UPDATE ON project_refunds BEGIN SELECT RAISE(ABORT, 'project_refunds is append-only'); END;
+DROP TRIGGER IF EXISTS project_refunds_no_delete;
+CREATE TRIGGER project_refunds_no_delete BEFORE DELETE ON project_refunds BEGIN SELECT RAISE(ABORT, 'project_refunds is append-only'); END;
+DROP TRIGGER IF EXISTS project_settlements_no_update;
+CREATE TRIGGER project_settlements_no_update BEFORE UPDATE ON project_settlements BEGIN SELECT RAISE(ABORT, 'project_settlements is append-only'); END;
+DROP TRIGGER IF EXISTS project_settlements_no_delete;
+CREATE TRIGGER project_settlements_no_delete BEFORE DELETE ON project_settlements BEGIN SELECT RAISE(ABORT, 'project_settlements is append-only'); END;
+DROP TRIGGER IF EXISTS milestone_evidence_no_update;
+CREATE TRIGGER milestone_evidence_no_update BEFORE UPDATE ON milestone_evidence BEGIN SELECT RAISE(ABORT, 'milestone_evidence is append-only'); END;
+DROP TRIGGER IF EXISTS milestone_evidence_no_delete;
+CREATE TRIGGER milestone_evidence_no_delete BEFORE DELETE ON milestone_evidence BEGIN SELECT RAISE(ABORT, 'milestone_evidence is append-only'); END;
+DROP TRIGGER IF EXISTS monitoring_visits_no_update;
+CREATE TRIGGER monitoring_visits_no_update BEFORE UPDATE ON monitoring_visits BEGIN SELECT RAISE(ABORT, 'monitoring_visits is append-only'); END;
+DROP TRIGGER IF EXISTS monitoring_visits_no_delete;
+CREATE TRIGGER monitoring_visits_no_delete BEFORE DELETE ON monitoring_visits BEGIN SELECT RAISE(ABORT, 'monitoring_visits is append-only'); END;
+DROP TRIGGER IF EXISTS visit_members_no_update;
+CREATE TRIGGER visit_members_no_update BEFORE UPDATE ON visit_members BEGIN SELECT RAISE(ABORT, 'visit_members is append-only'); END;
+DROP TRIGGER IF EXISTS visit_members_no_delete;
+CREATE TRIGGER visit_members_no_delete BEFORE DELETE ON visit_members BEGIN SELECT RAISE(ABORT, 'visit_members is append-only'); END;
+DROP TRIGGER IF EXISTS project_indicators_no_update;
+CREATE TRIGGER project_indicators_no_update BEFORE UPDATE ON project_indicators BEGIN SELECT RAISE(ABORT, 'project_indicators is append-only'); END;
+DROP TRIGGER IF EXISTS project_indicators_no_delete;
+CREATE TRIGGER project_indicators_no_delete BEFORE DELETE ON project_indicators BEGIN SELECT RAISE(ABORT, 'project_indicators is append-only'); END;
+DROP TRIGGER IF EXISTS project_ceremonies_no_update;
+CREATE TRIGGER project_ceremonies_no_update BEFORE UPDATE ON project_ceremonies BEGIN SELECT RAISE(ABORT, 'project_ceremonies is append-only'); END;
+DROP TRIGGER IF EXISTS project_ceremonies_no_delete;
+CREATE TRIGGER project_ceremonies_no_delete BEFORE DELETE ON project_ceremonies BEGIN SELECT RAISE(ABORT, 'project_ceremonies is append-only'); END;
+DROP TRIGGER IF EXISTS ceremony_attendances_no_update;
+CREATE TRIGGER ceremony_attendances_no_update BEFORE UPDATE ON ceremony_attendances BEGIN SELECT RAISE(ABORT, 'ceremony_attendances is append-only'); END;
+DROP TRIGGER IF EXISTS ceremony_attendances_no_delete;
+CREATE TRIGGER ceremony_attendances_no_delete BEFORE DELETE ON ceremony_attendances BEGIN SELECT RAISE(ABORT, 'ceremony_attendances is append-only'); END;
+DROP TRIGGER IF EXISTS handover_certificates_no_update;
+CREATE TRIGGER handover_certificates_no_update BEFORE UPDATE ON handover_certificates BEGIN SELECT RAISE(ABORT, 'handover_certificates is append-only'); END;
+DROP TRIGGER IF EXISTS handover_certificates_no_delete;
+CREATE TRIGGER handover_certificates_no_delete BEFORE DELETE ON handover_certificates BEGIN SELECT RAISE(ABORT, 'handover_certificates is append-only'); END;
+DROP TRIGGER IF EXISTS handover_assets_no_update;
+CREATE TRIGGER handover_assets_no_update BEFORE UPDATE ON handover_assets BEGIN SELECT RAISE(ABORT, 'handover_assets is append-only'); END;
+DROP TRIGGER IF EXISTS handover_assets_no_delete;
+CREATE TRIGGER handover_assets_no_delete BEFORE DELETE ON handover_assets BEGIN SELECT RAISE(ABORT, 'handover_assets is append-only'); END;
+DROP TRIGGER IF EXISTS handover_signatures_no_update;
+CREATE TRIGGER handover_signatures_no_update BEFORE UPDATE ON handover_signatures BEGIN SELECT RAISE(ABORT, 'handover_signatures is append-only'); END;
+DROP TRIGGER IF EXISTS handover_signatures_no_delete;
+CREATE TRIGGER handover_signatures_no_delete BEFORE DELETE ON handover_signatures BEGIN SELECT RAISE(ABORT, 'handover_signatures is append-only'); END;
+DROP TRIGGER IF EXISTS municipal_assets_no_update;
+CREATE TRIGGER municipal_assets_no_update BEFORE UPDATE ON municipal_assets BEGIN SELECT RAISE(ABORT, 'municipal_assets is append-only'); END;
+DROP TRIGGER IF EXISTS municipal_assets_no_delete;
+CREATE TRIGGER municipal_assets_no_delete BEFORE DELETE ON municipal_assets BEGIN SELECT RAISE(ABORT, 'municipal_assets is append-only'); END;
+DROP TRIGGER IF EXISTS project_lessons_no_update;
+CREATE TRIGGER project_lessons_no_update BEFORE UPDATE ON project_lessons BEGIN SELECT RAISE(ABORT, 'project_lessons is append-only'); END;
+DROP TRIGGER IF EXISTS project_lessons_no_delete;
+CREATE TRIGGER project_lessons_no_delete BEFORE DELETE ON project_lessons BEGIN SELECT RAISE(ABORT, 'project_lessons is append-only'); END;
+DROP TRIGGER IF EXISTS amendment_lines_no_update;
+CREATE TRIGGER amendment_lines_no_update BEFORE UPDATE ON amendment_lines BEGIN SELECT RAISE(ABORT, 'amendment_lines is append-only'); END;
+DROP TRIGGER IF EXISTS amendment_lines_no_delete;
+CREATE TRIGGER amendment_lines_no_delete BEFORE DELETE ON amendment_lines BEGIN SELECT RAISE(ABORT, 'amendment_lines is append-only'); END;
+DROP TRIGGER IF EXISTS amendment_places_no_update;
+CREATE TRIGGER amendment_places_no_update BEFORE UPDATE ON amendment_places BEGIN SELECT RAISE(ABORT, 'amendment_places is append-only'); END;
+DROP TRIGGER IF EXISTS amendment_places_no_delete;
+CREATE TRIGGER amendment_places_no_delete BEFORE DELETE ON amendment_places BEGIN SELECT RAISE(ABORT, 'amendment_places is append-only'); END;
 
 -- Duties on one project that are kept apart are never one person's.
 DROP TRIGGER IF EXISTS project_duties_apart;
@@ -283,3 +355,62 @@ DROP TRIGGER IF EXISTS projects_rules;
 CREATE TRIGGER projects_rules BEFORE UPDATE ON projects
 WHEN NEW.rule_set_version IS NOT OLD.rule_set_version AND NEW.submission = OLD.submission
 BEGIN SELECT RAISE(ABORT, 'the rules of a project are pinned'); END;
+
+-- An agreement is on so much, with such a partner, from its beginning.
+DROP TRIGGER IF EXISTS project_agreements_fixed;
+CREATE TRIGGER project_agreements_fixed BEFORE UPDATE ON project_agreements
+WHEN NEW.amount <> OLD.amount OR NEW.supplier_id <> OLD.supplier_id OR NEW.account_ending <> OLD.account_ending
+    OR (OLD.account_verified_by IS NOT NULL AND NEW.account_verified_by IS NOT OLD.account_verified_by)
+BEGIN SELECT RAISE(ABORT, 'an agreement is fixed'); END;
+
+-- Whoever verified the account signs for nobody.
+DROP TRIGGER IF EXISTS project_signatures_apart;
+CREATE TRIGGER project_signatures_apart BEFORE INSERT ON project_signatures
+WHEN EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id
+    AND agreed.project_id = NEW.project_id AND agreed.account_verified_by = NEW.signed_by)
+BEGIN SELECT RAISE(ABORT, 'who verified the account does not sign'); END;
+
+-- What is paid and was not reversed stays within the agreement.
+DROP TRIGGER IF EXISTS project_disbursements_agreed;
+CREATE TRIGGER project_disbursements_agreed BEFORE UPDATE ON project_disbursements
+WHEN NEW.state = 'paid' AND NEW.amount + (SELECT COALESCE(SUM(paid.amount), 0) FROM project_disbursements paid
+    WHERE paid.organisation_id = NEW.organisation_id AND paid.project_id = NEW.project_id AND paid.id <> NEW.id AND paid.state = 'paid')
+    > (SELECT agreed.amount FROM project_agreements agreed
+        WHERE agreed.organisation_id = NEW.organisation_id AND agreed.project_id = NEW.project_id)
+BEGIN SELECT RAISE(ABORT, 'more is paid than was agreed'); END;
+-- Whoever brought evidence for a milestone does not verify it.
+DROP TRIGGER IF EXISTS project_milestones_verified_by_another;
+CREATE TRIGGER project_milestones_verified_by_another BEFORE UPDATE ON project_milestones
+WHEN NEW.verified_by IS NOT NULL AND EXISTS (SELECT 1 FROM milestone_evidence brought WHERE brought.organisation_id = NEW.organisation_id
+    AND brought.project_id = NEW.project_id AND brought.milestone_number = NEW.number AND brought.recorded_by = NEW.verified_by)
+BEGIN SELECT RAISE(ABORT, 'whoever brought evidence does not verify it'); END;
+
+-- What was accepted or rejected stays so.
+DROP TRIGGER IF EXISTS project_studies_judged_once;
+CREATE TRIGGER project_studies_judged_once BEFORE UPDATE ON project_studies
+WHEN OLD.state <> 'submitted'
+BEGIN SELECT RAISE(ABORT, 'a study is judged once'); END;
+
+-- Values of a period that is locked stay as they are, and so does the lock.
+DROP TRIGGER IF EXISTS indicator_values_locked;
+CREATE TRIGGER indicator_values_locked BEFORE INSERT ON indicator_values
+WHEN EXISTS (SELECT 1 FROM indicator_periods period WHERE period.organisation_id = NEW.organisation_id AND period.project_id = NEW.project_id
+    AND period.indicator_number = NEW.indicator_number AND period.number = NEW.period_number AND period.locked_on IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the period is locked'); END;
+DROP TRIGGER IF EXISTS indicator_values_locked_update;
+CREATE TRIGGER indicator_values_locked_update BEFORE UPDATE ON indicator_values
+WHEN EXISTS (SELECT 1 FROM indicator_periods period WHERE period.organisation_id = NEW.organisation_id AND period.project_id = NEW.project_id
+    AND period.indicator_number = NEW.indicator_number AND period.number = NEW.period_number AND period.locked_on IS NOT NULL)
+BEGIN SELECT RAISE(ABORT, 'the period is locked'); END;
+DROP TRIGGER IF EXISTS indicator_values_locked_delete;
+CREATE TRIGGER indicator_values_locked_delete BEFORE DELETE ON indicator_values
+WHEN OLD.state = 'approved'
+BEGIN SELECT RAISE(ABORT, 'an approved value stays'); END;
+DROP TRIGGER IF EXISTS indicator_periods_locked;
+CREATE TRIGGER indicator_periods_locked BEFORE UPDATE ON indicator_periods
+WHEN OLD.locked_on IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'the period is locked'); END;
+DROP TRIGGER IF EXISTS proposals_decided_once;
+CREATE TRIGGER proposals_decided_once BEFORE UPDATE ON proposals WHEN OLD.state <> 'open' BEGIN SELECT RAISE(ABORT, 'a proposal is decided once'); END;
+DROP TRIGGER IF EXISTS proposals_no_delete;
+CREATE TRIGGER proposals_no_delete BEFORE DELETE ON proposals BEGIN SELECT RAISE(ABORT, 'proposals are kept'); END;

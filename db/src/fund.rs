@@ -37,6 +37,8 @@ pub struct FundTermRow {
     pub label_en: String,
     pub label_fr: String,
     pub dac_code: Option<String>,
+    /// Separated by spaces.
+    pub secondary_dac_codes: String,
     pub sdg_targets: String,
     pub confidence: Col<Confidence>,
     pub source: String,
@@ -44,7 +46,7 @@ pub struct FundTermRow {
 
 /// Loads the shipped terms that are not there yet; says how many. A sector that refers to what does not exist is refused.
 pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
-    type File = (String, String, String, String, Option<String>, String, String, String);
+    type File = (String, String, String, String, Option<String>, String, String, String, String);
     let corrupt = |what: String| Fault::Corrupt(format!("terms.csv: {what}"));
     let mut records: Vec<File> = Vec::new();
     for record in csv::Reader::from_reader(TERMS.as_bytes()).deserialize() {
@@ -52,14 +54,16 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
     }
     let exists = |vocabulary: FundVocabulary, code: &str| records.iter().any(|row| row.0 == vocabulary.as_str() && row.1 == code);
     let lost = |row: &&File| {
-        let dac = row.4.as_deref().is_some_and(|code| exists(FundVocabulary::DacPurpose, code));
-        row.0 == FundVocabulary::Sector.as_str() && !(dac && row.5.split_whitespace().all(|code| exists(FundVocabulary::SdgTarget, code)))
+        let primary = row.4.as_deref().is_some_and(|code| exists(FundVocabulary::DacPurpose, code));
+        let secondary = row.5.split_whitespace().all(|code| exists(FundVocabulary::DacPurpose, code));
+        let targets = row.6.split_whitespace().all(|code| exists(FundVocabulary::SdgTarget, code));
+        row.0 == FundVocabulary::Sector.as_str() && !(primary && secondary && targets)
     };
     if let Some(row) = records.iter().find(lost) {
         return Err(corrupt(format!("the sector {} refers to what is not there", row.1)));
     }
     let mut loaded = 0;
-    for (vocabulary, code, label_en, label_fr, dac_code, sdg_targets, confidence, source) in &records {
+    for (vocabulary, code, label_en, label_fr, dac_code, secondary_dac_codes, sdg_targets, confidence, source) in &records {
         let vocabulary = Col(FundVocabulary::parse(vocabulary).ok_or_else(|| corrupt(vocabulary.clone()))?);
         let confidence = Col(Confidence::parse(confidence).ok_or_else(|| corrupt(confidence.clone()))?);
         let known: i64 =
@@ -72,6 +76,7 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
                     fund_terms::label_en.eq(label_en),
                     fund_terms::label_fr.eq(label_fr),
                     fund_terms::dac_code.eq(dac_code.as_deref()),
+                    fund_terms::secondary_dac_codes.eq(secondary_dac_codes),
                     fund_terms::sdg_targets.eq(sdg_targets),
                     fund_terms::confidence.eq(confidence),
                     fund_terms::source.eq(source),

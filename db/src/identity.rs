@@ -5,6 +5,7 @@ pub mod client_key;
 pub mod delegation;
 pub mod external;
 pub mod kinship;
+pub mod proposal;
 pub mod session;
 pub mod throttle;
 

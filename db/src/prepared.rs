@@ -16,6 +16,7 @@ use diesel::sql_types::{BigInt, HasSqlType};
 use diesel::sqlite::Sqlite;
 
 use crate::connection::{Conn, MultiBackend};
+use crate::fault::Fault;
 
 /// A value with the type of its column.
 struct Bound<ST, U> {
@@ -165,6 +166,52 @@ impl QueryFragment<Pg> for Trip<'_> {
         Ok(())
     }
 }
+
+/// What a write stores at its end: on PostgreSQL in one trip. Each touches one row, of which no other takes notice.
+pub enum Effects<'a> {
+    Pg(Vec<Statement<'a, Pg>>),
+    Sqlite(Vec<Statement<'a, Sqlite>>),
+}
+
+impl Effects<'_> {
+    pub fn on(conn: &Conn) -> Self {
+        match conn {
+            Conn::Pg(_) => Self::Pg(Vec::new()),
+            Conn::Sqlite(_) => Self::Sqlite(Vec::new()),
+        }
+    }
+
+    /// Stores them all.
+    pub fn store(self, conn: &mut Conn) -> Result<(), Fault> {
+        let (expected, touched) = match (self, conn) {
+            (Self::Pg(statements), Conn::Pg(conn)) => (statements.len(), together(conn, &statements)?),
+            (Self::Sqlite(statements), Conn::Sqlite(conn)) => {
+                let mut touched = 0;
+                for statement in &statements {
+                    touched += statement.run_on_sqlite(conn)?;
+                }
+                (statements.len(), touched)
+            }
+            _ => return Err(Fault::Broken("effects of another engine".to_owned())),
+        };
+        if touched == expected { Ok(()) } else { Err(Fault::Corrupt(format!("{expected} effects touch {touched} rows"))) }
+    }
+}
+
+/// Adds a statement to [`Effects`], the same for both engines: its text, then type and value of each `?`.
+macro_rules! effect {
+    ($effects:expr, $text:expr, $($kind:ty => $value:expr),+ $(,)?) => {
+        match $effects {
+            $crate::prepared::Effects::Pg(list) => {
+                list.push($crate::prepared::Statement::new($text)$(.bind::<$kind, _>($value))+);
+            }
+            $crate::prepared::Effects::Sqlite(list) => {
+                list.push($crate::prepared::Statement::new($text)$(.bind::<$kind, _>($value))+);
+            }
+        }
+    };
+}
+pub(crate) use effect;
 
 /// Runs statements in one trip that neither see each other's effects nor touch the same row: insertions and updates without
 /// RETURNING. Gives the number of rows that they touched.

@@ -1,34 +1,45 @@
 //! Projects: what each asks for, and every change of its state. What others found, and committees, have files of their own.
 
+pub mod agreement;
+pub mod amendment;
 pub mod committee;
+pub mod disbursement;
+pub mod evidence;
+pub mod filter;
+pub mod finance;
+pub mod handover;
+pub mod indicator;
+pub mod milestone;
+pub mod report;
 pub mod review;
+pub mod site;
+pub mod total;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::audit::Event;
-use domain::id::{
-    CommunityNeedId, FundPurposeId, MotionId, OrganisationId, PrincipalId, ProgrammeId, ProjectId, SupplierId, TerritorialUnitId,
-};
+use domain::id::{CommunityNeedId, FundPurposeId, MotionId, OrganisationId, PrincipalId, ProgrammeId, ProjectId, SupplierId};
 use domain::money::Currency;
 use domain::programme::Instrument;
 use domain::programme::rule_set::{ImplementerKind, RequesterKind};
+use domain::project::clock::Suspension;
 use domain::project::guard::{BudgetCategory, ShareDimension};
-use domain::project::{PROJECT_DUPLICATE, ProjectAction, ProjectState, StateClass};
+use domain::project::handover::ProjectNature;
+use domain::project::{PROJECT_DUPLICATE, ProjectAction, ProjectState};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
 use domain::word::Word;
 
+use self::evidence::{SuspensionRow, suspensions_of};
+use self::filter::{ProjectFilter, Terms, narrowed};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::fund::RecordedAt;
-use crate::page::{Keyset, Rows, containing};
-use crate::schema::{project_budget_lines, project_needs, project_shares, project_transitions, projects, territorial_parents};
+use crate::page::{Keyset, Rows};
+use crate::schema::{project_budget_lines, project_needs, project_shares, project_transitions, projects};
 use crate::store::Tx;
 use crate::visible;
-
-/// How many levels lie below a unit at most, over all divisions of the territory.
-const LEVELS: usize = 6;
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = projects)]
@@ -58,6 +69,7 @@ pub struct ProjectRow {
     pub approved_on: Option<NaiveDate>,
     pub sensitivity: i32,
     pub version: i64,
+    pub nature: Col<ProjectNature>,
 }
 
 impl ProjectRow {
@@ -102,6 +114,15 @@ pub struct Project {
     pub shares: Vec<ProjectShareRow>,
     pub lines: Vec<ProjectBudgetLineRow>,
     pub needs: Vec<CommunityNeedId>,
+    pub suspensions: Vec<SuspensionRow>,
+}
+
+impl Project {
+    /// Suspensions that are over.
+    pub fn ended_suspensions(&self) -> Vec<Suspension> {
+        let ended = |one: &SuspensionRow| Some(Suspension { reason: one.reason.0, from: one.suspended_on, until: one.resumed_on? });
+        self.suspensions.iter().filter_map(ended).collect()
+    }
 }
 
 /// What a project asks for, to be stored.
@@ -124,6 +145,7 @@ pub struct Asked {
     pub shares: Vec<(ShareDimension, String, i32)>,
     pub lines: Vec<(BudgetCategory, String, i64)>,
     pub needs: Vec<CommunityNeedId>,
+    pub nature: ProjectNature,
 }
 
 /// A new project.
@@ -167,6 +189,7 @@ pub fn insert_project(tx: &mut Tx<'_>, new: &NewProject) -> Result<(), Fault> {
             projects::recorded_at.eq(Col(tx.author.now)),
             projects::sensitivity.eq(new.sensitivity.rank()),
             projects::version.eq(1),
+            projects::nature.eq(Col(asked.nature)),
         ))
         .execute(tx.conn)
         .map_err(|error| taken(error, &new.reference))?;
@@ -240,6 +263,7 @@ pub fn replace_asked(tx: &mut Tx<'_>, row: &ProjectRow, asked: &Asked) -> Result
             projects::gender_marker.eq(asked.gender_marker),
             projects::risk_marker.eq(asked.risk_marker),
             projects::version.eq(row.version + 1),
+            projects::nature.eq(Col(asked.nature)),
         ))
         .execute(tx.conn)
         .map_err(|error| taken(error, &row.reference))?;
@@ -271,11 +295,13 @@ fn with_parts(conn: &mut Conn, scope: &Scope, rows: Vec<ProjectRow>) -> Result<V
         .load(conn)?;
     let needs: Vec<(Col<ProjectId>, Col<CommunityNeedId>)> = project_needs::table
         .filter(project_needs::organisation_id.eq(owner))
-        .filter(project_needs::project_id.eq_any(ids))
+        .filter(project_needs::project_id.eq_any(ids.clone()))
         .order((project_needs::project_id, project_needs::need_id))
         .select((project_needs::project_id, project_needs::need_id))
         .load(conn)?;
+    let suspensions = suspensions_of(conn, scope, &ids)?;
     let whole = |row: ProjectRow| Project {
+        suspensions: suspensions.iter().filter(|one| one.project_id == row.id).cloned().collect(),
         shares: shares.iter().filter(|share| share.project_id == row.id).cloned().collect(),
         lines: lines.iter().filter(|line| line.project_id == row.id).cloned().collect(),
         needs: needs.iter().filter(|(project, _)| *project == row.id).map(|(_, need)| need.0).collect(),
@@ -289,71 +315,13 @@ pub fn find_project(conn: &mut Conn, scope: &Scope, id: ProjectId) -> Result<Pro
     with_parts(conn, scope, vec![row])?.pop().ok_or(Fault::Missing)
 }
 
-/// A unit and everything that ever lay in it, as terms of shares.
-fn descendants(conn: &mut Conn, unit: TerritorialUnitId) -> Result<Vec<String>, Fault> {
-    let (mut all, mut last) = (vec![Col(unit)], vec![Col(unit)]);
-    for _ in 0..LEVELS {
-        let children: Vec<Col<TerritorialUnitId>> = territorial_parents::table
-            .filter(territorial_parents::parent_id.eq_any(last))
-            .select(territorial_parents::unit_id)
-            .distinct()
-            .load(conn)?;
-        last = children.into_iter().filter(|child| !all.contains(child)).collect();
-        if last.is_empty() {
-            break;
-        }
-        all.extend(last.iter().copied());
-    }
-    Ok(all.into_iter().map(|unit| unit.0.to_string()).collect())
-}
-
-/// Which projects to list.
-#[derive(Clone, Debug, Default)]
-pub struct ProjectFilter {
-    pub text: Option<String>,
-    pub instrument: Option<Instrument>,
-    pub state: Option<ProjectState>,
-    pub class: Option<StateClass>,
-    /// A unit with what lies in it.
-    pub place: Option<TerritorialUnitId>,
-    pub sector: Option<String>,
-    pub programme: Option<ProgrammeId>,
-}
-
 pub fn list_projects(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, page: &Keyset<ProjectId>) -> Result<Rows<Project>, Fault> {
+    let terms = Terms::load(conn, scope, filter)?;
     let mut query = visible!(projects, scope).order(projects::id).limit(page.probe()).select(ProjectRow::as_select()).into_boxed();
     if let Some(after) = page.after {
         query = query.filter(projects::id.gt(Col(after)));
     }
-    if let Some(text) = &filter.text {
-        query = query.filter(projects::folded_title.like(containing(text)));
-    }
-    if let Some(instrument) = filter.instrument {
-        query = query.filter(projects::instrument.eq(Col(instrument)));
-    }
-    if let Some(state) = filter.state {
-        query = query.filter(projects::state.eq(Col(state)));
-    }
-    if let Some(class) = filter.class {
-        let states: Vec<Col<ProjectState>> =
-            ProjectState::ALL.iter().copied().filter(|state| state.class() == Some(class)).map(Col).collect();
-        query = query.filter(projects::state.eq_any(states));
-    }
-    if let Some(programme) = filter.programme {
-        query = query.filter(projects::programme_id.eq(Col(programme)));
-    }
-    for (dimension, terms) in [
-        (ShareDimension::Place, filter.place.map(|unit| descendants(conn, unit)).transpose()?),
-        (ShareDimension::Sector, filter.sector.clone().map(|sector| vec![sector])),
-    ] {
-        let Some(terms) = terms else { continue };
-        let shared = project_shares::table
-            .filter(project_shares::organisation_id.eq(Col(scope.organisation)))
-            .filter(project_shares::dimension.eq(Col(dimension)))
-            .filter(project_shares::term.eq_any(terms))
-            .select(project_shares::project_id);
-        query = query.filter(projects::id.eq_any(shared));
-    }
+    narrowed!(query, scope, filter, terms);
     let rows = page.cut(query.load(conn)?);
     Ok(Rows { more: rows.more, rows: with_parts(conn, scope, rows.rows)? })
 }

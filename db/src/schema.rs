@@ -44,7 +44,20 @@ pub use project::*;
 pub use revenue::*;
 pub use territory::*;
 
-diesel::allow_tables_to_appear_in_same_query!(
+/// Lets tables stand in one query, each with each. Diesel's own macro does so for `ONLY` and `TABLESAMPLE` of PostgreSQL too, seven times as
+/// much, over which the compiler of this crate took gigabytes.
+macro_rules! one_query {
+    ($one:ident, $($other:ident),+ $(,)?) => {
+        $(
+            impl diesel::query_source::TableNotEqual<$one::table> for $other::table {}
+            impl diesel::query_source::TableNotEqual<$other::table> for $one::table {}
+        )+
+        one_query!($($other),+);
+    };
+    ($last:ident $(,)?) => {};
+}
+
+one_query!(
     audit_heads,
     events,
     event_positions,
@@ -73,6 +86,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     external_identities,
     delegations,
     kinships,
+    proposals,
     parameters,
     consultations,
     public_debates,
@@ -165,6 +179,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     committee_members,
     projects,
     project_shares,
+    project_sites,
     project_budget_lines,
     project_needs,
     project_duties,
@@ -177,4 +192,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     motion_attendances,
     motion_votes,
     project_transitions,
+    project_agreements,
+    project_tranches,
+    project_signatures,
+    project_disbursements,
+    project_expenditure_reports,
+    project_report_lines,
+    project_refunds,
+    project_settlements,
 );
+
+diesel::allow_columns_to_appear_in_same_group_by_clause!(projects::currency, project_shares::term);
+diesel::allow_columns_to_appear_in_same_group_by_clause!(funds::currency, contributions::donor_id, fund_movements::purpose_id);

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use crossbeam_channel::{Sender, unbounded};
+use diesel::connection::SimpleConnection as _;
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
 use domain::sensitivity::{Scope, Sensitivity};
@@ -114,6 +115,14 @@ impl<'c> Tx<'c> {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.author.now
+    }
+
+    /// Tries what changes the database, and undoes it: what it is refused for is known before it is done.
+    pub fn rehearse<T>(&mut self, attempt: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.conn.batch_execute("SAVEPOINT rehearsal")?;
+        let tried = attempt(self);
+        self.conn.batch_execute("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")?;
+        tried
     }
 
     /// Every row of the organisation: for rules that must see what their caller may not.

@@ -99,6 +99,13 @@ codes! {
     FUND_PURPOSE_CLOSED: Conflict,
         "Objet clos" / "Purpose closed",
         "L'objet est clos depuis le {closed_on}." / "The purpose has been closed since {closed_on}.";
+    FUND_PURPOSE_HELD: Conflict,
+        "Objet d'un projet" / "Purpose of a project",
+        "Un projet est payé sur cet objet : l'argent passe par ses décaissements et ses rapports." /
+        "A project is paid from this purpose: money moves through its disbursements and its reports.";
+    FUND_PURPOSE_USED: Conflict,
+        "Objet déjà entamé" / "Purpose already used",
+        "De l'argent de l'objet est déjà décaissé hors du projet." / "Money of the purpose was disbursed past the project.";
     FUND_PURPOSE_UNDISBURSED: Rule,
         "Affectation non décaissée" / "Allocation not disbursed",
         "Non décaissé, à libérer d'abord : {undisbursed} ({currency})." / "Not disbursed, to be released first: {undisbursed} ({currency}).";
@@ -219,6 +226,8 @@ words! {
         Release = "release",
         /// Money paid to who carries the purpose out (décaissement).
         Disbursement = "disbursement",
+        /// A disbursement that the bank sent back: the money can be disbursed again.
+        Reversal = "reversal",
         /// Spending that was reported and accepted.
         Expenditure = "expenditure",
         /// Spending that was reported before and was none.
@@ -267,6 +276,8 @@ words! {
     pub enum FundUseKind {
         /// Money paid to who carries the purpose out.
         Disbursement = "disbursement",
+        /// A disbursement that the bank sent back: the money can be disbursed again.
+        Reversal = "reversal",
         /// Spending that was reported and accepted.
         Expenditure = "expenditure",
         /// Spending that was reported before and was none.
@@ -312,6 +323,7 @@ impl FundUseKind {
     pub fn movement(self) -> FundMovementKind {
         match self {
             Self::Disbursement => FundMovementKind::Disbursement,
+            Self::Reversal => FundMovementKind::Reversal,
             Self::Expenditure => FundMovementKind::Expenditure,
             Self::Correction => FundMovementKind::Correction,
             Self::Refund => FundMovementKind::Refund,
@@ -357,6 +369,11 @@ pub fn require_overhead(requested_bps: u32, most_bps: Option<u32>) -> Result<(),
 /// Refuses to act on a purpose that is closed.
 pub fn require_open_purpose(closed_on: Option<NaiveDate>) -> Result<(), Refusal> {
     closed_on.map_or(Ok(()), |on| Err(FUND_PURPOSE_CLOSED.refuse().with("closed_on", on)))
+}
+
+/// Refuses to act on a purpose past the project that is paid from it.
+pub fn require_free_purpose(held: bool) -> Result<(), Refusal> {
+    if held { Err(FUND_PURPOSE_HELD.refuse()) } else { Ok(()) }
 }
 
 /// Refuses to record in a period that is closed.

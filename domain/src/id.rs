@@ -76,6 +76,8 @@ ids! {
     ExternalIdentityId,
     /// A delegation of signature.
     DelegationId,
+    /// A grave request that waits for a second person.
+    ProposalId,
     /// A declaration of kinship.
     KinshipId,
     /// A region, a cercle or a commune as it existed during a period.
@@ -172,12 +174,22 @@ ids! {
     CommunityNeedId,
     /// A project.
     ProjectId,
+    /// A point where a project stands.
+    ProjectSiteId,
+    /// An asset of a local government.
+    MunicipalAssetId,
     /// A committee.
     CommitteeId,
     /// A motion before a committee.
     MotionId,
     /// A check of what a project does to the conflict.
     ConflictCheckId,
+    /// A disbursement of a project.
+    ProjectDisbursementId,
+    /// An expenditure report of a project.
+    ExpenditureReportId,
+    /// A refund of a project.
+    ProjectRefundId,
 }
 
 /// The namespace of the ids that every installation computes alike (reference data).

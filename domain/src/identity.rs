@@ -7,6 +7,7 @@ pub mod client_key;
 pub mod delegation;
 pub mod external;
 pub mod kinship;
+pub mod proposal;
 pub mod session;
 pub mod step_up;
 pub mod throttle;

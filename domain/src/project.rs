@@ -3,11 +3,24 @@
 //! One machine for every instrument: what differs between them is in their rule sets. A transition tells from where and to
 //! where it leads, whose duty it is and which guards stand before it; a guard that is not met says why, with its facts.
 
+pub mod agreement;
+pub mod amendment;
 pub mod check;
 pub mod clock;
 pub mod committee;
+pub mod disbursement;
 pub mod duty;
+pub mod evidence;
+pub mod finance;
 pub mod guard;
+pub mod handover;
+pub mod indicator;
+pub mod milestone;
+pub mod release;
+pub mod report;
+pub mod settlement;
+pub mod site;
+pub mod total;
 
 use crate::refusal::{Refusal, codes};
 use crate::word::Word;
@@ -26,6 +39,14 @@ codes! {
     PROJECT_PLACE_UNKNOWN: Rule,
         "Lieu inconnu" / "Unknown place",
         "Aucune unité territoriale n'a l'identifiant {term}." / "No territorial unit has the id {term}.";
+    POSITION_INVALID: Rule,
+        "Coordonnée invalide" / "Invalid coordinate",
+        "Degrés décimaux, au plus six chiffres après le point ; longitude de -180 à 180, latitude de -90 à 90." /
+        "Decimal degrees with at most six digits behind the point; longitude from -180 to 180, latitude from -90 to 90.";
+    COORDINATES_OUT_OF_PLACE: Rule,
+        "Point hors du lieu" / "Point outside of the place",
+        "Le point (longitude {longitude}, latitude {latitude}) n'est pas dans {unit}." /
+        "The point (longitude {longitude}, latitude {latitude}) does not lie in {unit}.";
     PROJECT_NOT_SIMILAR: Rule,
         "Projets sans ressemblance" / "Projects that are not similar",
         "L'autre projet ne partage pas lieu, secteur et durée, ou a déjà été examiné." /
@@ -36,9 +57,6 @@ codes! {
     CLOSED_IMMUTABLE: Conflict,
         "Projet clos" / "Closed project",
         "Le projet est {state} ; rien ne le rouvre." / "The project is {state}; nothing reopens it.";
-    PROJECT_EVIDENCE_NOT_KEPT: Rule,
-        "Preuve non tenue" / "Evidence not kept",
-        "Le service ne tient pas encore de quoi juger : {guard}." / "The service does not keep yet what would tell: {guard}.";
     SPLIT_SUM: Rule,
         "Répartition incomplète" / "Shares do not make the whole",
         "Les parts ({dimension}) font {sum} points de base ; il en faut 10 000, chaque terme une fois." /
@@ -388,7 +406,7 @@ pub const TRANSITIONS: &[Transition] = &[
         from: &[S::Approved, S::Contracted],
         to: S::Cancelled,
         duty: Duty::CommitteeMember,
-        guards: &[G::Released],
+        guards: &[G::Unpaid, G::Released],
     },
     Transition {
         action: A::Terminate,
@@ -439,11 +457,14 @@ impl ProjectState {
         if let Some(way) = ways.find(|way| way.action == action) {
             return Ok(way);
         }
-        if self.is_final() {
-            return Err(CLOSED_IMMUTABLE.refuse().with("state", self));
-        }
+        self.require_open()?;
         let allowed: Vec<String> = self.transitions().map(|way| way.action.as_str().to_owned()).collect();
         Err(PROJECT_STATE_INVALID.refuse().with("state", self).with("allowed", allowed))
+    }
+
+    /// Refuses what would be added to a project that is over.
+    pub fn require_open(self) -> Result<(), Refusal> {
+        if self.is_final() { Err(CLOSED_IMMUTABLE.refuse().with("state", self)) } else { Ok(()) }
     }
 
     /// Refuses to change what a project asks for when it is with others.

@@ -87,6 +87,7 @@ impl Ids {
             ("budget_id", accountant.get(&town.path("/budgets")).text("/data/0/id")),
             ("role_assignment_id", town.client("administrator").get(&town.path("/role-assignments")).text("/data/0/id")),
             ("delegation_id", crate::identity::delegation::id(town)),
+            ("proposal_id", crate::identity::proposal::id(town)),
             ("kinship_id", crate::identity::kinship::id(town)),
             ("principal_id", town.person("certifier").to_string()),
             ("partner_system_id", town.person("partner-system").to_string()),

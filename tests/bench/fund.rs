@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use db::column::Col;
 use db::connection::{Conn, Target};
@@ -14,16 +14,14 @@ use diesel::prelude::*;
 use domain::endowment::document::{ALGORITHM, Inputs, calculate, write};
 use domain::endowment::{Candidate, Criterion, EligibilityRule, Fact, FactBasis, Formula, ZeroTotalPolicy};
 use domain::id::{FundPurposeId, OrganisationId, TerritorialUnitId, reference};
-use rusqlite::params;
 use uuid::Uuid;
 
 use crate::Bench;
+use crate::alone::{Bound, alone};
 use crate::chance::Chance;
-use crate::contest::{Contest, Figure, Rules, Spread};
+use crate::contest::{Contest, Rules, Spread};
 use crate::founding::{Commune, committed_on, fiscal_year};
-use crate::limit::pgbench;
 use crate::program::Service;
-use crate::statement::{self, Prepared};
 use crate::table::{Goal, Table};
 use crate::write::{CLIENTS, POSTGRESQL, SQLITE, commit, end};
 use crate::{load, request};
@@ -96,27 +94,32 @@ pub fn formula(bench: &mut Bench) {
 }
 
 /// How values stand in SQL on an engine.
-struct Spelling {
-    postgres: bool,
+pub struct Spelling {
+    pub postgres: bool,
 }
 
 impl Spelling {
-    fn id(&self, id: Uuid) -> String {
+    pub fn id(&self, id: Uuid) -> String {
         if self.postgres { format!("'{id}'::uuid") } else { format!("x'{}'", id.simple()) }
     }
 
-    fn now(&self) -> String {
+    pub fn now(&self) -> String {
         let now = chrono::Utc::now();
         if self.postgres { format!("'{}'::timestamptz", now.to_rfc3339()) } else { now.timestamp_micros().to_string() }
     }
 
     /// A new id for each row.
-    fn new_id(&self) -> &'static str {
+    pub fn new_id(&self) -> &'static str {
         if self.postgres { "gen_random_uuid()" } else { "randomblob(16)" }
     }
 
-    fn day(&self) -> String {
-        if self.postgres { format!("'{}'::date", committed_on()) } else { format!("'{}'", committed_on()) }
+    /// A date.
+    pub fn date(&self, day: &str) -> String {
+        if self.postgres { format!("'{day}'::date") } else { format!("'{day}'") }
+    }
+
+    pub fn day(&self) -> String {
+        self.date(&committed_on().to_string())
     }
 }
 
@@ -209,11 +212,11 @@ fn seed_expenditures(conn: &mut Conn, of: &Spelling, commune: &Commune, count: u
     seeded
 }
 
-fn spelling(target: &Target) -> Spelling {
+pub fn spelling(target: &Target) -> Spelling {
     Spelling { postgres: matches!(target, Target::Postgres(_)) }
 }
 
-fn connection(target: &Target) -> Conn {
+pub fn connection(target: &Target) -> Conn {
     let mut conn = target.connect(false).expect("a connection");
     if matches!(target, Target::Postgres(_)) {
         conn.batch_execute("SET statement_timeout = 0").expect("set");
@@ -301,33 +304,6 @@ const STATEMENT: [&str; 2] = [
      AND c.fund_id = $2 AND c.donor_id IS NOT NULL AND m.sensitivity <= 4 AND m.moved_on <= '2200-12-31' GROUP BY m.contribution_id, m.kind",
 ];
 
-/// The SQL of a statement, again and again, by one client.
-fn statement_alone(target: &Target, organisation: Uuid, fund: Uuid, lasting: Duration) -> Figure {
-    match target {
-        Target::Sqlite(path) => {
-            let conn = statement::open(path);
-            let statements = Prepared::on(&conn);
-            let (since, mut count) = (Instant::now(), 0_u32);
-            while since.elapsed() < lasting {
-                for sql in STATEMENT {
-                    let read = statements.with(sql, |query| {
-                        query.query_map(params![organisation, fund], statement::whole)?.sum::<rusqlite::Result<usize>>()
-                    });
-                    assert!(read > 0, "{sql}");
-                }
-                count += 1;
-            }
-            Figure::of_rate(f64::from(count) / since.elapsed().as_secs_f64())
-        }
-        Target::Postgres(url) => {
-            let script = tempfile::NamedTempFile::new().expect("a file");
-            let filled = STATEMENT.map(|sql| sql.replace("$1", &format!("'{organisation}'")).replace("$2", &format!("'{fund}'")));
-            std::fs::write(script.path(), filled.join(";\n") + ";\n").expect("a script");
-            pgbench(url, script.path(), 1, lasting)
-        }
-    }
-}
-
 /// A donor's statement over a hundred thousand expenditures, on both engines.
 pub fn statements(bench: &mut Bench) {
     let mut table = Table::default();
@@ -354,7 +330,8 @@ fn state(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commun
     let read = request::reads(&service.token(commune.mayor), vec![path], "");
     let mut contest = Contest::default();
     contest.enter("statement", |lasting| load::run(service.address, 1, lasting, &read));
-    contest.enter("its SQL", |lasting| statement_alone(target, commune.id, seeded.fund, lasting));
+    let bound = [Bound::Id(commune.id), Bound::Id(seeded.fund)];
+    contest.enter("its SQL", |lasting| alone(target, &STATEMENT, &bound, lasting));
     let results = contest.hold(Rules { lasting: bench.rules.lasting / 2, ..bench.rules });
     let told = format!("{:.1} ms to {:.1} ms", 1000.0 / results.rate("statement").median, 1000.0 / results.rate("its SQL").median);
     let times = results.ratio("its SQL", "statement");

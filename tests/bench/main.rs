@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --package tests --bench sigida [-- [--pairs N] [--seconds S] [--peers] [MEASURE…]]`
 
+mod alone;
 mod contest;
 mod database;
 mod disk;
@@ -13,6 +14,7 @@ mod limit;
 mod load;
 mod peers;
 mod program;
+mod project;
 mod read;
 mod request;
 mod statement;
@@ -50,7 +52,7 @@ pub struct Bench {
 type Measure = fn(&mut Bench);
 
 /// Every measure by the name under which it can be asked for.
-const MEASURES: [(&str, Measure); 10] = [
+const MEASURES: [(&str, Measure); 11] = [
     ("commitment", write::commitments),
     ("hot-organisation", write::hot_organisation),
     ("slow-disk", write::slow_disk),
@@ -60,6 +62,7 @@ const MEASURES: [(&str, Measure); 10] = [
     ("formula", fund::formula),
     ("allocation", fund::allocation),
     ("statement", fund::statements),
+    ("projects", project::projects),
     (PEERS, peers::peers),
 ];
 

@@ -10,6 +10,7 @@ use ureq::http::Response;
 use uuid::Uuid;
 
 use crate::Bench;
+use crate::alone::{Bound, alone};
 use crate::contest::{Contest, Figure, Rules};
 use crate::founding::{Commune, fiscal_year};
 use crate::limit::pgbench;
@@ -61,33 +62,6 @@ pub fn commitments_by_id(service: &Service, commune: &Commune, lasting: Duration
     let ids = commitments(service, &token, commune).into_iter();
     let paths = ids.map(|id| format!("/v1/organisations/{}/commitments/{id}", commune.id)).collect();
     load::run(service.address, CLIENTS, lasting, &request::reads(&token, paths, ""))
-}
-
-/// The SQL of the execution, again and again, by one client.
-fn execution_alone(target: &Target, commune: Uuid, lasting: Duration) -> Figure {
-    let year = fiscal_year();
-    match target {
-        Target::Sqlite(path) => {
-            let conn = statement::open(path);
-            let statements = Prepared::on(&conn);
-            let (since, mut count) = (Instant::now(), 0_u32);
-            while since.elapsed() < lasting {
-                for sql in EXECUTION {
-                    let read = statements
-                        .with(sql, |query| query.query_map(params![commune, year], statement::whole)?.sum::<rusqlite::Result<usize>>());
-                    assert!(read > 0, "{sql}");
-                }
-                count += 1;
-            }
-            Figure::of_rate(f64::from(count) / since.elapsed().as_secs_f64())
-        }
-        Target::Postgres(url) => {
-            let script = tempfile::NamedTempFile::new().expect("a file");
-            let filled = EXECUTION.map(|sql| sql.replace("$1", &format!("'{commune}'")).replace("$2", &year.to_string()));
-            std::fs::write(script.path(), filled.join(";\n") + ";\n").expect("a script");
-            pgbench(url, script.path(), 1, lasting)
-        }
-    }
 }
 
 /// One commitment by its id, alone, as often as one thread can.
@@ -170,7 +144,8 @@ fn read(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commune
     let execution = one(&format!("{base}/fiscal-years/{}/budget-execution", fiscal_year()), "");
     let mut contest = Contest::default();
     contest.enter("execution", |lasting| load::run(service.address, 1, lasting, &execution));
-    contest.enter("its SQL", |lasting| execution_alone(target, commune.id, lasting));
+    let bound = [Bound::Id(commune.id), Bound::Number(fiscal_year())];
+    contest.enter("its SQL", |lasting| alone(target, &EXECUTION, &bound, lasting));
     let results = contest.hold(rules);
     let told = format!("{:.1} ms to {:.1} ms", 1000.0 / results.rate("execution").median, 1000.0 / results.rate("its SQL").median);
     let times = results.ratio("its SQL", "execution");

@@ -10,6 +10,7 @@ fn place(town: &Town, name: &str) -> String {
         "organisation_id" => town.commune_id().to_string(),
         "year" => "2025".to_owned(),
         "account" => "602".to_owned(),
+        "resource" => "projects".to_owned(),
         "territorial_unit_id" => first("/v1/territorial-units?level=cercle", "/data/0/id"),
         "budget_id" => first(&town.path("/budgets"), "/data/0/id"),
         "carried_debt_id" => first(&town.path("/fiscal-years/2025/carried-debts"), "/data/0/id"),
@@ -20,6 +21,7 @@ fn place(town: &Town, name: &str) -> String {
         "client_key_id" => crate::identity::client_key::id(town),
         "external_identity_id" => crate::identity::external::id(town, "auditor"),
         "delegation_id" => crate::identity::delegation::id(town),
+        "proposal_id" => crate::identity::proposal::id(town),
         "kinship_id" => crate::identity::kinship::id(town),
         "correction_id" => first(&town.path("/payment-order-corrections"), "/data/0/id"),
         "batch_id" => first(&town.path("/payment-orders"), "/data/0/batch_id"),
@@ -27,7 +29,9 @@ fn place(town: &Town, name: &str) -> String {
             let agency = crate::endowment::grantor(town).expect("an agency");
             first(&format!("/v1/organisations/{agency}/{}s", name.trim_end_matches("_id").replace('_', "-")), "/data/0/id")
         }
-        "programme_id" | "project_id" | "committee_id" | "motion_id" => crate::project::id(town, name),
+        "programme_id" | "project_id" | "committee_id" | "motion_id" | "project_disbursement_id" | "expenditure_report_id" => {
+            crate::project::id(town, name)
+        }
         other => first(&town.path(&format!("/{}s", other.trim_end_matches("_id").replace('_', "-"))), "/data/0/id"),
     }
 }

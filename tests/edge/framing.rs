@@ -49,6 +49,8 @@ fn refused() -> Vec<(String, String)> {
     ];
     let headers = [
         "content-length: 5\r\ntransfer-encoding: chunked",
+        "content-length: 5\ntransfer-encoding: chunked",
+        "x: a\ntransfer-encoding: chunked\r\ncontent-length: 5",
         "transfer-encoding: chunked\r\ncontent-length: 5",
         "connection: close, transfer-encoding\r\ntransfer-encoding: chunked\r\ncontent-length: 5",
         "content-length : 5",
@@ -73,6 +75,9 @@ fn refused() -> Vec<(String, String)> {
         "GET  /v1/meta  HTTP/1.1\r\nhost: x",
         "GET /v1/me\r\nta HTTP/1.1\r\nhost: x",
         "PRI * HTTP/2.0\r\n\r\nSM",
+        "GET /v1/meta HTTP/1.1\r\nhost: x\r\nx: a\n transfer-encoding: chunked",
+        "GET /v1/meta\nx HTTP/1.1\r\nhost: x",
+        "GET http://y/v1/meta HTTP/1.1\r\nhost: x\r\nhost: y",
     ];
     let mut all: Vec<String> = lengths.iter().map(|length| post(&format!("content-length: {length}"), "12345")).collect();
     all.extend(encodings.iter().map(|encoding| post(&format!("transfer-encoding: {encoding}"), NO_MORE)));

@@ -52,7 +52,8 @@ static PREPARING: Mutex<()> = Mutex::new(());
 const TOKEN_SECONDS: i64 = 3600;
 
 /// Tests ask as often as they like, unless they say otherwise.
-pub const UNHURRIED: RatePolicy = RatePolicy { per_address: 1_000_000, per_principal: 1_000_000 };
+pub const UNHURRIED: RatePolicy =
+    RatePolicy { per_address: 1_000_000, per_principal: 1_000_000, with_reason_per_day: 0, recorded_per_day: 0 };
 
 /// The key with which all towns of this run sign.
 pub fn keys() -> Keys {

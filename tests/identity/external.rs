@@ -23,7 +23,7 @@ fn identities_of(principal: impl std::fmt::Display) -> String {
     format!("/v1/principals/{principal}/identities")
 }
 
-fn link(town: &Town, principal: impl std::fmt::Display, issuer: &str, subject: &str) -> Answer {
+pub(super) fn link(town: &Town, principal: impl std::fmt::Display, issuer: &str, subject: &str) -> Answer {
     town.client("administrator").create(&identities_of(principal), &json!({ "issuer": issuer, "subject": subject }))
 }
 
@@ -35,7 +35,7 @@ pub fn id(town: &Town, login: &str) -> String {
     rows["data"][0]["id"].as_str().map_or_else(made, str::to_owned)
 }
 
-fn exchange(client: &Client, token: &str) -> Answer {
+pub(super) fn exchange(client: &Client, token: &str) -> Answer {
     let form = format!("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={}", escaped(token));
     client.send("POST", "/v1/oauth/token", &[FORM], form.as_bytes())
 }
@@ -45,13 +45,13 @@ fn speaker(provider: &Provider, kid: &str, pair: KeyPair) -> Speaker {
 }
 
 /// A provider with one key, and what signs with it.
-fn provider(pair: KeyPair) -> (Provider, Speaker) {
+pub(super) fn provider(pair: KeyPair) -> (Provider, Speaker) {
     let provider = Provider::open(&[published(&pair, "first")]);
     let speaker = speaker(&provider, "first", pair);
     (provider, speaker)
 }
 
-fn annex(town: &Town, policies: &[IssuerPolicy]) -> Annex {
+pub(super) fn annex(town: &Town, policies: &[IssuerPolicy]) -> Annex {
     town.trusting(lenient(), policies)
 }
 
@@ -177,6 +177,7 @@ on_both_engines! {
             ("exp", "exp", json!([null, now - 31, 0, (now + 60).to_string(), now + 7201, i64::MAX, 1e300])),
             ("iat", "iat", json!([null, now + 200, now - 7000, "now", i64::MIN])),
             ("nbf", "nbf", json!([now + 250, "now"])),
+            ("auth_time", "auth_time", json!([now + 200, -1, "now", [now], 1e300, i64::MAX])),
             ("sub", "sub", json!([null, "", 7, [good.subject], good.subject.to_uppercase(), format!("{} ", good.subject), format!("{}\u{0}", good.subject), "s".repeat(256)])),
             ("kind of token", "typ", json!(["Refresh", "Offline", "Logout", "id", 7])),
             ("logout", "events", json!([{ "http://schemas.openid.net/event/backchannel-logout": {} }])),

@@ -51,7 +51,7 @@ fn reauthenticate(client: &Client, member: &str, proof: &str) -> Answer {
 }
 
 /// A grave act that can be tried again and again: it is let in, and then refused for what it asks.
-fn dare(client: &Client, town: &Town) -> Answer {
+pub(super) fn dare(client: &Client, town: &Town) -> Answer {
     client.create(
         &town.path("/role-assignments"),
         &json!({ "principal_id": uuid::Uuid::new_v4(), "role": "certifier", "valid_from": "2026-01-01" }),
@@ -67,14 +67,14 @@ fn clerk(town: &Town, login: &str) -> (Client, Answer) {
 }
 
 /// The secret of an authenticator from how it is spelled.
-fn spelled(secret: &str) -> Vec<u8> {
+pub(super) fn spelled(secret: &str) -> Vec<u8> {
     let value = |letter: u8| u32::from(if letter.is_ascii_uppercase() { letter - b'A' } else { letter - b'2' + 26 });
     let bits: Vec<u32> = secret.bytes().flat_map(|letter| (0..5).rev().map(move |at| (value(letter) >> at) & 1)).collect();
     bits.chunks_exact(8).map(|byte| u8::try_from(byte.iter().fold(0, |all, bit| all * 2 + bit)).expect("a byte")).collect()
 }
 
 /// The three steps of which codes are taken now, for long enough to send them.
-fn present() -> [i64; 3] {
+pub(super) fn present() -> [i64; 3] {
     let late = || chrono::Utc::now().timestamp().rem_euclid(STEP_SECONDS) > STEP_SECONDS - 12;
     while late() {
         std::thread::sleep(Duration::from_millis(200));
@@ -82,7 +82,7 @@ fn present() -> [i64; 3] {
     steps(chrono::Utc::now())
 }
 
-fn confirm(client: &Client, code: &str) -> Answer {
+pub(super) fn confirm(client: &Client, code: &str) -> Answer {
     client.create("/v1/me/authenticator/confirmation", &json!({ "one_time_password": code }))
 }
 
@@ -223,7 +223,9 @@ on_both_engines! {
         let annex = town.annex(SignInPolicy { failures_per_login: 2, ..lenient() });
         let slowed = |try_one: &dyn Fn() -> Answer| (0..20).map(|_| try_one()).any(|answer| answer.status == 429);
         let enrol = |login: &str| {
-            let (client, tokens) = clerk(town, login);
+            assign(town, town.commune_id(), person(town, login), "auditor", "2020-01-01", None).expect(201);
+            let tokens = begin(town, login);
+            let client = holder(town, &tokens);
             let secret = spelled(&client.create("/v1/me/authenticator", &json!({})).expect(200).text("/secret"));
             (client, annex.client(Some(tokens.text("/access_token"))), secret)
         };

@@ -195,6 +195,7 @@ pub fn drafts(town: &Town, ids: &Ids) -> Vec<Draft> {
             let name = if name == "organisation_id" && of_a_grantor { "grantor_id" } else { name };
             let known = match name {
                 "code" => code.clone(),
+                "resource" => Some("projects".to_owned()),
                 name => ids.of_member(owner(&draft.pattern, name)),
             };
             Some(known.unwrap_or_else(|| panic!("teach this test an id for {name}")))

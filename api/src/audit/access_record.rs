@@ -5,12 +5,15 @@ use actix_web::dev::ServiceResponse;
 use actix_web::get;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use db::audit::access_record::{AccessRecordFilter, AccessRecordRow, subjects_of};
 use db::fault::Fault;
 use db::page::Rows;
 use db::store::{Author, Outcome};
-use domain::audit::access_record::{ACCESS_RECORD, ACCESS_RECORDED, AccessRecord, Reader, read_reason, reason_required};
+use domain::audit::access_record::{
+    ACCESS_QUOTA_EVENT, ACCESS_QUOTA_REACHED, ACCESS_RECORD, ACCESS_RECORDED, AccessRecord, QUOTA_HOURS, Reader, read_reason,
+    reason_required, require_quota,
+};
 use domain::audit::{Actor, Event, hex};
 use domain::id::{AccessRecordId, ClientKeyId, OrganisationId, PrincipalId, SessionId};
 use domain::sensitivity::{Scope, Sensitivity};
@@ -72,6 +75,10 @@ pub async fn record(call: &Call, response: ServiceResponse<BoxBody>) -> ServiceR
     match recorded {
         Ok(body) => ServiceResponse::new(request, response.set_body(BoxBody::new(body))),
         Err(Fault::Missing) => ServiceResponse::from_err(Problem::from(&NOT_FOUND), request),
+        Err(Fault::Refused(refusal)) if refusal.code == &ACCESS_QUOTA_REACHED => {
+            alarm(call).await;
+            ServiceResponse::from_err(Problem::from(refusal), request)
+        }
         Err(fault) => {
             // Whatever kept it from being recorded, the caller is told no more than that.
             log::error!("a sensitive answer is held back, for it cannot be recorded: {:?}", fault.to_string());
@@ -98,12 +105,35 @@ async fn keep(call: &Call, subjects: Vec<Uuid>, body: &Bytes) -> Result<(), Faul
     // The feed tells that something was read, not by whom.
     let author = Author { actor: Actor::system(), now: call.now, today: call.today };
     let event = Event::of(ACCESS_RECORDED, ACCESS_RECORD, record.id.0, 1).with("digest", record.digest());
+    let quota = call.quota();
     call.store()
         .write(record.organisation, author, move |tx| {
+            if let Some((quota, operations)) = &quota {
+                let since = tx.now() - TimeDelta::hours(QUOTA_HOURS);
+                let lately = db::audit::access_record::told_lately(tx, record.reader.principal, operations, since)?;
+                require_quota(&lately, &record.subjects, *quota, tx.now())?;
+            }
             db::audit::access_record::append_access_record(tx, &record)?;
             Ok(Outcome::Happened((), event.clone().into()))
         })
         .await
+}
+
+/// Tells administrators of the platform that somebody reached the quota: once an hour, however often it is tried.
+async fn alarm(call: &Call) {
+    let Ok(principal) = call.principal() else { return };
+    if call.desk.alarmed.get(&principal).is_some() {
+        return;
+    }
+    call.desk.alarmed.put(principal, ());
+    let platform = OrganisationId::platform();
+    let author = Author { actor: Actor::system(), now: call.now, today: call.today };
+    let event = Event::of(ACCESS_QUOTA_EVENT, "principal", principal.0, 1)
+        .with("operation", call.operation_id())
+        .with("organisation_id", call.organisation.unwrap_or(platform).to_string());
+    if let Err(fault) = call.store().write(platform, author, move |_| Ok(Outcome::Happened((), event.clone().into()))).await {
+        log::error!("a quota of sensitive reads was reached, and this could not be recorded: {:?}", fault.to_string());
+    }
 }
 
 /// That somebody was told something sensitive.

@@ -1,6 +1,7 @@
 //! What answers have in common: problems, and the headers that every answer carries, each described once.
 
 use actix_web::http::StatusCode;
+use domain::audit::access_record::QUOTA_HOURS;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::Operation as Described;
@@ -15,8 +16,8 @@ use crate::export;
 use crate::problem::{DETAIL_MAX, ERROR_DETAIL_MAX, INSTANCE_MAX, POINTER_MAX};
 use crate::rate::{self, counts};
 
-/// The longest that a caller is told to wait, in seconds.
-const WAIT_MAX: i64 = 60;
+/// The longest that a caller is told to wait, in seconds: a day, for a quota of sensitive reads.
+const WAIT_MAX: i64 = QUOTA_HOURS * 3600;
 
 /// How every problem is formed.
 pub fn problem_schema() -> RefOr<Schema> {

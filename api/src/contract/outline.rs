@@ -1,6 +1,6 @@
 //! What the program reads in its own contract, worked out once: the contract itself takes time and memory to make.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::Method;
@@ -8,6 +8,7 @@ use actix_web::web::Bytes;
 use utoipa::openapi::OpenApi;
 
 use super::contract;
+use super::field::{ResourceFields, fields};
 use super::parameter::{Parameters, query_parameters};
 use crate::access::{Operation, operation};
 use crate::export::{Column, tables};
@@ -20,6 +21,8 @@ pub struct Outline {
     pub parameters: HashMap<&'static str, Parameters>,
     /// The columns of each operation that lists.
     pub tables: HashMap<&'static str, Arc<Vec<Column>>>,
+    /// What can be set on what is created, by its name.
+    pub fields: BTreeMap<String, ResourceFields>,
     /// The contract in JSON, as it is served.
     pub json: Result<Bytes, String>,
 }
@@ -33,6 +36,7 @@ pub static OUTLINE: LazyLock<Outline> = LazyLock::new(|| {
         operations: read_operations(&contract),
         parameters: query_parameters(&contract),
         tables: tables(&contract),
+        fields: fields(&contract),
         json: contract.to_json().map(Bytes::from).map_err(|error| error.to_string()),
     }
 });

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::audit::access_record::ACCESS_REASON_REQUIRED;
+use domain::audit::access_record::{ACCESS_QUOTA_REACHED, ACCESS_REASON_REQUIRED};
 use domain::audit::{IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_REUSED};
+use domain::identity::proposal::{SECOND_PERSON_ABSENT, SECOND_PERSON_REQUIRED};
 use domain::identity::step_up::STEP_UP_REQUIRED;
 use domain::identity::{ROLE_MISSING, TOKEN_INVALID, TOKEN_MISSING};
 use domain::refusal::Code;
@@ -36,8 +37,11 @@ fn manners(operation: &Operation) -> Vec<&'static Code> {
     if operation.step_up {
         manners.push(&STEP_UP_REQUIRED);
     }
+    if operation.two_persons {
+        manners.extend([&SECOND_PERSON_REQUIRED, &SECOND_PERSON_ABSENT]);
+    }
     if operation.recorded != Recorded::Never {
-        manners.push(&ACCESS_REASON_REQUIRED);
+        manners.extend([&ACCESS_REASON_REQUIRED, &ACCESS_QUOTA_REACHED]);
     }
     manners
 }

@@ -95,11 +95,8 @@ fn write_csv<T: Serialize>(columns: &[Column], rows: &[T]) -> Result<Vec<u8>, Ta
         let row = serde_json::to_value(row)?;
         let field = |column: &Column| {
             let text = shown(cell(&row, column));
-            let plain = match column.kind {
-                Kind::Text => false,
-                Kind::Amount => is_amount(&text),
-                _ => true,
-            };
+            // Only a number may begin with a sign.
+            let plain = column.kind != Kind::Text && is_amount(&text);
             if plain { text } else { harmless(text) }
         };
         writer.write_record(columns.iter().map(field))?;
@@ -229,6 +226,57 @@ mod tests {
         for start in ['=', '+', '-', '@', '\t', '\r'] {
             assert_eq!(harmless(format!("{start}1")), format!("'{start}1"));
         }
+    }
+
+    /// A row of the contract in which every member is the same text.
+    fn row_of(columns: &[Column], text: &str) -> Value {
+        let mut row = json!({});
+        for column in columns {
+            *column.name.split('.').fold(&mut row, |place, name| &mut place[name]) = json!(text);
+        }
+        row
+    }
+
+    #[test]
+    fn no_list_of_the_contract_makes_a_formula_whatever_its_rows_say() {
+        let tables = &crate::contract::outline::OUTLINE.tables;
+        assert!(tables.len() > 50, "{}", tables.len());
+        for (operation, columns) in tables {
+            for text in ["=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠a", "=cmd|' /C calc'!A0"] {
+                let rows = [row_of(columns, text)];
+                let written = write_csv(columns, &rows).expect("a table");
+                let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(&written[3..]);
+                let row = reader.records().next().expect("a row").expect("readable");
+                assert_eq!(row.len(), columns.len());
+                for (cell, column) in row.iter().zip(columns.iter()) {
+                    assert_eq!(cell, format!("'{text}"), "{operation}: {}", column.name);
+                }
+            }
+            // A workbook knows text from formulas by itself: these are texts.
+            let rows = [row_of(columns, "=1+1")];
+            let mut book = Workbook::new();
+            let sheet = book.add_worksheet();
+            let row = serde_json::to_value(&rows[0]).expect("a row");
+            let looks = Looks { head: Format::new(), amount: Format::new(), date: Format::new(), instant: Format::new() };
+            for (position, column) in (0_u16..).zip(columns.iter()) {
+                put(sheet, 1, position, column.kind, cell(&row, column), &looks).expect("put");
+            }
+            let bytes = book.save_to_buffer().expect("a workbook");
+            assert!(!unpacked(&bytes).contains("<f>"), "{operation}");
+        }
+    }
+
+    /// All that stands in the parts of a workbook.
+    fn unpacked(book: &[u8]) -> String {
+        use std::io::Read as _;
+        let starts = book.windows(4).enumerate().filter(|(_, four)| *four == b"PK\x03\x04").map(|(at, _)| at);
+        let part = |start: usize| {
+            let length = |at: usize| usize::from(u16::from_le_bytes([book[start + at], book[start + at + 1]]));
+            let (mut part, packed) = (Vec::new(), &book[start + 30 + length(26) + length(28)..]);
+            flate2::read::DeflateDecoder::new(packed).read_to_end(&mut part).expect("a packed part");
+            String::from_utf8_lossy(&part).into_owned()
+        };
+        starts.map(part).collect()
     }
 
     #[test]

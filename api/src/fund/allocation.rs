@@ -6,10 +6,13 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
 use db::fault::Fault;
-use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, insert_allocation, lock_allocations, touch_allocation};
-use db::fund::contribution::{Contribution, ContributionChange, all_contributions, lock_contributions, update_contribution};
-use db::fund::movement::{FundAct, Moved, append_movement};
-use db::fund::purpose::{FundPurpose, as_earmarked, touch_purpose};
+use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, add_allocation, lock_allocations, touch_allocation};
+use db::fund::contribution::{
+    Contribution, ContributionChange, all_contributions, change_contribution, lock_contributions, update_contribution,
+};
+use db::fund::movement::{FundAct, Moved, add_movement, append_movement};
+use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose, find_purpose_and_fund};
+use db::prepared::Effects;
 use domain::audit::{Event, Events};
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
 use domain::fund::attribution::{Bearer, attribute};
@@ -315,10 +318,9 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
         .write(move |call, body, tx| {
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
-            let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
+            let (purpose, fund) = find_purpose_and_fund(tx.conn, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
-            let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
             require_open_day(call, &fund, body.on)?;
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
@@ -337,7 +339,6 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
                 decided_by: by,
                 lines: shares.iter().map(|share| (share.key, share.pooled, share.amount.minor())).collect(),
             };
-            let allocation = insert_allocation(tx, &new)?;
             let act = FundAct {
                 id: id.0,
                 on: body.on,
@@ -347,13 +348,16 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
                 purpose: Some(purpose_id),
                 by,
             };
+            let mut effects = Effects::on(tx.conn);
+            let allocation = add_allocation(&mut effects, tx, &new);
             for share in &shares {
                 let one = contributions.iter().find(|one| one.row.id.0 == share.key).ok_or(Fault::Missing)?;
                 let moved = Moved::value(FundMovementKind::Allocation, share.amount.minor());
-                let ledgers = append_movement(tx, &act, &one.row, one.row.ledgers(), moved)?;
-                update_contribution(tx, &one.row, &ContributionChange::of(&one.row, ledgers))?;
+                let ledgers = add_movement(&mut effects, tx, &act, &one.row, one.row.ledgers(), moved);
+                change_contribution(&mut effects, &one.row, ContributionChange::of(&one.row, ledgers));
             }
-            touch_purpose(tx, &purpose.row)?;
+            change_purpose(&mut effects, &purpose.row);
+            effects.store(tx.conn)?;
             let event = Event::of("fund_allocation.decided", "fund_allocation", id.0, 1)
                 .with("fund_purpose_id", purpose_id.to_string())
                 .with("amount", amount.display(currency))

@@ -65,6 +65,8 @@ pub struct FundPurposeView {
     indirect: String,
     /// Since when nothing more happens to it.
     closed_on: Option<NaiveDate>,
+    /// Whether a project is paid from it: then money moves through the project.
+    held: bool,
     #[schema(max_items = 8)]
     places: Vec<PurposePlaceView>,
     #[schema(minimum = 1)]
@@ -93,6 +95,7 @@ pub(super) fn view(purpose: FundPurpose, currency: Currency) -> FundPurposeView 
         direct: direct.display(currency),
         indirect: indirect.display(currency),
         closed_on: purpose.row.closed_on,
+        held: purpose.row.held,
         version: purpose.row.version,
     }
 }

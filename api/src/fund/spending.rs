@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use actix_web::post;
 use chrono::NaiveDate;
 use db::fault::Fault;
+use db::fund::FundRow;
 use db::fund::allocation::{AllocationLineRow, FundAllocation, lock_allocations, touch_allocation, update_line};
 use db::fund::contribution::{Contribution, ContributionChange, lock_contributions, update_contribution};
 use db::fund::movement::{FundAct, Moved, append_movement};
-use db::fund::purpose::{close_purpose, touch_purpose};
+use db::fund::purpose::{FundPurposeRow, close_purpose, touch_purpose};
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::fund::attribution::{Bearer, attribute};
-use domain::fund::{FUND_USE_EXCEEDED, FundMovementKind, FundUseKind, Ledgers, LineUse, exceeded, require_open_purpose, residual};
+use domain::fund::{
+    FUND_USE_EXCEEDED, FundMovementKind, FundUseKind, Ledgers, LineUse, exceeded, require_free_purpose, require_open_purpose, residual,
+};
 use domain::id::{ContributionId, FundAllocationId, FundPurposeId};
 use domain::money::{Amount, Currency};
 use domain::text::Text;
@@ -23,6 +26,7 @@ use uuid::Uuid;
 use super::purpose::{FundPurposeView, PurposePath, view};
 use super::require_open_day;
 use crate::answer::{Answered, done};
+use crate::auth::Call;
 use crate::body::{Asked, Json};
 use crate::wire::{AmountText, CurrencyText};
 
@@ -83,14 +87,28 @@ fn bearers(allocations: &[FundAllocation], kind: FundUseKind) -> Vec<Bearer<Line
         .collect()
 }
 
-/// Whether what comes back to a contribution has to wait: it has ended, and the donor has not agreed yet.
-fn is_held(one: &Contribution, body: &NewFundUse) -> bool {
-    body.kind == FundUseKind::Refund && body.donor_consent.is_none() && one.row.ends_on.is_some_and(|end| end < body.on)
+/// What is done with the money of a purpose.
+pub(crate) struct PurposeUse {
+    /// Of the movements that it makes.
+    pub act: Uuid,
+    pub kind: FundUseKind,
+    pub amount: Amount,
+    pub on: NaiveDate,
+    pub reference: String,
+    /// Of the donor's consent to a refund to a contribution that has ended.
+    pub donor_consent: Option<String>,
+    /// The act that is undone, line by line.
+    pub undone: Option<Uuid>,
 }
 
-fn reference_of(body: &NewFundUse) -> String {
-    let consent = body.donor_consent.as_ref().map(|consent| format!(" ({})", consent.as_str()));
-    format!("{}{}", body.reference.as_str(), consent.unwrap_or_default())
+/// Whether what comes back to a contribution has to wait: it has ended, and the donor has not agreed yet.
+fn is_held(one: &Contribution, used: &PurposeUse) -> bool {
+    used.kind == FundUseKind::Refund && used.donor_consent.is_none() && one.row.ends_on.is_some_and(|end| end < used.on)
+}
+
+fn reference_of(used: &PurposeUse) -> String {
+    let consent = used.donor_consent.as_ref().map(|consent| format!(" ({consent})"));
+    format!("{}{}", used.reference, consent.unwrap_or_default())
 }
 
 fn use_view(
@@ -152,62 +170,97 @@ fn apply(
     Ok(())
 }
 
+/// The parts of a use: those of the act that it undoes, or what is attributed now. No line gives more than it bears.
+fn parts_of(tx: &mut Tx<'_>, used: &PurposeUse, allocations: &[FundAllocation], currency: Currency) -> Result<Vec<(Line, Amount)>, Fault> {
+    let bearers = bearers(allocations, used.kind);
+    let most = Amount::sum(bearers.iter().map(|bearer| bearer.room)).unwrap_or_default();
+    let refusal = || exceeded(&FUND_USE_EXCEEDED, used.kind, most, used.amount, currency).into();
+    if used.amount > most {
+        return Err(refusal());
+    }
+    let Some(undone) = used.undone else {
+        let mut parts = attribute(used.amount, &bearers);
+        parts.retain(|(_, part)| !part.is_zero());
+        return Ok(parts);
+    };
+    let mut parts = Vec::new();
+    for (contribution, allocation, value) in db::fund::movement::parts_of(tx.conn, tx.organisation, undone, FundMovementKind::Disbursement)?
+    {
+        let (key, part) = ((contribution, allocation), db::budget::amount(value)?);
+        if !bearers.iter().any(|bearer| bearer.key == key && part <= bearer.room) {
+            return Err(refusal());
+        }
+        parts.push((key, part));
+    }
+    Ok(parts)
+}
+
+/// Does something with the money of a purpose, to the smallest unit of each contribution. Gives the purpose another version.
+pub(crate) fn use_purpose(
+    call: &Call,
+    tx: &mut Tx<'_>,
+    (purpose, fund): (&FundPurposeRow, &FundRow),
+    used: &PurposeUse,
+) -> Result<(Vec<(Line, Amount)>, Event), Fault> {
+    let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+    require_open_purpose(purpose.closed_on)?;
+    require_open_day(call, fund, used.on)?;
+    let currency = fund.currency()?;
+    let contributions = lock_contributions(tx, fund.id.0)?;
+    let allocations = lock_allocations(tx, purpose.id.0)?;
+    let parts = parts_of(tx, used, &allocations, currency)?;
+    let reference = Some(reference_of(used));
+    let act = FundAct { id: used.act, on: used.on, reference, rate: None, allocation: None, purpose: Some(purpose.id.0), by };
+    let moved = |one: &Contribution| {
+        let held = is_held(one, used).then_some(FundMovementKind::Hold);
+        std::iter::once(used.kind.movement()).chain(held).collect()
+    };
+    let after = |line: &AllocationLineRow, part| line.with_use(line.line_use().after(used.kind, part));
+    apply(tx, &act, (&contributions, &allocations), &parts, (&moved, &after))?;
+    touch_purpose(tx, purpose)?;
+    let told = parts.iter().map(|((contribution, allocation), part)| format!("{contribution} {allocation} {}", part.minor()));
+    let told: Vec<String> = told.collect();
+    let digest = domain::audit::rows_digest(told.iter().map(String::as_bytes));
+    let event = Event::of("fund_purpose.used", "fund_purpose", purpose.id.0.0, purpose.version + 1)
+        .with("kind", used.kind)
+        .with("amount", used.amount.display(currency))
+        .with("currency", currency.code())
+        .with("act_id", used.act.to_string())
+        .with("attribution_digest", digest);
+    Ok((parts, event))
+}
+
 /// Records what was done with the money allocated to a purpose, and attributes it to the contributions that pay: by largest remainder,
 /// in proportion to what each still bears, first to earmarked contributions and the pool, then within the pool as it was composed when
-/// the allocation was decided. What was attributed never changes.
+/// the allocation was decided. What was attributed never changes. Money of a purpose that a project is paid from moves through the
+/// project.
 #[utoipa::path(tag = "fund", request_body = NewFundUse, responses((status = 200, body = FundUseView)))]
 #[post("/v1/organisations/{organisation_id}/fund-purposes/{fund_purpose_id}/uses")]
 pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Answered {
     let (organisation, purpose_id) = path.into_inner();
-    let act_id = Uuid::now_v7();
+    let act = Uuid::now_v7();
     asked
         .write(move |call, body, tx| {
-            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
             let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
+            require_free_purpose(purpose.row.held)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
-            require_open_day(call, &fund, body.on)?;
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
-            let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let contributions = lock_contributions(tx, fund.id.0)?;
-            let allocations = lock_allocations(tx, purpose_id)?;
-            let bearers = bearers(&allocations, body.kind);
-            let most = Amount::sum(bearers.iter().map(|bearer| bearer.room)).unwrap_or_default();
-            if amount > most {
-                return Err(exceeded(&FUND_USE_EXCEEDED, body.kind, most, amount, currency).into());
-            }
-            let mut parts = attribute(amount, &bearers);
-            parts.retain(|(_, part)| !part.is_zero());
-            let act = FundAct {
-                id: act_id,
+            let used = PurposeUse {
+                act,
+                kind: body.kind,
+                amount: Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?,
                 on: body.on,
-                reference: Some(reference_of(body)),
-                rate: None,
-                allocation: None,
-                purpose: Some(purpose_id),
-                by,
+                reference: body.reference.as_str().to_owned(),
+                donor_consent: body.donor_consent.as_ref().map(|consent| consent.as_str().to_owned()),
+                undone: None,
             };
-            let moved = |one: &Contribution| {
-                let held = is_held(one, body).then_some(FundMovementKind::Hold);
-                std::iter::once(body.kind.movement()).chain(held).collect()
-            };
-            let after = |line: &AllocationLineRow, part| line.with_use(line.line_use().after(body.kind, part));
-            apply(tx, &act, (&contributions, &allocations), &parts, (&moved, &after))?;
-            touch_purpose(tx, &purpose.row)?;
+            let (parts, event) = use_purpose(call, tx, (&purpose.row, &fund), &used)?;
             let version = purpose.row.version + 1;
-            let told = parts.iter().map(|((contribution, allocation), part)| format!("{contribution} {allocation} {}", part.minor()));
-            let told: Vec<String> = told.collect();
-            let digest = domain::audit::rows_digest(told.iter().map(String::as_bytes));
-            let event = Event::of("fund_purpose.used", "fund_purpose", purpose_id.0, version)
-                .with("kind", body.kind)
-                .with("amount", amount.display(currency))
-                .with("currency", currency.code())
-                .with("act_id", act_id.to_string())
-                .with("attribution_digest", digest);
-            Ok((done(version, &use_view(body, &parts, (act_id, purpose_id), currency, version))?, Events::from(event)))
+            Ok((done(version, &use_view(body, &parts, (act, purpose_id), currency, version))?, Events::from(event)))
         })
         .await
 }
@@ -224,8 +277,40 @@ pub struct FundPurposeClosure {
 
 impl Json for FundPurposeClosure {}
 
+/// Closes a purpose whose money is all spent, passed on or back, but for a rest of so much at most, which stays with who carried it out.
+pub(crate) fn settle_purpose(
+    call: &Call,
+    tx: &mut Tx<'_>,
+    (purpose, fund): (&FundPurposeRow, &FundRow),
+    (act, on, reference): (Uuid, NaiveDate, &str),
+    residual_max: i64,
+) -> Result<Event, Fault> {
+    let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
+    require_open_purpose(purpose.closed_on)?;
+    require_open_day(call, fund, on)?;
+    let currency = fund.currency()?;
+    let contributions = lock_contributions(tx, fund.id.0)?;
+    let allocations = lock_allocations(tx, purpose.id.0)?;
+    let lines = allocations.iter().flat_map(|allocation| &allocation.lines).map(AllocationLineRow::line_use);
+    let rest = residual(&lines.collect::<Vec<_>>(), residual_max, on, currency)?;
+    let mut parts = attribute(rest, &bearers(&allocations, FundUseKind::Refund));
+    parts.retain(|(_, part)| !part.is_zero());
+    let reference = Some(reference.to_owned());
+    let act = FundAct { id: act, on, reference, rate: None, allocation: None, purpose: Some(purpose.id.0), by };
+    let after = |line: &AllocationLineRow, part| {
+        let used = line.line_use();
+        line.with_use(LineUse { passed_on: used.passed_on + part, ..used })
+    };
+    apply(tx, &act, (&contributions, &allocations), &parts, (&|_| vec![FundMovementKind::Residual], &after))?;
+    close_purpose(tx, purpose, on)?;
+    Ok(Event::of("fund_purpose.closed", "fund_purpose", purpose.id.0.0, purpose.version + 1)
+        .with("on", on)
+        .with("residual", rest.display(currency))
+        .with("currency", currency.code()))
+}
+
 /// Closes a purpose: what was disbursed is spent, passed on or back, but for a rest that the fund leaves with who carried it out. What
-/// was not disbursed is released before. Nothing more happens to the purpose afterwards.
+/// was not disbursed is released before. Nothing more happens to the purpose afterwards. That of a project is closed with the project.
 #[utoipa::path(tag = "fund", request_body = FundPurposeClosure, responses((status = 200, body = FundPurposeView)))]
 #[post("/v1/organisations/{organisation_id}/fund-purposes/{fund_purpose_id}/closure")]
 pub async fn close_fund_purpose(asked: Asked<FundPurposeClosure>, path: PurposePath) -> Answered {
@@ -233,34 +318,15 @@ pub async fn close_fund_purpose(asked: Asked<FundPurposeClosure>, path: PurposeP
     let act = Uuid::now_v7();
     asked
         .write(move |call, body, tx| {
-            let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
             let purpose = db::fund::purpose::find_purpose(tx.conn, &scope, id)?;
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
+            require_free_purpose(purpose.row.held)?;
             let fund = db::fund::find_fund_row(tx.conn, &scope, purpose.row.fund_id.0)?;
-            require_open_day(call, &fund, body.on)?;
-            let currency = fund.currency()?;
-            let contributions = lock_contributions(tx, fund.id.0)?;
-            let allocations = lock_allocations(tx, id)?;
-            let lines = allocations.iter().flat_map(|allocation| &allocation.lines).map(AllocationLineRow::line_use);
-            let rest = residual(&lines.collect::<Vec<_>>(), fund.residual_max, body.on, currency)?;
-            let mut parts = attribute(rest, &bearers(&allocations, FundUseKind::Refund));
-            parts.retain(|(_, part)| !part.is_zero());
-            let reference = Some(body.reference.as_str().to_owned());
-            let act = FundAct { id: act, on: body.on, reference, rate: None, allocation: None, purpose: Some(id), by };
-            let after = |line: &AllocationLineRow, part| {
-                let used = line.line_use();
-                line.with_use(LineUse { passed_on: used.passed_on + part, ..used })
-            };
-            apply(tx, &act, (&contributions, &allocations), &parts, (&|_| vec![FundMovementKind::Residual], &after))?;
-            close_purpose(tx, &purpose.row, body.on)?;
+            let event = settle_purpose(call, tx, (&purpose.row, &fund), (act, body.on, body.reference.as_str()), fund.residual_max)?;
             let closed = db::fund::purpose::find_purpose(tx.conn, &tx.all(), id)?;
-            let event = Event::of("fund_purpose.closed", "fund_purpose", id.0, closed.row.version)
-                .with("on", body.on)
-                .with("residual", rest.display(currency))
-                .with("currency", currency.code());
-            Ok((done(closed.row.version, &view(closed, currency))?, event.into()))
+            Ok((done(closed.row.version, &view(closed, fund.currency()?))?, event.into()))
         })
         .await
 }

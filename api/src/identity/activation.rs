@@ -3,7 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, post, web};
 use chrono::Duration;
-use db::store::Outcome;
+use db::store::{Outcome, Tx};
 use domain::audit::{Actor, Event};
 use domain::id::{OrganisationId, PrincipalId};
 use domain::identity::accept_password;
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::principal::{PrincipalView, view};
+use super::proposal::gravity_towards;
 use super::throttle;
 use crate::answer::{Answered, ok};
 use crate::body::{Asked, Json, Nothing};
@@ -85,7 +86,7 @@ pub fn one_time_code() -> String {
 }
 
 /// Gives a principal a one-time code, in a write of the platform.
-pub fn issue_code(tx: &mut db::store::Tx<'_>, principal: PrincipalId, code: &str) -> Result<Event, db::fault::Fault> {
+pub fn issue_code(tx: &mut Tx<'_>, principal: PrincipalId, code: &str) -> Result<Event, db::fault::Fault> {
     let code_hash: Vec<u8> = Sha256::digest(code.as_bytes()).to_vec();
     let expires_at = tx.now() + Duration::days(CODE_DAYS);
     db::identity::insert_activation_code(tx, principal, &code_hash, expires_at)?;
@@ -98,17 +99,18 @@ pub fn issue_code(tx: &mut db::store::Tx<'_>, principal: PrincipalId, code: &str
 #[utoipa::path(tag = "identity", responses((status = 200, body = ActivationCode)))]
 #[post("/v1/principals/{principal_id}/activation-codes")]
 pub async fn issue_activation_code(asked: Asked<Nothing>, path: web::Path<PrincipalId>) -> Answered {
-    let call = asked.call;
     let principal = path.into_inner();
     let code = one_time_code();
     let issued = code.clone();
-    call.store()
-        .write(OrganisationId::platform(), call.author(), move |tx| {
-            db::identity::find_principal(tx.conn, principal)?;
-            let event = issue_code(tx, principal, &issued)?;
-            Ok(Outcome::Happened((), event.into()))
-        })
-        .await?;
+    let gravity = move |_: &Nothing, tx: &mut Tx<'_>| gravity_towards(tx, principal);
+    let handed = asked.hand_out_by_two(OrganisationId::platform(), gravity, move |_, _, tx| {
+        db::identity::find_principal(tx.conn, principal)?;
+        let event = issue_code(tx, principal, &issued)?;
+        Ok(((), event.into()))
+    });
+    if let Err(proposed) = handed.await? {
+        return Ok(proposed);
+    }
     let view = ActivationCode::new(code);
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view))
 }

@@ -6,7 +6,7 @@ use db::connection::Conn;
 use db::fault::Fault;
 use db::identity::external::{ExternalIdentityRow, NewExternalIdentity as NewRow};
 use db::identity::{Footing, PrincipalRow, assignments_of};
-use db::store::{Author, Outcome};
+use db::store::{Author, Outcome, Tx};
 use domain::audit::{Actor, Event};
 use domain::id::{ExternalIdentityId, OrganisationId, PrincipalId, SessionId};
 use domain::identity::external::{EXTERNAL_IDENTITY_ENDED, known_by_login, require_person};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::assertion::kept_until;
+use super::proposal::gravity_towards;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query};
@@ -31,10 +32,11 @@ pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const PATIENCE: i64 = 30;
 
 /// Whom a provider speaks of, if that is a person of ours who may act: the principal linked to the subject, or else, where the
-/// operator lets it tell logins, the one of that login whom no subject of the provider ever stood for.
-fn recognise(conn: &mut Conn, told: &Told) -> Result<PrincipalRow, Fault> {
+/// operator lets it tell logins, the one of that login whom no subject of the provider ever stood for. And whether by the subject.
+fn recognise(conn: &mut Conn, told: &Told) -> Result<(PrincipalRow, bool), Fault> {
     let refused = || Fault::from(SIGN_IN_FAILED.refuse());
-    let row = match db::identity::external::find_linked(conn, &told.issuer, &told.subject)? {
+    let linked = db::identity::external::find_linked(conn, &told.issuer, &told.subject)?;
+    let row = match linked {
         Some(id) => db::identity::find_principal(conn, id)?,
         None => {
             let login = told.login.as_deref().ok_or_else(refused)?;
@@ -49,7 +51,7 @@ fn recognise(conn: &mut Conn, told: &Told) -> Result<PrincipalRow, Fault> {
             row
         }
     };
-    if row.kind.0 == PrincipalKind::Person && row.disabled_at.is_none() { Ok(row) } else { Err(refused()) }
+    if row.kind.0 == PrincipalKind::Person && row.disabled_at.is_none() { Ok((row, linked.is_some())) } else { Err(refused()) }
 }
 
 /// Begins a session as short as one token for the person whom a token of another provider is about, and spends that token.
@@ -59,7 +61,7 @@ pub async fn begin(call: &Call, token: &str) -> Result<Bearer, Problem> {
         Unproven::Unreachable => SERVICE_BUSY.refuse().with("retry_after", PATIENCE).into(),
     })?;
     let asked = told.clone();
-    let row = call.store().read(move |conn| recognise(conn, &asked)).await?;
+    let (row, _) = call.store().read(move |conn| recognise(conn, &asked)).await?;
     let (principal, session) = (row.id.0, SessionId::new());
     let expires_at = call.now + Duration::seconds(call.desk.keys.lifetime);
     let spent_until = kept_until(told.expires_at).ok_or_else(|| Problem::from(&SIGN_IN_FAILED))?;
@@ -67,10 +69,14 @@ pub async fn begin(call: &Call, token: &str) -> Result<Bearer, Problem> {
     let begun = call.store().write(OrganisationId::platform(), author, move |tx| {
         // What was read may have changed since.
         let fresh = db::identity::client_key::spend(tx.conn, &told.digest, spent_until, tx.now())?;
-        if !fresh || recognise(tx.conn, &told)?.id.0 != principal {
+        let (present, linked) = recognise(tx.conn, &told)?;
+        if !fresh || present.id.0 != principal {
             return Err(SIGN_IN_FAILED.refuse().into());
         }
-        db::identity::session::insert_session(tx, session, principal, expires_at, None, None)?;
+        // What it tells by a login opens no grave act, nor anything of whoever has an authenticator here.
+        let vouched = linked && !db::identity::authenticator::is_enrolled(tx.conn, principal)?;
+        let proven_at = told.authenticated_at.filter(|_| vouched).and_then(|at| DateTime::from_timestamp(at, 0)).map(|at| at.min(tx.now()));
+        db::identity::session::insert_session(tx, session, principal, expires_at, None, proven_at)?;
         let event = Event::of("session.started", "session", session.0, 1).with("issuer", told.issuer.as_str());
         Ok(Outcome::Happened((), event.into()))
     });
@@ -164,8 +170,9 @@ impl Json for NewExternalIdentity {}
 #[post("/v1/principals/{principal_id}/identities")]
 pub async fn link_external_identity(asked: Asked<NewExternalIdentity>, path: web::Path<PrincipalId>) -> Answered {
     let (id, principal) = (ExternalIdentityId::new(), path.into_inner());
+    let gravity = move |_: &NewExternalIdentity, tx: &mut Tx<'_>| gravity_towards(tx, principal);
     asked
-        .write_on(OrganisationId::platform(), move |_, body, tx| {
+        .write_by_two(OrganisationId::platform(), gravity, move |_, body, tx| {
             require_person(db::identity::find_principal(tx.conn, principal)?.kind.0)?;
             let linked_by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let (issuer, subject) = (body.issuer.as_str().to_owned(), body.subject.as_str().to_owned());

@@ -4,7 +4,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use db::identity::NewPrincipal;
-use db::store::Outcome;
+use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::id::{OrganisationId, PrincipalId};
 use domain::identity::{Assignment, PrincipalKind, Role};
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::activation::{issue_code, one_time_code};
 use super::principal::{PrincipalView, view};
-use super::role_assignment::{RoleAssignmentView, assignment_view, grant};
+use super::role_assignment::{RoleAssignmentView, assignment_view, grant, gravity_of};
 use crate::answer::Answered;
 use crate::body::{Asked, Json};
 
@@ -74,28 +74,29 @@ pub struct InvitationView {
 #[post("/v1/organisations/{organisation_id}/invitations")]
 pub async fn invite_person(asked: Asked<NewInvitation>, path: web::Path<OrganisationId>) -> Answered {
     let organisation = path.into_inner();
-    let Asked { call, body, .. } = asked;
     let (id, code) = (PrincipalId::new(), one_time_code());
-    let (store, author, issued) = (call.store().clone(), call.author(), code.clone());
-    let (principal, assignment) = store
-        .write(organisation, author, move |tx| {
-            let own = db::organisation::find_own(tx)?;
-            let new = NewPrincipal {
-                id,
-                kind: PrincipalKind::Person,
-                login: format!("{}@{}", body.login.0, own.code),
-                display_name: body.display_name.as_str().to_owned(),
-                secret_hash: None,
-            };
-            db::identity::insert_principal(tx, &new)?;
-            let role =
-                Assignment { organisation, role: body.role, seat: body.seat_id, valid_from: body.valid_from, valid_to: body.valid_to };
-            let (assignment, assigned) = grant(&call, tx, id, &role)?;
-            let registered = Event::of("principal.registered", "principal", id.0, 1).with("kind", new.kind);
-            let events = Events::from(registered).and(assigned).and(issue_code(tx, id, &issued)?);
-            Ok(Outcome::Happened((db::identity::find_principal(tx.conn, id)?, assignment), events))
-        })
-        .await?;
+    let issued = code.clone();
+    let gravity = |body: &NewInvitation, _: &mut Tx<'_>| Ok(gravity_of(body.role, None));
+    let invited = asked.hand_out_by_two(organisation, gravity, move |call, body, tx| {
+        let own = db::organisation::find_own(tx)?;
+        let new = NewPrincipal {
+            id,
+            kind: PrincipalKind::Person,
+            login: format!("{}@{}", body.login.0, own.code),
+            display_name: body.display_name.as_str().to_owned(),
+            secret_hash: None,
+        };
+        db::identity::insert_principal(tx, &new)?;
+        let role = Assignment { organisation, role: body.role, seat: body.seat_id, valid_from: body.valid_from, valid_to: body.valid_to };
+        let (assignment, assigned) = grant(call, tx, id, &role)?;
+        let registered = Event::of("principal.registered", "principal", id.0, 1).with("kind", new.kind);
+        let events = Events::from(registered).and(assigned).and(issue_code(tx, id, &issued)?);
+        Ok(((db::identity::find_principal(tx.conn, id)?, assignment), events))
+    });
+    let (principal, assignment) = match invited.await? {
+        Ok(invited) => invited,
+        Err(proposed) => return Ok(proposed),
+    };
     let view = InvitationView { principal: view(principal), role_assignment: assignment_view(assignment), activation_code: code };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view))
 }

@@ -3,7 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, post, web};
 use db::identity::PrincipalRow;
-use db::store::Outcome;
+use db::store::{Outcome, Tx};
 use domain::audit::{Event, Events};
 use domain::id::{OrganisationId, PrincipalId};
 use domain::identity::session::SessionEnd;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::activation::{ActivationCode, issue_code, one_time_code};
 use super::principal::{PrincipalView, find_other, view};
+use super::proposal::gravity_towards;
 use super::throttle;
 use crate::answer::{Answered, ok};
 use crate::body::{Asked, Json, Nothing};
@@ -72,20 +73,20 @@ pub async fn change_password(asked: Asked<PasswordChange>) -> Answered {
 #[utoipa::path(tag = "identity", responses((status = 200, body = ActivationCode)))]
 #[post("/v1/principals/{principal_id}/password-reset")]
 pub async fn reset_password(asked: Asked<Nothing>, path: web::Path<PrincipalId>) -> Answered {
-    let call = asked.call;
     let id = path.into_inner();
     let code = one_time_code();
     let issued = code.clone();
-    call.store()
-        .write(OrganisationId::platform(), call.author(), move |tx| {
-            let row = find_other(tx, id)?;
-            db::identity::update_secret(tx, &row, None)?;
-            let ended = db::identity::session::end_sessions(tx, id, None, SessionEnd::PasswordReset)?;
-            db::identity::authenticator::remove(tx, id)?;
-            let reset = Event::of("principal.password_reset", "principal", id.0, row.version + 1).with("sessions_ended", ended.len());
-            let events = Events::from(reset).and(issue_code(tx, id, &issued)?);
-            Ok(Outcome::Happened((), events))
-        })
-        .await?;
+    let gravity = move |_: &Nothing, tx: &mut Tx<'_>| gravity_towards(tx, id);
+    let handed = asked.hand_out_by_two(OrganisationId::platform(), gravity, move |_, _, tx| {
+        let row = find_other(tx, id)?;
+        db::identity::update_secret(tx, &row, None)?;
+        let ended = db::identity::session::end_sessions(tx, id, None, SessionEnd::PasswordReset)?;
+        db::identity::authenticator::remove(tx, id)?;
+        let reset = Event::of("principal.password_reset", "principal", id.0, row.version + 1).with("sessions_ended", ended.len());
+        Ok(((), Events::from(reset).and(issue_code(tx, id, &issued)?)))
+    });
+    if let Err(proposed) = handed.await? {
+        return Ok(proposed);
+    }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(ActivationCode::new(code)))
 }

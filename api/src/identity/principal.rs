@@ -13,6 +13,7 @@ use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::proposal::gravity_towards;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query};
@@ -159,8 +160,9 @@ pub async fn disable_principal(asked: Asked<Nothing>, path: web::Path<PrincipalI
 #[post("/v1/principals/{principal_id}/reinstatement")]
 pub async fn enable_principal(asked: Asked<Nothing>, path: web::Path<PrincipalId>) -> Answered {
     let id = path.into_inner();
+    let gravity = move |_: &Nothing, tx: &mut Tx<'_>| gravity_towards(tx, id);
     asked
-        .write_on(OrganisationId::platform(), move |call, _, tx| {
+        .write_by_two(OrganisationId::platform(), gravity, move |call, _, tx| {
             let row = find_other(tx, id)?;
             call.check_version(row.version)?;
             if row.disabled_at.is_none() {

@@ -8,6 +8,7 @@ use db::store::Tx;
 use domain::audit::Event;
 use domain::id::{OrganisationId, PrincipalId, RoleAssignmentId};
 use domain::identity::kinship::grant_among_kin;
+use domain::identity::proposal::Gravity;
 use domain::identity::{Assignment, ROLE_NOT_GRANTABLE, Role};
 use domain::sensitivity::{Scope, Sensitivity};
 use serde::{Deserialize, Serialize};
@@ -130,14 +131,20 @@ pub fn grant(call: &Call, tx: &mut Tx<'_>, principal: PrincipalId, new: &Assignm
     Ok((row, event))
 }
 
+/// Whoever makes an administrator makes one who may make others.
+pub fn gravity_of(role: Role, concerning: Option<PrincipalId>) -> Gravity {
+    if role == Role::Administrator { Gravity::Grave { concerning } } else { Gravity::Light }
+}
+
 /// Assigns a role. Those who order never pay, nor do their declared kin, and functions of the State and of control are
 /// assigned by platform administrators only.
 #[utoipa::path(tag = "identity", request_body = NewRoleAssignment, responses((status = 201, body = RoleAssignmentView)))]
 #[post("/v1/organisations/{organisation_id}/role-assignments")]
 pub async fn assign_role(asked: Asked<NewRoleAssignment>, path: web::Path<OrganisationId>) -> Answered {
     let organisation = path.into_inner();
+    let gravity = |body: &NewRoleAssignment, _: &mut Tx<'_>| Ok(gravity_of(body.role, Some(body.principal_id)));
     asked
-        .write(move |call, body, tx| {
+        .write_by_two(organisation, gravity, move |call, body, tx| {
             db::identity::find_principal(tx.conn, body.principal_id)?;
             let new =
                 Assignment { organisation, role: body.role, seat: body.seat_id, valid_from: body.valid_from, valid_to: body.valid_to };

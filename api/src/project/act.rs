@@ -30,7 +30,15 @@ fn operation_of(action: ProjectAction) -> Option<&'static str> {
         ProjectAction::Return => "return_project",
         ProjectAction::Recommend => "recommend_project",
         ProjectAction::Withdraw => "withdraw_project",
-        ProjectAction::Approve | ProjectAction::Reject | ProjectAction::Cancel => "move_on_project",
+        ProjectAction::Sign => "sign_project_agreement",
+        ProjectAction::Start => "start_project",
+        ProjectAction::CloseFinancial => "close_project_accounts",
+        ProjectAction::Terminate => "terminate_project",
+        ProjectAction::Approve | ProjectAction::Reject | ProjectAction::Cancel | ProjectAction::Resume => "move_on_project",
+        ProjectAction::Suspend => "suspend_project",
+        ProjectAction::Complete => "complete_project",
+        ProjectAction::HandOver => "hand_over_project",
+        ProjectAction::CloseOperational => "close_project_work",
         _ => return None,
     })
 }
@@ -193,6 +201,13 @@ pub async fn recommend_project(asked: Asked<Nothing>, path: ProjectPath) -> Answ
     act(asked, path.into_inner(), ProjectAction::Recommend, |_| None).await
 }
 
+/// Begins a project whose first tranche is paid.
+#[utoipa::path(tag = "project", responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/start")]
+pub async fn start_project(asked: Asked<Nothing>, path: ProjectPath) -> Answered {
+    act(asked, path.into_inner(), ProjectAction::Start, |_| None).await
+}
+
 /// Why a project is returned or withdrawn.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -214,4 +229,18 @@ pub async fn return_project(asked: Asked<ProjectReason>, path: ProjectPath) -> A
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/withdrawal")]
 pub async fn withdraw_project(asked: Asked<ProjectReason>, path: ProjectPath) -> Answered {
     act(asked, path.into_inner(), ProjectAction::Withdraw, |body| Some(body.reason.as_str().to_owned())).await
+}
+
+/// Says that the work of a project is done: every output was verified or waived, and somebody was there lately.
+#[utoipa::path(tag = "project", responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/completion")]
+pub async fn complete_project(asked: Asked<Nothing>, path: ProjectPath) -> Answered {
+    act(asked, path.into_inner(), ProjectAction::Complete, |_| None).await
+}
+
+/// Closes the work of a project: no major finding is open, something was learned, the final report is accepted or its day is known.
+#[utoipa::path(tag = "project", responses((status = 200, body = ProjectView)))]
+#[post("/v1/organisations/{organisation_id}/projects/{project_id}/work-closure")]
+pub async fn close_project_work(asked: Asked<Nothing>, path: ProjectPath) -> Answered {
+    act(asked, path.into_inner(), ProjectAction::CloseOperational, |_| None).await
 }

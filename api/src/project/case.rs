@@ -9,11 +9,21 @@ use domain::money::Amount;
 use domain::programme::Instrument;
 use domain::programme::context::{election_near, eligibility};
 use domain::programme::rule_set::{RuleSet, find, in_force};
-use domain::project::check::{Check, POLICE_STUDIES, on_neutrality};
-use domain::project::guard::{Facts, Implementer, Proposal, Review, Share, ShareDimension};
-use domain::project::{ProjectAction, Transition};
+use domain::project::amendment::AmendmentKind;
+use domain::project::check::{Check, POLICE_STUDIES, Study, on_neutrality};
+use domain::project::evidence::StudyState;
+use domain::project::finance::Finance;
+use domain::project::guard::{Facts, Guard, Implementer, Proposal, Review, Share, ShareDimension};
+use domain::project::handover::narrative_due_on;
+use domain::project::milestone::Work;
+use domain::project::release::{Delivery, TrancheFacts, payable, releasable};
+use domain::project::report::require_reported;
+use domain::project::{ProjectAction, ProjectState, Transition};
+use domain::refusal::Refusal;
 use domain::sensitivity::Scope;
 use domain::word::Word;
+
+use crate::parameter::COUNTRY;
 
 /// The sector that needs studies.
 const POLICE: &str = "communal_police";
@@ -61,12 +71,56 @@ impl Case {
         Facts { today: self.today, rules: self.rules, proposal: &self.proposal, review: &self.review }
     }
 
-    pub fn unmet(&self, way: &Transition) -> Vec<domain::refusal::Refusal> {
+    pub fn unmet(&self, way: &Transition) -> Vec<Refusal> {
         self.facts().unmet(way)
     }
 
-    pub fn require(&self, way: &Transition) -> Result<(), domain::refusal::Refusal> {
+    /// Whether the project meets what an amendment of a kind asks for.
+    pub fn require_amended(&self, kind: AmendmentKind) -> Result<(), Refusal> {
+        self.facts().require_all(kind.guards())
+    }
+
+    /// Everything that is wrong with the last check of sensitivity to the conflict.
+    pub fn check_unmet(&self) -> Vec<Refusal> {
+        self.facts().check(Guard::ConflictCheck)
+    }
+
+    pub fn require(&self, way: &Transition) -> Result<(), Refusal> {
         self.facts().require(way)
+    }
+}
+
+impl Case {
+    /// What was agreed, paid and reported.
+    pub fn finance(&self) -> &Finance {
+        &self.review.finance
+    }
+
+    /// Refuses money for a tranche to a project that may not have any now.
+    pub fn require_payable(&self, state: ProjectState, tranche: u32) -> Result<(), Refusal> {
+        payable(state, tranche, &self.review.delivery)
+    }
+
+    /// Refuses a tranche whose condition is not met.
+    pub fn require_releasable(&self, tranche: u32) -> Result<(), Refusal> {
+        let finance = &self.review.finance;
+        require_reported(self.rules, &finance.payments, &finance.reported, self.today)?;
+        let amounts = finance.agreement.iter().flat_map(|agreement| &agreement.tranches);
+        let fact =
+            |(number, amount): (u32, &Amount)| TrancheFacts { number, amount: *amount, paid: finance.tranches_paid.contains(&number) };
+        let plan: Vec<TrancheFacts> = (1..).zip(amounts).map(fact).collect();
+        releasable(self.rules, (tranche, &plan), &self.review.delivery, (finance.accepted, self.proposal.currency))
+    }
+}
+
+/// What of the work releases money, or holds it back.
+fn delivery(work: &Work, finance: &Finance) -> Delivery {
+    let paid = finance.payments.iter().max();
+    Delivery {
+        outputs_verified: work.outputs_settled(),
+        milestones_met: work.tranches.clone(),
+        visited: work.last_visit.is_some_and(|visit| paid.is_none_or(|paid| visit >= *paid)),
+        critical_findings: work.before_payment(),
     }
 }
 
@@ -137,26 +191,60 @@ fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&R
         }
     }
     let police = terms(project, ShareDimension::Sector).any(|sector| sector == POLICE);
+    let changed = db::project::amendment::check_stale_since(conn, row)?;
     let check = db::project::review::last_check(conn, row)?.map(|(check, answers)| Check {
         result: check.result.0,
         valid_until: check.valid_until,
         analysed_on: check.analysed_on,
         neutrality: on_neutrality(&answers),
-        // What was asked for may have changed with each submission.
-        stale: check.submission != row.submission,
+        // What was asked for may have changed with each submission, what was approved with an amendment.
+        stale: check.submission != row.submission || changed.is_some_and(|changed| check.recorded_at.0 <= changed),
         uncovered: Vec::new(),
     });
+    let (finance, work) = (db::project::finance::finance_of(conn, row)?, work(conn, scope, row, today)?);
     Ok(Review {
         overlaps: unresolved.map(|one| one.other.reference).collect(),
         opinions: db::project::review::opinions_of(conn, row)?,
         check,
         election,
         studies_required: if police { POLICE_STUDIES.to_vec() } else { Vec::new() },
-        studies: Vec::new(),
+        studies: studies(conn, scope, row)?,
         allocated: allocated(conn, scope, row)?,
         approved_before: approved_before(conn, row, rules)?,
         eligibility: eligibility(today),
+        delivery: delivery(&work, &finance),
+        finance,
+        work,
+        certificate: db::project::handover::certificate_of(conn, scope, row.id.0)?.map(|one| one.facts()),
+        closure: db::project::handover::closure_of(conn, scope, row.id.0, narrative_due_on(rules, row.ends_on, today))?,
     })
+}
+
+/// Studies that somebody accepted.
+fn studies(conn: &mut Conn, scope: &Scope, row: &ProjectRow) -> Result<Vec<Study>, Fault> {
+    let all = db::project::evidence::studies_of(conn, scope, row.id.0)?;
+    let accepted = all.into_iter().filter(|study| study.state.0 == StudyState::Accepted);
+    let read = |study: db::project::evidence::StudyRow| {
+        Some(Study { kind: study.kind.0, conclusion: study.conclusion.0, accepted_on: study.judged_on? })
+    };
+    Ok(accepted.filter_map(read).collect())
+}
+
+/// A number of the rules of the country.
+pub(super) fn parameter(conn: &mut Conn, scope: &Scope, key: &str, today: chrono::NaiveDate) -> Result<u32, Fault> {
+    let own = db::organisation::find_organisation(conn, &sealed(scope))?;
+    let parameters = db::parameter::find_parameters(conn, COUNTRY, own.kind.as_str(), today)?;
+    let number = parameters.number(key).and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| Fault::Corrupt(format!("no parameter {key} on {today}")))
+}
+
+/// What is known of its work; nothing before it was approved.
+pub(super) fn work(conn: &mut Conn, scope: &Scope, row: &ProjectRow, today: chrono::NaiveDate) -> Result<Work, Fault> {
+    if row.approved_on.is_none() {
+        return Ok(Work::default());
+    }
+    let days = parameter(conn, scope, "project_visit_days", today)?;
+    db::project::milestone::work_of(conn, scope, row.id.0, days)
 }
 
 /// What a fund set aside; nothing where it counts in another currency.

@@ -20,6 +20,7 @@ use super::ProjectPath;
 use super::act::take;
 use super::case::Case;
 use super::review::require_disinterested;
+use super::suspension::{require_after_suspension, resume};
 use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
@@ -288,6 +289,7 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
                 return Err(REASON_REQUIRED.refuse().at("/rejection_reason").into());
             }
             not_future(body.held_on, call.today).map_err(|refusal| refusal.at("/held_on"))?;
+            require_after_suspension(&project, action, body.held_on)?;
             let committee = db::project::committee::find_committee(tx.conn, &scope, body.committee_id)?;
             let recusals: Vec<(PrincipalId, String)> =
                 body.recused.iter().map(|one| (one.principal_id, one.reason.as_str().to_owned())).collect();
@@ -365,7 +367,9 @@ pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answere
             let taken = match state {
                 MotionState::Carried => {
                     let reason = motion.row.rejection_reason.map(|reason| reason.0.to_string());
-                    Some(take(call, tx, &project, motion.row.action.0, (reason, Some(id)))?)
+                    let event = take(call, tx, &project, motion.row.action.0, (reason, Some(id)))?;
+                    resume(tx, &project, motion.row.action.0, motion.row.held_on, id)?;
+                    Some(event)
                 }
                 MotionState::Open | MotionState::Lost => None,
             };

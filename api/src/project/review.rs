@@ -8,8 +8,8 @@ use db::project::{Project, ProjectRow};
 use db::store::Tx;
 use domain::audit::Event;
 use domain::calendar::not_future;
-use domain::id::{ConflictCheckId, ProjectId};
-use domain::project::check::{CheckAnswer, QuestionBlock, check_valid_until, judge, questions};
+use domain::id::{ConflictCheckId, PrincipalId, ProjectId};
+use domain::project::check::{CONDITION_RISK, CheckAnswer, CheckResult, QuestionBlock, check_valid_until, judge, questions};
 use domain::project::duty::Duty;
 use domain::project::guard::{Opinion, OverlapDisposition};
 use domain::project::{CONFLICT_OF_INTEREST, PROJECT_NOT_SIMILAR, PROJECT_STATE_INVALID, ProjectState};
@@ -18,14 +18,16 @@ use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::case::Case;
 use super::{ProjectPath, ProjectView, view};
 use crate::answer::{Answered, done, ok, published};
 use crate::auth::Call;
 use crate::body::{Asked, Json};
+use crate::budget::lifecycle::UnmetGuard;
 use crate::fund::pledge::Bounded;
 
-/// Refuses what belongs to a review on a project that is in none.
-fn require_reviewable(row: &ProjectRow, states: &[ProjectState]) -> Result<(), Fault> {
+/// Refuses what is not done to a project in its state.
+pub(super) fn require_state(row: &ProjectRow, states: &[ProjectState]) -> Result<(), Fault> {
     if states.contains(&row.state.0) {
         return Ok(());
     }
@@ -44,7 +46,7 @@ pub(super) fn require_disinterested(tx: &mut Tx<'_>, project: ProjectId) -> Resu
 }
 
 /// Gives the project another version and answers with it.
-fn answer(tx: &mut Tx<'_>, row: &ProjectRow, event: Event) -> Result<(db::audit::Answer, domain::audit::Events), Fault> {
+pub(super) fn answer(tx: &mut Tx<'_>, row: &ProjectRow, event: Event) -> Result<(db::audit::Answer, domain::audit::Events), Fault> {
     db::project::touch_project(tx, row)?;
     let after: Project = db::project::find_project(tx.conn, &tx.all(), row.id.0)?;
     Ok((done(after.row.version, &view(after)?)?, event.into()))
@@ -140,7 +142,7 @@ pub async fn review_project_overlap(asked: Asked<ProjectOverlapReview>, path: Pr
             let project = db::project::find_project(tx.conn, &scope, id)?;
             call.check_version(project.row.version)?;
             let states = [ProjectState::Submitted, ProjectState::UnderReview, ProjectState::Recommended];
-            require_reviewable(&project.row, &states)?;
+            require_state(&project.row, &states)?;
             let similar = db::project::review::overlaps_of(tx.conn, &scope, &project)?;
             if !similar.iter().any(|one| one.other.id.0 == body.project_id && one.disposition.is_none()) {
                 return Err(PROJECT_NOT_SIMILAR.refuse().at("/project_id").into());
@@ -177,7 +179,7 @@ pub async fn appraise_project(asked: Asked<ProjectAppraisal>, path: ProjectPath)
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(project.row.version)?;
-            require_reviewable(&project.row, &[ProjectState::UnderReview])?;
+            require_state(&project.row, &[ProjectState::UnderReview])?;
             require_disinterested(tx, id)?;
             db::project::review::take_duty(tx, id, by, Duty::TechnicalReviewer)?;
             db::project::review::insert_appraisal(tx, &project.row, by, body.opinion, body.comment.as_str())?;
@@ -246,7 +248,78 @@ pub struct NewConflictCheck {
 
 impl Json for NewConflictCheck {}
 
+/// Where a check is made: under review, and as long as the work goes on.
+const CHECKED: [ProjectState; 6] = [
+    ProjectState::UnderReview,
+    ProjectState::Recommended,
+    ProjectState::Approved,
+    ProjectState::Contracted,
+    ProjectState::Active,
+    ProjectState::Suspended,
+];
+
+/// The last conflict-sensitivity check.
+#[derive(Serialize, ToSchema)]
+pub struct ConflictCheckView {
+    id: ConflictCheckId,
+    assessed_on: NaiveDate,
+    analysed_on: NaiveDate,
+    valid_until: NaiveDate,
+    result: CheckResult,
+    assessed_by: PrincipalId,
+}
+
+/// Where a project stands with its conflict-sensitivity check.
+#[derive(Serialize, ToSchema)]
+pub struct ConflictCheckStanding {
+    /// The last check, if there is one.
+    last: Option<ConflictCheckView>,
+    /// Everything that is wrong with it today: nothing, where it holds.
+    #[schema(max_items = 10)]
+    unmet: Vec<UnmetGuard>,
+}
+
+/// The last conflict-sensitivity check of the project, and whether it still holds: a check grows old, and an amendment of the place, the
+/// partner, the people or more than a share of the money makes it stale.
+#[utoipa::path(tag = "project", responses((status = 200, body = ConflictCheckStanding)))]
+#[get("/v1/organisations/{organisation_id}/projects/{project_id}/conflict-check")]
+pub async fn read_conflict_check(call: Call, path: ProjectPath) -> Answered {
+    let (_, id) = path.into_inner();
+    let (scope, today) = (call.scope()?, call.today);
+    let standing = call
+        .store()
+        .read(move |conn| {
+            let project = db::project::find_project(conn, &scope, id)?;
+            let last = db::project::review::last_check(conn, &project.row)?.map(|(row, _)| ConflictCheckView {
+                id: row.id.0,
+                assessed_on: row.assessed_on,
+                analysed_on: row.analysed_on,
+                valid_until: row.valid_until,
+                result: row.result.0,
+                assessed_by: row.assessed_by.0,
+            });
+            let unmet = Case::load(conn, &scope, &project, today)?.check_unmet();
+            Ok(ConflictCheckStanding { last, unmet: unmet.into_iter().map(UnmetGuard::from).collect() })
+        })
+        .await?;
+    ok(&standing)
+}
+
+/// What a check that passes under conditions asks for: by question, what is done about the risk, or the question itself.
+fn conditions(answers: &[ConflictAnswer], result: CheckResult) -> Vec<(String, String)> {
+    if result != CheckResult::PassWithConditions {
+        return Vec::new();
+    }
+    let measure = |answer: &ConflictAnswer| {
+        let asked = questions().iter().find(|question| question.code == answer.question.as_str());
+        answer.mitigation.as_ref().map_or_else(|| asked.map(|question| question.question_fr.clone()), |text| Some(text.as_str().to_owned()))
+    };
+    let risky = answers.iter().filter(|answer| answer.risk.0 >= CONDITION_RISK);
+    risky.filter_map(|answer| Some((answer.question.as_str().to_owned(), measure(answer)?))).collect()
+}
+
 /// Records a conflict-sensitivity check of the project as it was submitted. Its result follows from the answers; it holds for six months.
+/// Each risk that has to be answered becomes a safeguard among the milestones.
 #[utoipa::path(tag = "project", request_body = NewConflictCheck, responses((status = 200, body = ProjectView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/conflict-checks")]
 pub async fn record_conflict_check(asked: Asked<NewConflictCheck>, path: ProjectPath) -> Answered {
@@ -257,7 +330,7 @@ pub async fn record_conflict_check(asked: Asked<NewConflictCheck>, path: Project
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(project.row.version)?;
-            require_reviewable(&project.row, &[ProjectState::UnderReview, ProjectState::Recommended])?;
+            require_state(&project.row, &CHECKED)?;
             require_disinterested(tx, id)?;
             not_future(body.assessed_on, call.today).map_err(|refusal| refusal.at("/assessed_on"))?;
             not_future(body.analysed_on, body.assessed_on).map_err(|refusal| refusal.at("/analysed_on"))?;
@@ -282,11 +355,13 @@ pub async fn record_conflict_check(asked: Asked<NewConflictCheck>, path: Project
                 assessed_by: by,
             };
             db::project::review::insert_check(tx, &project.row, &new)?;
+            let planned = db::project::milestone::insert_conditions(tx, &project.row, &conditions(&body.answers, result), by)?;
             let event = project
                 .row
                 .event("project.conflict_checked")?
                 .with("conflict_check_id", check.to_string())
                 .with("result", result)
+                .with("safeguards", planned)
                 .with("valid_until", new.valid_until);
             answer(tx, &project.row, event)
         })

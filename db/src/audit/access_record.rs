@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer};
-use domain::audit::access_record::AccessRecord;
+use domain::audit::access_record::{AccessRecord, ToldLately};
 use domain::id::{AccessRecordId, ClientKeyId, OrganisationId, PrincipalId, SessionId};
 use domain::sensitivity::{Scope, Sensitivity};
 use uuid::Uuid;
 
 use crate::column::{Col, Identity};
-use crate::connection::Conn;
+use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
 use crate::prepared::Statement;
-use crate::schema::{access_record_subjects, access_records};
+use crate::schema::{access_record_subjects, access_records, principals};
 use crate::store::Tx;
 use crate::visible;
 
@@ -58,6 +58,29 @@ pub fn append_access_record(tx: &mut Tx<'_>, new: &AccessRecord) -> Result<(), F
         ))
         .execute(tx.conn)?;
     append_subjects(tx.conn, tx.organisation, new.id, &new.subjects)
+}
+
+/// What a reader was told by these operations since an instant, in all organisations. The reader's row is locked, so that of two reads at
+/// once, on whatever lanes, the second counts the first.
+pub fn told_lately(tx: &mut Tx<'_>, reader: PrincipalId, operations: &[&str], since: DateTime<Utc>) -> Result<ToldLately, Fault> {
+    let row = principals::table.filter(principals::id.eq(Col(reader))).select(principals::id);
+    let _: Col<PrincipalId> = Locked(row).get_result(tx.conn)?;
+    let lately = access_records::table
+        .filter(access_records::principal_id.eq(Col(reader)))
+        .filter(access_records::recorded_at.gt(Col(since)))
+        .filter(access_records::operation.eq_any(operations.to_vec()));
+    let first: Option<Col<DateTime<Utc>>> =
+        lately.clone().order(access_records::recorded_at).select(access_records::recorded_at).first(tx.conn).optional()?;
+    let subjects: Vec<Col<Uuid>> = lately
+        .inner_join(
+            access_record_subjects::table.on(access_record_subjects::organisation_id
+                .eq(access_records::organisation_id)
+                .and(access_record_subjects::access_record_id.eq(access_records::id))),
+        )
+        .select(access_record_subjects::subject_id)
+        .distinct()
+        .load(tx.conn)?;
+    Ok(ToldLately { subjects: subjects.into_iter().map(|id| id.0).collect(), since: first.map(|at| at.0) })
 }
 
 fn append_subjects(conn: &mut Conn, organisation: OrganisationId, record: AccessRecordId, subjects: &[Uuid]) -> Result<(), Fault> {

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Text};
 use domain::fund::LineUse;
 use domain::id::{ContributionId, FundAllocationId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::RecordedAt;
-use crate::column::Col;
+use crate::column::{Col, Identity, Instant};
 use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
+use crate::prepared::{Effects, effect};
 use crate::schema::{fund_allocation_lines, fund_allocations};
 use crate::store::Tx;
 use crate::visible;
@@ -126,40 +128,36 @@ impl NewAllocation {
     }
 }
 
-/// Keeps an allocation; gives it as it is kept.
-pub fn insert_allocation(tx: &mut Tx<'_>, new: &NewAllocation) -> Result<FundAllocation, Fault> {
-    diesel::insert_into(fund_allocations::table)
-        .values((
-            fund_allocations::organisation_id.eq(Col(tx.organisation)),
-            fund_allocations::id.eq(Col(new.id)),
-            fund_allocations::fund_id.eq(Col(new.fund)),
-            fund_allocations::purpose_id.eq(Col(new.purpose)),
-            fund_allocations::amount.eq(new.amount),
-            fund_allocations::decision_reference.eq(&new.decision_reference),
-            fund_allocations::decided_on.eq(new.decided_on),
-            fund_allocations::decided_by.eq(Col(new.decided_by)),
-            fund_allocations::recorded_at.eq(Col(tx.author.now)),
-            fund_allocations::sensitivity.eq(Sensitivity::Internal.rank()),
-            fund_allocations::version.eq(1),
-        ))
-        .execute(tx.conn)?;
+/// Adds an allocation to what is stored; gives it as it is kept.
+pub fn add_allocation<'a>(effects: &mut Effects<'a>, tx: &Tx<'_>, new: &'a NewAllocation) -> FundAllocation {
+    effect!(
+        effects,
+        "INSERT INTO fund_allocations (organisation_id, id, fund_id, purpose_id, amount, decision_reference, decided_on, decided_by, \
+         recorded_at, sensitivity, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        Identity => Col(tx.organisation),
+        Identity => Col(new.id),
+        Identity => Col(new.fund),
+        Identity => Col(new.purpose),
+        BigInt => new.amount,
+        Text => new.decision_reference.as_str(),
+        Date => new.decided_on,
+        Identity => Col(new.decided_by),
+        Instant => Col(tx.author.now),
+        Integer => Sensitivity::Internal.rank(),
+    );
     for (contribution, pooled, amount) in &new.lines {
-        diesel::insert_into(fund_allocation_lines::table)
-            .values((
-                fund_allocation_lines::organisation_id.eq(Col(tx.organisation)),
-                fund_allocation_lines::allocation_id.eq(Col(new.id)),
-                fund_allocation_lines::contribution_id.eq(Col(*contribution)),
-                fund_allocation_lines::pooled.eq(*pooled),
-                fund_allocation_lines::amount.eq(*amount),
-                fund_allocation_lines::released.eq(0),
-                fund_allocation_lines::disbursed.eq(0),
-                fund_allocation_lines::spent.eq(0),
-                fund_allocation_lines::returned.eq(0),
-                fund_allocation_lines::passed_on.eq(0),
-            ))
-            .execute(tx.conn)?;
+        effect!(
+            effects,
+            "INSERT INTO fund_allocation_lines (organisation_id, allocation_id, contribution_id, pooled, amount, released, disbursed, spent, \
+             returned, passed_on) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0)",
+            Identity => Col(tx.organisation),
+            Identity => Col(new.id),
+            Identity => Col(*contribution),
+            Bool => *pooled,
+            BigInt => *amount,
+        );
     }
-    Ok(new.kept(tx))
+    new.kept(tx)
 }
 
 fn with_lines(conn: &mut Conn, scope: &Scope, rows: Vec<FundAllocationRow>) -> Result<Vec<FundAllocation>, Fault> {

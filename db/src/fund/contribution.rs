@@ -16,7 +16,7 @@ use crate::column::{Col, Identity};
 use crate::connection::{Conn, Locked};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::prepared::Statement;
+use crate::prepared::{Effects, effect};
 use crate::schema::{contribution_goods, contribution_instalments, contributions, funds};
 use crate::store::Tx;
 use crate::visible;
@@ -217,38 +217,45 @@ impl ContributionChange {
     }
 }
 
+/// Keeps what became of a contribution.
 pub fn update_contribution(tx: &mut Tx<'_>, row: &ContributionRow, change: &ContributionChange) -> Result<(), Fault> {
-    let kept = &change.ledgers;
+    let mut effects = Effects::on(tx.conn);
+    change_contribution(&mut effects, row, change.clone());
+    effects.store(tx.conn)
+}
+
+/// As [`update_contribution`], stored with the other effects.
+pub fn change_contribution(effects: &mut Effects<'_>, row: &ContributionRow, change: ContributionChange) {
+    let kept = change.ledgers;
     // Written out, since it is a part of every act on a fund, and Diesel prepares an UPDATE anew each time.
-    Statement::new(
+    effect!(
+        effects,
         "UPDATE contributions SET pledged = ?, committed = ?, received = ?, written_off = ?, value = ?, charged = ?, repaid = ?, \
          allocated = ?, disbursed = ?, spent = ?, returned = ?, passed_on = ?, held = ?, fee_bps = ?, agreement_reference = ?, \
          agreed_on = ?, first_received_on = ?, ends_on = ?, note = ?, version = ? WHERE organisation_id = ? AND id = ?",
-    )
-    .bind::<BigInt, _>(kept.pledged)
-    .bind::<BigInt, _>(kept.committed)
-    .bind::<BigInt, _>(kept.received)
-    .bind::<BigInt, _>(kept.written_off)
-    .bind::<BigInt, _>(kept.value)
-    .bind::<BigInt, _>(kept.charged)
-    .bind::<BigInt, _>(kept.repaid)
-    .bind::<BigInt, _>(kept.allocated)
-    .bind::<BigInt, _>(kept.disbursed)
-    .bind::<BigInt, _>(kept.spent)
-    .bind::<BigInt, _>(kept.returned)
-    .bind::<BigInt, _>(kept.passed_on)
-    .bind::<BigInt, _>(kept.held)
-    .bind::<Nullable<Integer>, _>(change.fee_bps)
-    .bind::<Nullable<Text>, _>(change.agreement_reference.clone())
-    .bind::<Nullable<Date>, _>(change.agreed_on)
-    .bind::<Nullable<Date>, _>(change.first_received_on)
-    .bind::<Nullable<Date>, _>(change.ends_on)
-    .bind::<Nullable<Text>, _>(change.note.clone())
-    .bind::<BigInt, _>(row.version + 1)
-    .bind::<Identity, _>(row.organisation_id)
-    .bind::<Identity, _>(row.id)
-    .run(tx.conn)?;
-    Ok(())
+        BigInt => kept.pledged,
+        BigInt => kept.committed,
+        BigInt => kept.received,
+        BigInt => kept.written_off,
+        BigInt => kept.value,
+        BigInt => kept.charged,
+        BigInt => kept.repaid,
+        BigInt => kept.allocated,
+        BigInt => kept.disbursed,
+        BigInt => kept.spent,
+        BigInt => kept.returned,
+        BigInt => kept.passed_on,
+        BigInt => kept.held,
+        Nullable<Integer> => change.fee_bps,
+        Nullable<Text> => change.agreement_reference,
+        Nullable<Date> => change.agreed_on,
+        Nullable<Date> => change.first_received_on,
+        Nullable<Date> => change.ends_on,
+        Nullable<Text> => change.note,
+        BigInt => row.version + 1,
+        Identity => row.organisation_id,
+        Identity => row.id,
+    );
 }
 
 fn with_earmarks(conn: &mut Conn, scope: &Scope, rows: Vec<ContributionRow>) -> Result<Vec<Contribution>, Fault> {

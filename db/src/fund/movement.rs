@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::fund::{FundMovementKind, Ledgers};
 use domain::id::{ContributionId, ExchangeRateId, FundAllocationId, FundId, FundMovementId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::sensitivity::{Scope, Sensitivity};
@@ -9,10 +10,11 @@ use uuid::Uuid;
 
 use super::RecordedAt;
 use super::contribution::ContributionRow;
-use crate::column::Col;
+use crate::column::{Col, Identity, Instant, Vocabulary};
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
+use crate::prepared::{Effects, effect};
 use crate::schema::fund_movements;
 use crate::store::Tx;
 use crate::{between, visible};
@@ -71,27 +73,43 @@ impl Moved {
 
 /// Appends a movement and gives the ledgers after it, for the contribution to be updated with.
 pub fn append_movement(tx: &mut Tx<'_>, act: &FundAct, row: &ContributionRow, ledgers: Ledgers, moved: Moved) -> Result<Ledgers, Fault> {
-    diesel::insert_into(fund_movements::table)
-        .values((
-            fund_movements::organisation_id.eq(Col(tx.organisation)),
-            fund_movements::id.eq(Col(FundMovementId::new())),
-            fund_movements::fund_id.eq(row.fund_id),
-            fund_movements::contribution_id.eq(row.id),
-            fund_movements::act_id.eq(Col(act.id)),
-            fund_movements::kind.eq(Col(moved.kind)),
-            fund_movements::moved_on.eq(act.on),
-            fund_movements::amount.eq(moved.amount),
-            fund_movements::value.eq(moved.value),
-            fund_movements::exchange_rate_id.eq(act.rate.map(Col)),
-            fund_movements::allocation_id.eq(act.allocation.map(Col)),
-            fund_movements::purpose_id.eq(act.purpose.map(Col)),
-            fund_movements::reference.eq(act.reference.as_deref()),
-            fund_movements::recorded_by.eq(Col(act.by)),
-            fund_movements::recorded_at.eq(Col(tx.author.now)),
-            fund_movements::sensitivity.eq(Sensitivity::Internal.rank()),
-        ))
-        .execute(tx.conn)?;
-    Ok(ledgers.after(moved.kind, moved.amount, moved.value))
+    let mut effects = Effects::on(tx.conn);
+    let after = add_movement(&mut effects, tx, act, row, ledgers, moved);
+    effects.store(tx.conn)?;
+    Ok(after)
+}
+
+/// As [`append_movement`], stored with the other effects.
+pub fn add_movement<'a>(
+    effects: &mut Effects<'a>,
+    tx: &Tx<'_>,
+    act: &'a FundAct,
+    row: &ContributionRow,
+    ledgers: Ledgers,
+    moved: Moved,
+) -> Ledgers {
+    effect!(
+        effects,
+        "INSERT INTO fund_movements (organisation_id, id, fund_id, contribution_id, act_id, kind, moved_on, amount, value, exchange_rate_id, \
+         allocation_id, purpose_id, reference, recorded_by, recorded_at, sensitivity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Identity => Col(tx.organisation),
+        Identity => Col(FundMovementId::new()),
+        Identity => row.fund_id,
+        Identity => row.id,
+        Identity => Col(act.id),
+        Vocabulary => Col(moved.kind),
+        Date => act.on,
+        BigInt => moved.amount,
+        BigInt => moved.value,
+        Nullable<Identity> => act.rate.map(Col),
+        Nullable<Identity> => act.allocation.map(Col),
+        Nullable<Identity> => act.purpose.map(Col),
+        Nullable<Text> => act.reference.as_deref(),
+        Identity => Col(act.by),
+        Instant => Col(tx.author.now),
+        Integer => Sensitivity::Internal.rank(),
+    );
+    ledgers.after(moved.kind, moved.amount, moved.value)
 }
 
 /// Which movements to list.
@@ -135,4 +153,21 @@ pub fn list_movements(
     }
     between!(query, fund_movements::moved_on, filter.from, filter.to);
     Ok(page.cut(query.load(conn)?))
+}
+
+/// What one act moved, line by line of the allocations: contribution, allocation, value.
+pub fn parts_of(
+    conn: &mut Conn,
+    organisation: OrganisationId,
+    act: Uuid,
+    kind: FundMovementKind,
+) -> Result<Vec<(ContributionId, FundAllocationId, i64)>, Fault> {
+    let rows: Vec<(Col<ContributionId>, Option<Col<FundAllocationId>>, i64)> = fund_movements::table
+        .filter(fund_movements::organisation_id.eq(Col(organisation)))
+        .filter(fund_movements::act_id.eq(Col(act)))
+        .filter(fund_movements::kind.eq(Col(kind)))
+        .order(fund_movements::id)
+        .select((fund_movements::contribution_id, fund_movements::allocation_id, fund_movements::value))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(contribution, allocation, value)| Some((contribution.0, allocation?.0, value))).collect())
 }

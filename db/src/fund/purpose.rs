@@ -9,14 +9,14 @@ use domain::id::{FundId, FundPurposeId, OrganisationId, PrincipalId, Territorial
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::fold;
 
-use super::find_term;
+use super::{FundRow, find_term};
 use crate::budget::amount;
 use crate::column::{Col, Identity};
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows, containing};
-use crate::prepared::Statement;
-use crate::schema::{fund_purpose_places, fund_purposes, territorial_parents};
+use crate::prepared::{Effects, effect};
+use crate::schema::{fund_purpose_places, fund_purposes, funds, territorial_parents};
 use crate::store::Tx;
 use crate::visible;
 
@@ -38,6 +38,7 @@ pub struct FundPurposeRow {
     pub budget: i64,
     pub indirect_bps: i32,
     pub closed_on: Option<NaiveDate>,
+    pub held: bool,
     pub version: i64,
 }
 
@@ -88,6 +89,7 @@ pub fn insert_purpose(tx: &mut Tx<'_>, new: &NewPurpose) -> Result<FundPurpose, 
             fund_purposes::gender_marker.eq(new.gender_marker),
             fund_purposes::budget.eq(new.budget),
             fund_purposes::indirect_bps.eq(new.indirect_bps),
+            fund_purposes::held.eq(false),
             fund_purposes::recorded_by.eq(Col(new.recorded_by)),
             fund_purposes::recorded_at.eq(Col(tx.author.now)),
             fund_purposes::sensitivity.eq(Sensitivity::Partner.rank()),
@@ -125,14 +127,41 @@ pub fn find_purpose(conn: &mut Conn, scope: &Scope, id: FundPurposeId) -> Result
     with_places(conn, scope, vec![row])?.pop().ok_or(Fault::Missing)
 }
 
+/// A purpose of a fund that the scope may see too, with the fund.
+pub fn find_purpose_and_fund(conn: &mut Conn, scope: &Scope, id: FundPurposeId) -> Result<(FundPurpose, FundRow), Fault> {
+    type Found = (FundPurposeRow, FundRow, Option<PurposePlaceRow>);
+    let found: Vec<Found> = visible!(fund_purposes, scope)
+        .inner_join(funds::table.on(funds::organisation_id.eq(fund_purposes::organisation_id).and(funds::id.eq(fund_purposes::fund_id))))
+        .left_join(
+            fund_purpose_places::table.on(fund_purpose_places::organisation_id
+                .eq(fund_purposes::organisation_id)
+                .and(fund_purpose_places::purpose_id.eq(fund_purposes::id))),
+        )
+        .filter(funds::sensitivity.le(scope.clearance.rank()))
+        .filter(fund_purposes::id.eq(Col(id)))
+        .order(fund_purpose_places::territorial_unit_id)
+        .select((FundPurposeRow::as_select(), FundRow::as_select(), Option::<PurposePlaceRow>::as_select()))
+        .load(conn)?;
+    let (row, fund, _) = found.first().cloned().ok_or(Fault::Missing)?;
+    Ok((FundPurpose { row, places: found.into_iter().filter_map(|(_, _, place)| place).collect() }, fund))
+}
+
 /// A purpose that something happened to has another version.
 pub fn touch_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow) -> Result<(), Fault> {
-    Statement::new("UPDATE fund_purposes SET version = ? WHERE organisation_id = ? AND id = ?")
-        .bind::<BigInt, _>(row.version + 1)
-        .bind::<Identity, _>(row.organisation_id)
-        .bind::<Identity, _>(row.id)
-        .run(tx.conn)?;
-    Ok(())
+    let mut effects = Effects::on(tx.conn);
+    change_purpose(&mut effects, row);
+    effects.store(tx.conn)
+}
+
+/// As [`touch_purpose`], stored with the other effects.
+pub fn change_purpose(effects: &mut Effects<'_>, row: &FundPurposeRow) {
+    effect!(
+        effects,
+        "UPDATE fund_purposes SET version = ? WHERE organisation_id = ? AND id = ?",
+        BigInt => row.version + 1,
+        Identity => row.organisation_id,
+        Identity => row.id,
+    );
 }
 
 /// Closes a purpose: nothing more happens to it.
@@ -140,6 +169,15 @@ pub fn close_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow, on: NaiveDate) -> Re
     let own = fund_purposes::table.filter(fund_purposes::organisation_id.eq(row.organisation_id));
     diesel::update(own.filter(fund_purposes::id.eq(row.id)))
         .set((fund_purposes::closed_on.eq(Some(on)), fund_purposes::version.eq(row.version + 1)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Holds a purpose for the project that is paid from it, or lets it go.
+pub fn hold_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow, held: bool) -> Result<(), Fault> {
+    let own = fund_purposes::table.filter(fund_purposes::organisation_id.eq(row.organisation_id));
+    diesel::update(own.filter(fund_purposes::id.eq(row.id)))
+        .set((fund_purposes::held.eq(held), fund_purposes::version.eq(row.version + 1)))
         .execute(tx.conn)?;
     Ok(())
 }

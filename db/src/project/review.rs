@@ -185,6 +185,7 @@ pub struct ConflictCheckRow {
     pub valid_until: NaiveDate,
     pub result: Col<CheckResult>,
     pub assessed_by: Col<PrincipalId>,
+    pub recorded_at: crate::fund::RecordedAt,
 }
 
 /// A new check; answers by question, risk and what is done about it.

@@ -10,6 +10,7 @@ tables! {
         sdg_targets -> Text,
         confidence -> Vocabulary,
         source -> Text,
+        secondary_dac_codes -> Text,
     }
 
     donors (organisation_id, id) {
@@ -146,6 +147,7 @@ tables! {
         version -> BigInt,
         indirect_bps -> Integer,
         closed_on -> Nullable<Date>,
+        held -> Bool,
     }
 
     fund_purpose_places (organisation_id, purpose_id, territorial_unit_id) {

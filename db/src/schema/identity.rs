@@ -121,4 +121,20 @@ tables! {
         confirmed_at -> Nullable<Instant>,
         last_step -> BigInt,
     }
+
+    proposals (organisation_id, id) {
+        organisation_id -> Identity,
+        id -> Identity,
+        operation -> Text,
+        target -> Text,
+        digest -> Binary,
+        state -> Vocabulary,
+        proposed_by -> Identity,
+        proposed_at -> Instant,
+        expires_at -> Instant,
+        decided_by -> Nullable<Identity>,
+        decided_at -> Nullable<Instant>,
+        sensitivity -> Integer,
+        version -> BigInt,
+    }
 }

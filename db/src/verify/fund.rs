@@ -35,6 +35,7 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
             FundMovementKind::Allocation => *allocated += moved.value,
             FundMovementKind::Release => *released += moved.value,
             FundMovementKind::Disbursement => *disbursed += moved.value,
+            FundMovementKind::Reversal => *disbursed -= moved.value,
             FundMovementKind::Expenditure => *spent += moved.value,
             FundMovementKind::Correction => *spent -= moved.value,
             FundMovementKind::Refund => *returned += moved.value,

@@ -1,18 +1,57 @@
-//! Projects: every state is reached by its steps, every step is a way of the machine, every decided motion was decided by its votes.
+//! Projects: every state is reached by its steps, every step is a way of the machine, every decided motion was decided by its votes; the
+//! money of each is that of its agreement, of its fund's books and of its settlement.
 
 use diesel::prelude::*;
 use domain::id::{OrganisationId, ProjectId};
-use domain::project::ProjectState;
+use domain::programme::rule_set::find;
 use domain::project::committee::tally;
+use domain::project::settlement::residual_max;
+use domain::project::{ProjectState, StateClass};
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::{Failure, wrong};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::page::Keyset;
+use crate::project::agreement::find_agreement;
 use crate::project::committee::list_motions;
-use crate::project::steps_of;
+use crate::project::evidence::suspensions_of;
+use crate::project::finance::finance_of;
+use crate::project::report::settlement_of;
+use crate::project::{ProjectRow, find_project, steps_of};
 use crate::schema::projects;
+
+/// What is wrong with the money of a project, if anything.
+fn fault_of_money(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, Failure> {
+    let finance = finance_of(conn, row)?;
+    let settled = settlement_of(conn, row)?;
+    let Some(agreement) = find_agreement(conn, row)? else { return Ok(None) };
+    let shares: Vec<i32> = agreement.tranches.iter().filter_map(|tranche| tranche.bps).collect();
+    let planned: i64 = agreement.tranches.iter().map(|tranche| tranche.amount).sum();
+    let accounted = finance.attributed.checked_add(finance.unsettled).and_then(|sum| sum.checked_add(finance.refunded));
+    let open = settled.is_none() && row.state.0.class() != Some(StateClass::NotStarted);
+    let (disbursed, accepted, refunded) = (finance.paid.minor(), finance.accepted.minor(), finance.refunded.minor());
+    let rules = row.rule_set_version.and_then(|version| find(row.instrument.0, version));
+    let most = rules.zip(row.currency().ok()).map(|(rules, currency)| residual_max(rules, currency).minor());
+    let closed = row.state.0 == ProjectState::FinanciallyClosed;
+    let checks: [(&str, bool); 5] = [
+        (
+            "its tranches do not make its agreement",
+            planned == agreement.row.amount && (shares.is_empty() || shares.iter().sum::<i32>() == 10_000),
+        ),
+        ("more was paid than was agreed", disbursed <= agreement.row.amount),
+        ("its payments are not those of the fund", !open || accounted == Some(finance.paid)),
+        (
+            "its settlement is not what was paid, spent and refunded",
+            settled.as_ref().is_none_or(|kept| {
+                let same = if closed { kept.refunded == refunded } else { kept.refunded <= refunded };
+                kept.disbursed == disbursed && kept.accepted == accepted && same
+            }),
+        ),
+        ("it is closed with more than its rules leave", !closed || settled.is_some_and(|kept| most.is_some_and(|most| kept.rest <= most))),
+    ];
+    Ok(checks.iter().find(|(_, holds)| !holds).map(|(fault, _)| (*fault).to_owned()))
+}
 
 /// Walks through the life of every project, and counts the votes of every motion again. Says how many were checked.
 pub fn verify_projects(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
@@ -33,8 +72,18 @@ pub fn verify_projects(conn: &mut Conn, organisation: OrganisationId, code: &str
             }
             at = Some(step.state_after.0);
         }
+        let suspended = suspensions_of(conn, &scope, &[id])?.iter().any(|one| one.resumed_on.is_none());
+        if suspended != (state.0 == ProjectState::Suspended) && !(suspended && state.0 == ProjectState::Terminated) {
+            return wrong(format!("{code}, project {reference}: kept {}, its suspensions say otherwise", state.0));
+        }
         if at != Some(state.0) {
             return wrong(format!("{code}, project {reference}: kept {}, its steps lead elsewhere", state.0));
+        }
+        if state.0.class().is_some() {
+            let row = find_project(conn, &scope, id.0)?.row;
+            if let Some(fault) = fault_of_money(conn, &row)? {
+                return wrong(format!("{code}, project {reference}: {fault}"));
+            }
         }
     }
     let mut keys = Keyset { after: None, limit: 500 };

@@ -3,7 +3,9 @@
 //! The record itself is for those who control the readers; the chain of events carries its digest only, so that the feed does
 //! not tell whom somebody looks into, and nobody takes a record away unseen.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::RowsDigest;
@@ -18,7 +20,17 @@ codes! {
          pourcentage (UTF-8) s'ils ne sont pas ASCII." /
         "This read is recorded with its reason: the header Access-Reason says it in {minimum} to {maximum} characters, \
          percent-encoded (UTF-8) where they are not ASCII.";
+    ACCESS_QUOTA_REACHED: Throttled,
+        "Quota de consultations atteint" / "Quota of sensitive reads reached",
+        "Vous auriez consulté plus de {quota} fiches sensibles en 24 heures ; il en reste {left}. Réessayez après le délai indiqué." /
+        "You would have been told more than {quota} sensitive records in 24 hours; {left} are left. Try again after the delay given.";
 }
+
+/// The hours over which a quota of sensitive reads is counted.
+pub const QUOTA_HOURS: i64 = 24;
+
+/// The event by which administrators of the platform learn that somebody reached the quota.
+pub const ACCESS_QUOTA_EVENT: &str = "access.quota_reached";
 
 /// The event that carries the digest of a record, and what that event is about.
 pub const ACCESS_RECORDED: &str = "access.recorded";
@@ -36,6 +48,26 @@ pub fn read_reason(text: &str) -> Result<String, Refusal> {
 
 pub fn reason_required() -> Refusal {
     ACCESS_REASON_REQUIRED.refuse().with("minimum", REASON_LENGTH.0).with("maximum", REASON_LENGTH.1)
+}
+
+/// What somebody was told of late, and when the first of it was.
+#[derive(Clone, Debug, Default)]
+pub struct ToldLately {
+    pub subjects: HashSet<Uuid>,
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// Refuses to tell more different things than the quota in a day. What was told already is told again.
+pub fn require_quota(lately: &ToldLately, more: &[Uuid], quota: u32, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let fresh: HashSet<&Uuid> = more.iter().filter(|subject| !lately.subjects.contains(subject)).collect();
+    let (quota, seen) = (usize::try_from(quota).unwrap_or(usize::MAX), lately.subjects.len());
+    if fresh.is_empty() || seen.saturating_add(fresh.len()) <= quota {
+        return Ok(());
+    }
+    let day = TimeDelta::hours(QUOTA_HOURS);
+    let wait = lately.since.map_or(day, |since| since + day - now).num_seconds().clamp(1, day.num_seconds());
+    let refusal = ACCESS_QUOTA_REACHED.refuse().with("quota", quota).with("left", quota.saturating_sub(seen));
+    Err(refusal.with("retry_after", wait))
 }
 
 /// Who reads, and what the reader's token rests on.
@@ -150,6 +182,21 @@ mod tests {
             .chain([record().digest()])
             .collect();
         assert_eq!(digests.len(), changes.len() + 1);
+    }
+
+    #[test]
+    fn a_quota_counts_different_things_and_tells_when_there_is_more() {
+        let now = DateTime::from_timestamp(1_735_689_600, 0).expect("in range");
+        let things = |numbers: std::ops::Range<u128>| numbers.map(Uuid::from_u128).collect::<Vec<_>>();
+        let lately = ToldLately { subjects: things(0..18).into_iter().collect(), since: Some(now - TimeDelta::hours(23)) };
+        assert!(require_quota(&lately, &things(18..20), 20, now).is_ok());
+        assert!(require_quota(&lately, &things(0..20), 20, now).is_ok(), "what was told is told again");
+        let refusal = require_quota(&lately, &things(18..21), 20, now).expect_err("one too many");
+        assert_eq!((refusal.facts["quota"].as_u64(), refusal.facts["left"].as_u64()), (Some(20), Some(2)));
+        assert_eq!(refusal.facts["retry_after"].as_i64(), Some(3600));
+        assert!(require_quota(&lately, &things(0..18), 1, now).is_ok() && require_quota(&lately, &[], 1, now).is_ok());
+        let refusal = require_quota(&ToldLately::default(), &things(0..21), 20, now).expect_err("too many at once");
+        assert_eq!((refusal.facts["left"].as_u64(), refusal.facts["retry_after"].as_i64()), (Some(20), Some(86_400)));
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl Ledgers {
             K::Allocation => self.allocated += value,
             K::Release => self.allocated -= value,
             K::Disbursement => self.disbursed += value,
+            K::Reversal => self.disbursed -= value,
             K::Expenditure => self.spent += value,
             K::Correction => self.spent -= value,
             K::Refund => self.returned += value,
@@ -112,7 +113,7 @@ impl LineUse {
     pub fn room(&self, kind: FundUseKind) -> Amount {
         let room = match kind {
             FundUseKind::Disbursement | FundUseKind::Transfer => self.releasable(),
-            FundUseKind::Expenditure | FundUseKind::Refund => self.unsettled(),
+            FundUseKind::Expenditure | FundUseKind::Refund | FundUseKind::Reversal => self.unsettled(),
             FundUseKind::Correction => self.spent,
         };
         Amount::from_minor(room).unwrap_or_default()
@@ -123,6 +124,7 @@ impl LineUse {
     pub fn after(mut self, kind: FundUseKind, value: i64) -> Self {
         match kind {
             FundUseKind::Disbursement => self.disbursed += value,
+            FundUseKind::Reversal => self.disbursed -= value,
             FundUseKind::Expenditure => self.spent += value,
             FundUseKind::Correction => self.spent -= value,
             FundUseKind::Refund => self.returned += value,

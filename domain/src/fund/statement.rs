@@ -49,7 +49,8 @@ impl StatementLines {
             K::Repayment => self.repaid += value,
             K::ExchangeGain => self.exchange += value,
             K::ExchangeLoss => self.exchange -= value,
-            K::Pledge | K::Commitment | K::WriteOff | K::Allocation | K::Release | K::Disbursement | K::Refund | K::Hold | K::Consent => {}
+            K::Pledge | K::Commitment | K::WriteOff | K::Allocation | K::Release => {}
+            K::Disbursement | K::Reversal | K::Refund | K::Hold | K::Consent => {}
         }
     }
 
@@ -81,6 +82,7 @@ impl StatementLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fund::waterfall::{FundFigure, Waterfall};
     use crate::word::Word;
     use proptest::prelude::*;
 
@@ -100,6 +102,12 @@ mod tests {
             prop_assert_eq!(statement(Some(16), 30, None).closing(), statement(None, 30, None).closing());
             let donors = (0..3).map(|donor| statement(Some(10), 20, Some(donor))).fold(StatementLines::default(), StatementLines::and);
             prop_assert_eq!(donors, statement(Some(10), 20, None));
+            // What is left of what was given is what is left with the agent and with the recipients.
+            let mut cash = Waterfall::default();
+            for (kind, value, ..) in &moves {
+                cash.count(FundMovementKind::ALL[*kind], *value);
+            }
+            prop_assert_eq!(statement(None, 30, None).closing(), cash.figure(FundFigure::TotalBalance));
         }
     }
 }

@@ -97,6 +97,7 @@ impl Waterfall {
             K::ExchangeGain => self.exchange += value,
             K::ExchangeLoss => self.exchange -= value,
             K::Disbursement => self.transferred += value,
+            K::Reversal => self.transferred -= value,
             K::Transfer => self.transferred_to_funds += value,
             K::Refund => self.refunds += value,
             K::Fee => self.fee += value,

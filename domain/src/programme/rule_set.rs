@@ -158,6 +158,8 @@ pub struct RuleSet {
     pub tranche_plans: Vec<TranchePlan>,
     pub tranche_release: TrancheRelease,
     pub tranche_release_bps: Option<u32>,
+    pub prefinancing_allowed: bool,
+    pub report_days: Option<u32>,
     pub indirect_bps_max: u32,
     pub gender_marker: MarkerRule,
     pub risk_marker_required: bool,
@@ -240,7 +242,7 @@ impl RuleSet {
             ("a share exceeds the whole", bps.into_iter().flatten().all(|bps| bps <= 10_000)),
             ("a version is positive", self.version > 0),
             ("a marker has no room", self.gender_marker.minimum <= self.gender_marker.maximum && self.gender_marker.maximum <= 3),
-            ("a duration is positive", self.duration_months != Some(0) && self.approval_days > 0),
+            ("a duration is positive", self.duration_months != Some(0) && self.approval_days > 0 && self.report_days != Some(0)),
             ("a rule has no source", rules.iter().filter(|(_, value)| told(value)).all(|(rule, _)| named(rule))),
             ("a source names no rule", self.provenance.iter().all(|source| source.rules.iter().all(|rule| rules.contains_key(rule)))),
         ];

@@ -16,6 +16,8 @@ const QUESTIONS: &str = include_str!("../../../data/programme/conflict_questions
 /// For how many months a check holds, and for how many the analysis under it.
 const CHECK_MONTHS: u32 = 6;
 const ANALYSIS_MONTHS: u32 = 12;
+/// From which risk on a check passes under conditions alone.
+pub const CONDITION_RISK: u32 = 2;
 /// For how many months a study holds.
 const STUDY_MONTHS: u32 = 24;
 
@@ -123,7 +125,7 @@ pub fn judge(answers: &[CheckAnswer]) -> Result<CheckResult, Refusal> {
     }
     Ok(if answers.iter().any(|answer| answer.risk >= 3 && !answer.mitigated) {
         CheckResult::Fail
-    } else if answers.iter().any(|answer| answer.risk >= 2) {
+    } else if answers.iter().any(|answer| answer.risk >= CONDITION_RISK) {
         CheckResult::PassWithConditions
     } else {
         CheckResult::Pass

@@ -2,7 +2,14 @@
 
 use chrono::{Days, Months, NaiveDate};
 
+use crate::refusal::{Refusal, codes};
 use crate::words;
+
+codes! {
+    SUSPENSION_DAY_INVALID: Rule,
+        "Jour de suspension invalide" / "Invalid day of a suspension",
+        "Ce jour n'est pas avant le {earliest}." / "This day is not before {earliest}.";
+}
 
 words! {
     /// Why a project is suspended.
@@ -29,12 +36,22 @@ impl SuspensionReason {
     }
 }
 
+/// Refuses a day of a suspension, or of its end, before what it follows.
+pub fn require_from(day: NaiveDate, earliest: NaiveDate) -> Result<(), Refusal> {
+    if day >= earliest { Ok(()) } else { Err(SUSPENSION_DAY_INVALID.refuse().with("earliest", earliest)) }
+}
+
 /// A suspension with its first day and the day of the resumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspension {
     pub reason: SuspensionReason,
     pub from: NaiveDate,
     pub until: NaiveDate,
+}
+
+/// So many days later.
+pub fn days_after(day: NaiveDate, days: u32) -> NaiveDate {
+    day.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
 }
 
 /// So many months later, or the last day of that month.

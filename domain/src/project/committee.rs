@@ -27,6 +27,8 @@ words! {
         Reject = "reject",
         /// Cancel it.
         Cancel = "cancel",
+        /// Let it go on after a suspension.
+        Resume = "resume",
     }
 }
 
@@ -37,6 +39,7 @@ impl MotionAction {
             Self::Approve => ProjectAction::Approve,
             Self::Reject => ProjectAction::Reject,
             Self::Cancel => ProjectAction::Cancel,
+            Self::Resume => ProjectAction::Resume,
         }
     }
 }

@@ -23,6 +23,8 @@ words! {
         CommitteeMember = "committee_member",
         /// Signs its agreement.
         Signatory = "signatory",
+        /// Verifies the bank account of who carries it out.
+        AccountVerifier = "account_verifier",
         /// Carries it out.
         ProgrammeManager = "programme_manager",
         /// Certifies its requests for money and its reports.
@@ -45,7 +47,8 @@ impl Duty {
                     D::Proponent,
                     D::TechnicalReviewer | D::ConflictAdviser | D::CommitteeMember | D::FinanceCertifier | D::FinanceApprover | D::Monitor
                 ) | (D::CommitteeMember, D::FocalPoint | D::TechnicalReviewer | D::ConflictAdviser)
-                    | (D::FinanceApprover, D::ProgrammeOfficer | D::FinanceCertifier)
+                    | (D::FinanceApprover, D::ProgrammeOfficer | D::FinanceCertifier | D::AccountVerifier)
+                    | (D::Signatory, D::AccountVerifier)
             )
         };
         apart(self, other) || apart(other, self)
@@ -73,7 +76,7 @@ mod tests {
     fn what_is_kept_apart_is_so_both_ways() {
         assert!(Duty::ALL.iter().all(|one| Duty::ALL.iter().all(|other| one.incompatible_with(*other) == other.incompatible_with(*one))));
         assert!(Duty::ALL.iter().all(|one| !one.incompatible_with(*one)), "nobody stands against themselves");
-        assert_eq!(kept_apart().count(), 2 * 11);
+        assert_eq!(kept_apart().count(), 2 * 13);
     }
 
     #[test]

@@ -6,10 +6,14 @@ use chrono::NaiveDate;
 
 use super::check::{Check, Study, StudyKind};
 use super::clock::add_months;
+use super::finance::Finance;
+use super::handover::{Certificate, Closure, unsigned};
+use super::milestone::{FindingSeverity, Work};
+use super::release::Delivery;
 use super::{
     APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, CEILING_EXCEEDED, DUPLICATE_UNRESOLVED, DURATION_EXCEEDED,
     ELIGIBILITY_EXPIRED, GENDER_MARKER_REQUIRED, JOINT_SPLIT, NEED_ELSEWHERE, NEED_REQUIRED, OVERHEAD_NOT_ALLOWED, PARTNER_INELIGIBLE,
-    PARTNER_MISSING, PARTNER_NOT_LOCAL, PROJECT_ALLOCATED, PROJECT_EVIDENCE_NOT_KEPT, RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
+    PARTNER_MISSING, PARTNER_NOT_LOCAL, PROJECT_ALLOCATED, RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
 };
 use crate::fund::{EXCHANGE_RATE_MISSING, FUND_INSUFFICIENT};
 use crate::money::{Amount, Currency};
@@ -61,6 +65,8 @@ words! {
         RiskMarker = "risk_marker",
         /// The country is eligible.
         Eligibility = "eligibility",
+        /// Nothing was paid.
+        Unpaid = "unpaid",
         /// No money is allocated any more.
         Released = "released",
         /// An agreement that both sides signed.
@@ -201,6 +207,16 @@ pub struct Review {
     /// What projects under the same eligibility were approved for already, in its currency.
     pub approved_before: Amount,
     pub eligibility: Option<Eligibility>,
+    /// What was agreed and paid.
+    pub finance: Finance,
+    /// What was found of the work.
+    pub delivery: Delivery,
+    /// What is known of its work.
+    pub work: Work,
+    /// The certificate of what it hands over.
+    pub certificate: Option<Certificate>,
+    /// What is known of the end of its work.
+    pub closure: Closure,
 }
 
 /// What guards look at.
@@ -215,12 +231,22 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// Everything that stands before a transition.
     pub fn unmet(&self, transition: &Transition) -> Vec<Refusal> {
-        transition.guards.iter().flat_map(|guard| self.check(*guard)).collect()
+        self.against(transition.guards)
+    }
+
+    /// Everything that stands against some guards.
+    fn against(&self, guards: &[Guard]) -> Vec<Refusal> {
+        guards.iter().flat_map(|guard| self.check(*guard)).collect()
     }
 
     /// Refuses a transition whose guards are not all met: the first as code and facts, all of them as errors.
     pub fn require(&self, transition: &Transition) -> Result<(), Refusal> {
-        let unmet = self.unmet(transition);
+        self.require_all(transition.guards)
+    }
+
+    /// Refuses where guards are not all met: the first as code and facts, all of them as errors.
+    pub fn require_all(&self, guards: &[Guard]) -> Result<(), Refusal> {
+        let unmet = self.against(guards);
         let errors = unmet.iter().flat_map(|refusal| refusal.clone().at("").errors).collect();
         match unmet.into_iter().next() {
             None => Ok(()),
@@ -257,13 +283,17 @@ impl Facts<'_> {
             Guard::RiskMarker => Vec::new(),
             Guard::Eligibility => one(self.eligible()),
             Guard::Released => one(self.released()),
-            Guard::Agreement
-            | Guard::FirstPayment
-            | Guard::Outputs
-            | Guard::Certificate
-            | Guard::FinalNarrative
-            | Guard::FinalAccounts
-            | Guard::Settlement => vec![PROJECT_EVIDENCE_NOT_KEPT.refuse().with("guard", guard)],
+            Guard::Unpaid => self.review.finance.paid_already(self.proposal.currency).into_iter().collect(),
+            Guard::Agreement => self.review.finance.unsigned(self.rules, self.today),
+            Guard::FinalAccounts => self.review.finance.unclosed(self.rules, self.today, self.proposal.currency),
+            Guard::Settlement => self.review.finance.under_way(self.proposal.currency),
+            Guard::FirstPayment => self.review.finance.unpaid().into_iter().collect(),
+            Guard::Outputs => self.review.work.incomplete(self.today),
+            Guard::Certificate => unsigned(self.review.certificate.as_ref()).into_iter().collect(),
+            Guard::FinalNarrative => {
+                let findings = self.review.work.require_no_finding(FindingSeverity::Major);
+                findings.err().into_iter().chain(self.review.closure.unmet()).collect()
+            }
         }
     }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
+use super::agreement::{Agreement, ProjectAgreementSide};
 use super::check::{Check, CheckResult, POLICE_STUDIES, Study, StudyConclusion, StudyKind};
+use super::finance::Finance;
 use super::guard::{BudgetCategory, Facts, Guard, Implementer, Opinion, Proposal, Review, Share, ShareDimension};
 use super::*;
 use crate::money::{Amount, Currency};
@@ -212,11 +214,33 @@ fn a_decision_asks_for_money_markers_and_fresh_evidence() {
 }
 
 #[test]
-fn what_is_not_kept_yet_is_not_judged() {
-    for action in [A::Sign, A::Start, A::Complete, A::HandOver, A::CloseOperational, A::CloseFinancial, A::Terminate] {
-        assert_eq!(codes(quick(), &gao(), &reviewed(), action, "2018-06-30"), ["PROJECT_EVIDENCE_NOT_KEPT"], "{action}");
-    }
+fn what_is_not_proven_stands_against_the_end() {
     assert_eq!(codes(quick(), &gao(), &reviewed(), A::Cancel, "2018-06-30"), ["PROJECT_ALLOCATED"]);
+    assert_eq!(codes(quick(), &gao(), &reviewed(), A::CloseFinancial, "2018-06-30"), ["FINAL_REPORT_MISSING"]);
+    assert_eq!(codes(quick(), &gao(), &reviewed(), A::Terminate, "2018-06-30"), [""; 0]);
+}
+
+#[test]
+fn a_project_is_signed_by_both_sides_in_time_and_begins_when_it_is_paid() {
+    let signed = Agreement {
+        amount: money("41970"),
+        tranches: vec![money("33576"), money("8394")],
+        signed: ProjectAgreementSide::ALL.to_vec(),
+        account_verified: true,
+    };
+    let finance = Finance { approved_on: Some(day("2018-06-30")), agreement: Some(signed.clone()), ..Finance::default() };
+    let told =
+        |finance: &Finance, action, today: &str| codes(quick(), &gao(), &Review { finance: finance.clone(), ..reviewed() }, action, today);
+    assert_eq!(told(&finance, A::Sign, "2018-09-28"), [""; 0]);
+    assert_eq!(told(&finance, A::Sign, "2018-09-29"), ["APPROVAL_LAPSED"], "ninety days later at the latest");
+    let bare = Agreement { signed: vec![ProjectAgreementSide::Partner], account_verified: false, ..signed };
+    let unsigned = Finance { agreement: Some(bare), ..finance.clone() };
+    assert_eq!(told(&unsigned, A::Sign, "2019-01-01"), ["AGREEMENT_UNSIGNED", "ACCOUNT_UNVERIFIED", "APPROVAL_LAPSED"]);
+    assert_eq!(told(&Finance::default(), A::Sign, "2018-06-30"), ["AGREEMENT_MISSING"]);
+    assert_eq!(told(&finance, A::Start, "2018-07-01"), ["PAYMENT_MISSING"]);
+    let paid = Finance { paid: money("33576"), tranches_paid: vec![1], ..finance };
+    assert_eq!(told(&paid, A::Start, "2018-07-01"), [""; 0]);
+    assert_eq!(told(&paid, A::Cancel, "2018-07-01"), ["PAYMENT_EXISTS", "PROJECT_ALLOCATED"]);
 }
 
 /// The machine once more, as text: where each state leads to, by which action.
@@ -361,7 +385,7 @@ proptest! {
                     (Err(_), None) => {}
                     (Ok(way), Some(next)) => {
                         prop_assert_eq!(way.to.as_str(), next);
-                        let kept = matches!(way.guards, [] | [Guard::Requester | Guard::Overlaps | Guard::Appraisals | Guard::Ceiling | Guard::Released, ..]);
+                        let kept = matches!(way.guards, [] | [Guard::Requester | Guard::Overlaps | Guard::Appraisals | Guard::Ceiling | Guard::Unpaid, ..]);
                         // The review gives money; what is given up has none left but where the defect says so.
                         let review = if action == A::Cancel && !defects.contains(&Defect::Money) { Review { allocated: Amount::ZERO, ..review.clone() } } else { review.clone() };
                         let unmet = Facts { review: &review, ..facts }.unmet(way);

@@ -1,0 +1,179 @@
+//! The money of a project, as its guards look at it: what was agreed, paid, reported, given back.
+
+use chrono::NaiveDate;
+
+use super::agreement::Agreement;
+use super::clock::days_after;
+use super::report::Reported;
+use crate::money::{Amount, Currency};
+use crate::programme::rule_set::RuleSet;
+use crate::refusal::{Refusal, codes};
+use crate::word::Word;
+
+codes! {
+    AGREEMENT_MISSING: Rule,
+        "Convention absente" / "Agreement missing",
+        "Le projet n'a pas encore de convention." / "The project has no agreement yet.";
+    AGREEMENT_DUPLICATE: Conflict,
+        "Convention déjà enregistrée" / "Agreement already recorded",
+        "Le projet a déjà une convention, ou la référence {reference} est prise." /
+        "The project has an agreement already, or the reference {reference} is taken.";
+    AGREEMENT_UNSIGNED: Rule,
+        "Convention non signée" / "Agreement not signed",
+        "Il manque la signature de : {missing}." / "The signature is missing of: {missing}.";
+    AGREEMENT_SIGNED: Conflict,
+        "Convention déjà signée" / "Agreement already signed",
+        "Ce côté a déjà signé, ou celui qui signe l'a fait pour l'autre." /
+        "This side signed already, or who signs did so for the other.";
+    AGREEMENT_EXCEEDS_APPROVED: Rule,
+        "Convention supérieure à l'accord" / "Agreement above what was approved",
+        "Approuvé : {approved} ; convention : {agreed} ({currency})." / "Approved: {approved}; agreement: {agreed} ({currency}).";
+    AGREEMENT_SIDE: Forbidden,
+        "Signature d'un autre" / "Signature of someone else",
+        "L'ordonnateur signe pour l'organisation, un autre pour le partenaire." /
+        "The authorising officer signs for the organisation, someone else for the partner.";
+    ACCOUNT_UNVERIFIED: Rule,
+        "Compte bancaire non vérifié" / "Bank account not verified",
+        "Personne n'a vérifié le compte du partenaire." / "Nobody verified the account of the partner.";
+    ACCOUNT_VERIFIED: Conflict,
+        "Compte bancaire déjà vérifié" / "Bank account already verified",
+        "Le compte du partenaire est déjà vérifié." / "The account of the partner is verified already.";
+    APPROVAL_LAPSED: Rule,
+        "Approbation caduque" / "Approval lapsed",
+        "Approuvé le {approved_on} ; à signer avant le {until}." / "Approved on {approved_on}; to be signed by {until}.";
+    TRANCHE_PLAN: Rule,
+        "Plan de tranches inexact" / "Wrong plan of tranches",
+        "Parts : {shares} ; attendues : {expected}. Somme des montants : {sum} ; convention : {amount} ({currency})." /
+        "Shares: {shares}; expected: {expected}. The amounts make {sum}; agreement: {amount} ({currency}).";
+    PAYMENT_MISSING: Rule,
+        "Première tranche non payée" / "First tranche not paid",
+        "La première tranche n'est pas payée." / "The first tranche is not paid.";
+    PAYMENT_EXISTS: Conflict,
+        "Paiement effectué" / "Something was paid",
+        "Payé : {paid} {currency}. Le projet se résilie, il ne s'annule pas." /
+        "Paid: {paid} {currency}. The project is terminated, not cancelled.";
+    TRANCHE_UNKNOWN: Rule,
+        "Tranche inconnue" / "Unknown tranche",
+        "Le plan compte {tranches} tranches." / "The plan has {tranches} tranches.";
+    TRANCHE_TAKEN: Conflict,
+        "Tranche déjà demandée" / "Tranche already requested",
+        "La tranche {tranche} est déjà demandée ou payée." / "Tranche {tranche} is requested or paid already.";
+    TRANCHE_NOT_RELEASABLE: Rule,
+        "Tranche non libérable" / "Tranche not releasable",
+        "Tranche {tranche} : condition {condition} ; il faut {needed}, il y a {reached}." /
+        "Tranche {tranche}: condition {condition}; needed {needed}, reached {reached}.";
+    FINDING_OPEN: Rule,
+        "Constat critique ouvert" / "Critical finding open",
+        "Constats critiques à lever : {findings}." / "Critical findings to be closed: {findings}.";
+    PROJECT_NOT_PAYABLE: Conflict,
+        "Projet non payable" / "Project not payable",
+        "État : {state}. On paie un projet en cours ; la première tranche, un projet sous convention." /
+        "State: {state}. Money is paid to an active project; the first tranche to a contracted one.";
+    DISBURSEMENT_STATE_INVALID: Conflict,
+        "Action impossible dans cet état" / "Action impossible in this state",
+        "État du décaissement : {state}. Actions possibles : {allowed}." / "State of the disbursement: {state}. Possible actions: {allowed}.";
+    AGREEMENT_EXCEEDED: Rule,
+        "Convention dépassée" / "Agreement exceeded",
+        "Déjà payé : {paid} ; demandé : {requested} ; convention : {agreed} ({currency})." /
+        "Paid already: {paid}; requested: {requested}; agreement: {agreed} ({currency}).";
+    REPORT_STATE_INVALID: Conflict,
+        "Action impossible dans cet état" / "Action impossible in this state",
+        "État du rapport : {state}. Actions possibles : {allowed}." / "State of the report: {state}. Possible actions: {allowed}.";
+    REPORT_PERIOD: Rule,
+        "Période du rapport invalide" / "Invalid period of the report",
+        "Du {from} au {to} ; déjà rapporté jusqu'au {last} ; aujourd'hui : {today}." /
+        "From {from} to {to}; reported already until {last}; today: {today}.";
+    REPORT_FINAL: Conflict,
+        "Rapport final déjà rendu" / "Final report already given",
+        "Le rapport final est rendu ; aucun ne le suit." / "The final report was given; none follows it.";
+    REPORT_CATEGORY: Rule,
+        "Catégorie hors budget" / "Category not in the budget",
+        "Catégorie : {category}. Le budget a : {allowed}." / "Category: {category}. The budget has: {allowed}.";
+    REPORT_EXCEEDS_DISBURSED: Rule,
+        "Dépenses supérieures au décaissé" / "More spent than disbursed",
+        "Déjà rapporté : {paid} ; rapporté : {requested} ; décaissé : {disbursed} ({currency})." /
+        "Reported already: {paid}; reported: {requested}; disbursed: {disbursed} ({currency}).";
+    REPORT_OVERDUE: Rule,
+        "Rapport en retard" / "Report overdue",
+        "Un rapport de dépenses était dû le {due_on}." / "An expenditure report was due on {due_on}.";
+    DISBURSEMENT_OPEN: Rule,
+        "Décaissement en cours" / "Disbursement under way",
+        "Tranches en cours de décaissement : {tranches}." / "Tranches under way: {tranches}.";
+    ATTRIBUTION_OPEN: Rule,
+        "Attribution incomplète" / "Attribution not complete",
+        "Dépenses acceptées : {accepted} ; attribuées aux contributions : {attributed} ({currency})." /
+        "Accepted expenditure: {accepted}; attributed to contributions: {attributed} ({currency}).";
+    FINAL_REPORT_MISSING: Rule,
+        "Rapport financier final absent" / "Final financial report missing",
+        "Il manque un rapport financier final accepté." / "An accepted final financial report is missing.";
+}
+
+/// What is known of a project's money.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finance {
+    pub approved_on: Option<NaiveDate>,
+    pub agreement: Option<Agreement>,
+    /// Paid and not reversed.
+    pub paid: Amount,
+    /// The value dates of payments.
+    pub payments: Vec<NaiveDate>,
+    /// Reports that were not refused.
+    pub reported: Vec<Reported>,
+    /// Spent, as reports that were accepted tell.
+    pub accepted: Amount,
+    /// Whether the final report is accepted.
+    pub final_accepted: bool,
+    /// What of it the fund attributed to contributions.
+    pub attributed: Amount,
+    /// What the fund disbursed and is neither spent nor back.
+    pub unsettled: Amount,
+    /// Came back unspent.
+    pub refunded: Amount,
+    /// Tranches that were paid, in their order.
+    pub tranches_paid: Vec<u32>,
+    /// Tranches whose disbursement is under way.
+    pub tranches_open: Vec<u32>,
+}
+
+impl Finance {
+    /// What stands against the signature: everything is signed by both sides, on time, for an account that a third person verified.
+    pub fn unsigned(&self, rules: &RuleSet, today: NaiveDate) -> Vec<Refusal> {
+        let Some(agreement) = &self.agreement else { return vec![AGREEMENT_MISSING.refuse()] };
+        let mut found = Vec::new();
+        let missing: Vec<String> = agreement.unsigned().map(|side| side.as_str().to_owned()).collect();
+        if !missing.is_empty() {
+            found.push(AGREEMENT_UNSIGNED.refuse().with("missing", missing));
+        }
+        if !agreement.account_verified {
+            found.push(ACCOUNT_UNVERIFIED.refuse());
+        }
+        found.extend(lapsed(self.approved_on, rules, today).err());
+        found
+    }
+
+    /// What was accepted and is not attributed yet, as far as it was disbursed.
+    pub fn attributable(&self) -> Amount {
+        self.accepted.checked_sub(self.attributed).unwrap_or_default().min(self.unsettled)
+    }
+
+    /// A project begins once its first tranche is paid.
+    pub fn unpaid(&self) -> Option<Refusal> {
+        (!self.tranches_paid.contains(&1)).then(|| PAYMENT_MISSING.refuse())
+    }
+
+    /// What was paid from is not cancelled.
+    pub fn paid_already(&self, currency: Currency) -> Option<Refusal> {
+        let exists = || PAYMENT_EXISTS.refuse().with("paid", self.paid.display(currency)).with("currency", currency.code());
+        (!self.paid.is_zero()).then(exists)
+    }
+}
+
+/// Refuses to sign on an approval that is too old.
+pub fn lapsed(approved_on: Option<NaiveDate>, rules: &RuleSet, today: NaiveDate) -> Result<(), Refusal> {
+    let Some(approved_on) = approved_on else { return Ok(()) };
+    let until = days_after(approved_on, rules.approval_days);
+    if today <= until {
+        return Ok(());
+    }
+    Err(APPROVAL_LAPSED.refuse().with("approved_on", approved_on).with("until", until))
+}

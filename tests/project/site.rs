@@ -1,0 +1,70 @@
+//! Where projects stand, and what can be set on them.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::scene;
+use crate::harness::Stage;
+use crate::on_both_engines;
+
+on_both_engines! {
+    Stage::Open, fn ac_48_a_point_lies_in_its_place(town) {
+        let scene = scene(town);
+        let project = scene.drafted("QIP-1", &json!({}));
+        let site = |longitude: &str, latitude: &str, more: Value| {
+            let mut body = json!({ "territorial_unit_id": scene.gao, "name": "Maison de la femme", "longitude": longitude, "latitude": latitude });
+            body.as_object_mut().expect("members").extend(more.as_object().expect("members").clone());
+            town.client("finance-officer").create(&format!("{project}/sites"), &body)
+        };
+        let refused = site("16.27", "-0.04", json!({})).refused(422, "COORDINATES_OUT_OF_PLACE");
+        assert_eq!((refused.text("/facts/unit"), refused.text("/facts/longitude")), ("Gao".to_owned(), "16.27".to_owned()));
+        let kept = site("-0.04", "16.27", json!({ "outside_reason": "inutile" })).expect(201);
+        assert_eq!(kept.json()["outside_reason"], Value::Null);
+        // Kidal is elsewhere, unless somebody tells why.
+        site("1.41", "18.44", json!({})).refused(422, "COORDINATES_OUT_OF_PLACE");
+        let reason = json!({ "outside_reason": "Antenne du projet à Kidal" });
+        assert_eq!(site("1.41", "18.44", reason.clone()).expect(201).text("/outside_reason"), "Antenne du projet à Kidal");
+        for (longitude, latitude, pointer) in [("0,04", "16.27", "/longitude"), ("181", "16.27", "/longitude"), ("0", "1e1", "/latitude"), ("0", "90.5", "/latitude")] {
+            let refused = site(longitude, latitude, reason.clone()).refused(422, "POSITION_INVALID");
+            assert_eq!(refused.text("/errors/0/pointer"), pointer);
+        }
+        site("0", "16", json!({ "territorial_unit_id": Uuid::new_v4() })).refused(422, "PROJECT_PLACE_UNKNOWN");
+        let over = scene.drafted("QIP-2", &json!({}));
+        scene.act("finance-officer", &over, "/withdrawal", &json!({ "reason": "Autre financement" })).expect(200);
+        let body = json!({ "territorial_unit_id": scene.gao, "name": "Gao", "longitude": "-0.04", "latitude": "16.27" });
+        town.client("finance-officer").create(&format!("{over}/sites"), &body).refused(409, "CLOSED_IMMUTABLE");
+        let sites = town.client("auditor").get(&format!("{project}/sites")).expect(200);
+        assert_eq!(sites.json().as_array().expect("sites").len(), 2);
+        let map = town.client("auditor").get(&town.path("/project-map?state=draft")).expect(200);
+        assert_eq!(map.header("content-type"), Some("application/geo+json"));
+        // Longitude first (RFC 7946).
+        assert_eq!(map.json()["features"][0]["geometry"], json!({ "type": "Point", "coordinates": [-0.04, 16.27] }));
+        assert_eq!(map.json()["features"][0]["properties"]["reference"], "QIP-1");
+        assert_eq!(town.client("auditor").get(&town.path("/project-map?state=active")).expect(200).json()["features"], json!([]));
+    }
+
+    Stage::Open, fn what_can_be_set_is_told_by_the_contract_itself(town) {
+        let names = town.stranger().get("/v1/fields").expect(200).json();
+        let project = names.as_array().expect("names").iter().find(|one| one["resource"] == "projects").expect("projects").clone();
+        assert_eq!(project["operation"], "draft_project");
+        let fields = town.stranger().get("/v1/fields/projects").expect(200).json();
+        let field = |pointer: &str| {
+            let all = fields["fields"].as_array().expect("fields").clone();
+            all.into_iter().find(|field| field["pointer"] == pointer).unwrap_or_else(|| panic!("{pointer} in {fields}"))
+        };
+        let of = |pointer: &str, names: &[&str]| -> Vec<Value> { let field = field(pointer); names.iter().map(|name| field[name].clone()).collect() };
+        assert_eq!(of("/reference", &["kind", "required", "length_max"]), [json!("text"), json!(true), json!(60)]);
+        assert_eq!(of("/id", &["kind", "required"]), [json!("id"), json!(false)]);
+        assert_eq!(of("/proposal", &["kind", "required"]), [json!("group"), json!(true)]);
+        assert_eq!(of("/proposal/starts_on", &["kind", "required"]), [json!("date"), json!(true)]);
+        assert_eq!(of("/proposal/lines", &["kind", "length_max"]), [json!("list"), json!(100)]);
+        assert_eq!(of("/proposal/risk_marker", &["kind", "minimum", "maximum"]), [json!("integer"), json!(0), json!(2)]);
+        assert!(field("/proposal/lines/*/category")["allowed"].as_array().expect("words").contains(&json!("indirect")));
+        assert!(field("/instrument")["allowed"].as_array().expect("words").contains(&json!("quick_impact")));
+        town.stranger().get("/v1/fields/unicorns").refused(404, "NOT_FOUND");
+        // What it says is required, is.
+        let refused = town.client("finance-officer").create(&town.path("/projects"), &json!({})).expect(400);
+        let missing = refused.json().to_string();
+        assert!(missing.contains("reference"), "{missing}");
+    }
+}
