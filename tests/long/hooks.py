@@ -169,10 +169,10 @@ def before_call(context, case, kwargs):
     case.query = {name: real(name, value) for name, value in (case.query or {}).items()}
     if isinstance(case.body, (dict, list)):
         case.body = real("", case.body)
-    reason = case.headers.get("Access-Reason")
-    if isinstance(reason, str) and not reason.isascii():
-        # The tool makes what no client can send.
-        case.headers["Access-Reason"] = reason.encode("ascii", "replace").decode()
+    for name, value in list(case.headers.items()):
+        if isinstance(value, str) and not value.isascii():
+            # The tool makes what no client can send.
+            case.headers[name] = value.encode("ascii", "replace").decode()
     key = case.headers.get("Idempotency-Key")
     if isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9._:-]{8,64}", key) and chance.random() < 0.95:
         case.headers["Idempotency-Key"] = str(uuid.UUID(int=chance.getrandbits(128), version=4))

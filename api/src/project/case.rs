@@ -209,7 +209,7 @@ fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&R
         election,
         studies_required: if police { POLICE_STUDIES.to_vec() } else { Vec::new() },
         studies: studies(conn, scope, row)?,
-        allocated: allocated(conn, scope, row)?,
+        allocated: allocated(conn, scope, row)?.unwrap_or_default(),
         approved_before: approved_before(conn, row, rules)?,
         eligibility: eligibility(today),
         delivery: delivery(&work, &finance),
@@ -247,15 +247,15 @@ pub(super) fn work(conn: &mut Conn, scope: &Scope, row: &ProjectRow, today: chro
     db::project::milestone::work_of(conn, scope, row.id.0, days)
 }
 
-/// What a fund set aside; nothing where it counts in another currency.
-fn allocated(conn: &mut Conn, scope: &Scope, row: &ProjectRow) -> Result<Amount, Fault> {
-    let Some(purpose) = row.fund_purpose_id else { return Ok(Amount::ZERO) };
+/// What a fund set aside and did not take back; nothing where it counts in another currency.
+pub(super) fn allocated(conn: &mut Conn, scope: &Scope, row: &ProjectRow) -> Result<Option<Amount>, Fault> {
+    let Some(purpose) = row.fund_purpose_id else { return Ok(None) };
     let all = sealed(scope);
-    let found = db::fund::purpose::find_purpose(conn, &all, purpose.0)?;
-    if db::fund::find_fund_row(conn, &all, found.row.fund_id.0)?.currency != row.currency {
-        return Ok(Amount::ZERO);
+    let (_, fund) = db::fund::purpose::find_purpose_and_fund(conn, &all, purpose.0)?;
+    if fund.currency != row.currency {
+        return Ok(None);
     }
-    Ok(minor(db::project::review::allocated_to(conn, &all, purpose.0)?))
+    Ok(Some(minor(db::project::review::allocated_to(conn, &all, purpose.0)?)))
 }
 
 fn approved_before(conn: &mut Conn, row: &ProjectRow, rules: &RuleSet) -> Result<Amount, Fault> {

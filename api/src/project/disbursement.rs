@@ -3,6 +3,8 @@
 use actix_web::{HttpRequest, get, post, web};
 use chrono::NaiveDate;
 use db::fault::Fault;
+use db::fund::FundRow;
+use db::fund::purpose::FundPurpose;
 use db::project::Project;
 use db::project::disbursement::{DisbursementRow, NewDisbursement};
 use db::store::Tx;
@@ -291,11 +293,15 @@ pub struct ProjectPayment {
 
 impl Json for ProjectPayment {}
 
+/// The purpose from which a project is paid, and its fund.
+pub(super) fn purpose_of(tx: &mut Tx<'_>, project: &Project) -> Result<(FundPurpose, FundRow), Fault> {
+    let purpose = project.row.fund_purpose_id.ok_or_else(|| Fault::Corrupt("an approved project without a purpose".to_owned()))?;
+    db::fund::purpose::find_purpose_and_fund(tx.conn, &tx.all(), purpose.0)
+}
+
 /// Does something with the money of the project's purpose, in the books of its fund.
 pub(super) fn through_fund(call: &Call, tx: &mut Tx<'_>, project: &Project, used: &PurposeUse) -> Result<Event, Fault> {
-    let purpose = project.row.fund_purpose_id.ok_or_else(|| Fault::Corrupt("an approved project without a purpose".to_owned()))?;
-    let purpose = db::fund::purpose::find_purpose(tx.conn, &tx.all(), purpose.0)?;
-    let fund = db::fund::find_fund_row(tx.conn, &tx.all(), purpose.row.fund_id.0)?;
+    let (purpose, fund) = purpose_of(tx, project)?;
     let (_, event) = use_purpose(call, tx, (&purpose.row, &fund), used)?;
     Ok(event)
 }

@@ -9,21 +9,22 @@ use db::project::report::NewRefund;
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::calendar::not_future;
-use domain::fund::{FundUseKind, LineUse};
+use domain::fund::FundUseKind;
 use domain::id::{CommitteeId, ProjectId, ProjectRefundId};
 use domain::money::Amount;
 use domain::project::agreement::Agreement;
 use domain::project::finance::{AGREEMENT_MISSING, ATTRIBUTION_OPEN, Finance};
 use domain::project::settlement::{Settlement, residual_max};
-use domain::project::{ProjectAction, ProjectState, StateClass, VOTER_ABSENT};
+use domain::project::{ProjectAction, ProjectState, VOTER_ABSENT};
+use domain::sensitivity::Scope;
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::act::take;
-use super::case::Case;
-use super::disbursement::through_fund;
+use super::case::{Case, allocated};
+use super::disbursement::{purpose_of, through_fund};
 use super::{ProjectPath, ProjectView, view};
 use crate::answer::{Answered, done, versioned};
 use crate::auth::Call;
@@ -73,12 +74,7 @@ pub struct FinanceSummary {
     version: i64,
 }
 
-/// What was approved in the end: a project that was given up was approved too.
-fn is_approved(class: Option<StateClass>) -> bool {
-    class.is_some()
-}
-
-fn summary(conn: &mut Conn, project: &Project, version: i64) -> Result<FinanceSummary, Fault> {
+fn summary(conn: &mut Conn, scope: &Scope, project: &Project, version: i64) -> Result<FinanceSummary, Fault> {
     let (row, currency) = (&project.row, project.row.currency()?);
     let finance = db::project::finance::finance_of(conn, row)?;
     let settled = db::project::report::settlement_of(conn, row)?;
@@ -89,9 +85,10 @@ fn summary(conn: &mut Conn, project: &Project, version: i64) -> Result<FinanceSu
         project_id: row.id.0,
         state: row.state.0,
         currency: currency.code().to_owned(),
-        approved: is_approved(row.state.0.class()).then(|| budget.clone()),
+        // One that was given up was approved too.
+        approved: row.state.0.class().map(|_| budget.clone()),
         budget,
-        allocated: allocated(conn, project)?.map(shown),
+        allocated: allocated(conn, scope, row)?.map(shown),
         agreed: finance.agreement.as_ref().map(|agreement: &Agreement| shown(agreement.amount)),
         disbursed: shown(finance.paid),
         accepted_expenditure: shown(finance.accepted),
@@ -101,20 +98,6 @@ fn summary(conn: &mut Conn, project: &Project, version: i64) -> Result<FinanceSu
         refund_due_on: settled.and_then(|settled| settled.due_on),
         version,
     })
-}
-
-/// What the fund set aside, if it counts in the currency of the project.
-fn allocated(conn: &mut Conn, project: &Project) -> Result<Option<Amount>, Fault> {
-    let row = &project.row;
-    let Some(purpose) = row.fund_purpose_id else { return Ok(None) };
-    let all = domain::sensitivity::Scope { organisation: row.organisation_id.0, clearance: domain::sensitivity::Sensitivity::Sealed };
-    let found = db::fund::purpose::find_purpose(conn, &all, purpose.0)?;
-    if db::fund::find_fund_row(conn, &all, found.row.fund_id.0)?.currency != row.currency {
-        return Ok(None);
-    }
-    let allocations = db::fund::allocation::allocations_of(conn, &all, purpose.0)?;
-    let uses = allocations.iter().flat_map(|allocation| &allocation.lines).map(|line| line.line_use());
-    Ok(Some(db::budget::amount(uses.map(|used: LineUse| used.amount).sum())?))
 }
 
 /// Where the money of a project stands: asked for, approved, allocated, agreed, disbursed, spent and refunded.
@@ -128,7 +111,7 @@ pub async fn read_finance_summary(call: Call, request: HttpRequest, path: Projec
         .read(move |conn| {
             let project = db::project::find_project(conn, &scope, id)?;
             let version = project.row.version;
-            summary(conn, &project, version)
+            summary(conn, &scope, &project, version)
         })
         .await?;
     versioned(&request, found.version, &found)
@@ -185,7 +168,7 @@ pub async fn record_project_refund(asked: Asked<ProjectRefund>, path: ProjectPat
             db::project::touch_project(tx, &project.row)?;
             let freed = free_settled(tx, &project)?;
             let event = project.row.event("project.refunded")?.with("refund_id", refund.to_string()).with("on", body.on);
-            let answer = summary(tx.conn, &project, project.row.version + 1)?;
+            let answer = summary(tx.conn, &tx.all(), &project, project.row.version + 1)?;
             Ok((done(answer.version, &answer)?, Events::from(event).and(moved).also(freed)))
         })
         .await
@@ -242,9 +225,7 @@ pub async fn close_project_accounts(asked: Asked<AccountsClosure>, path: Project
 }
 
 fn close_purpose(call: &Call, tx: &mut Tx<'_>, project: &Project, (act, reference): (Uuid, &str), most: i64) -> Result<Event, Fault> {
-    let purpose = project.row.fund_purpose_id.ok_or_else(|| Fault::Corrupt("an approved project without a purpose".to_owned()))?;
-    let purpose = db::fund::purpose::find_purpose(tx.conn, &tx.all(), purpose.0)?;
-    let fund = db::fund::find_fund_row(tx.conn, &tx.all(), purpose.row.fund_id.0)?;
+    let (purpose, fund) = purpose_of(tx, project)?;
     settle_purpose(call, tx, (&purpose.row, &fund), (act, call.today, reference), most)
 }
 
@@ -289,7 +270,7 @@ pub async fn terminate_project(asked: Asked<ProjectTermination>, path: ProjectPa
             let freed = free_settled(tx, &project)?;
             let moved = moved.with("rest", settled.rest.display(currency)).with("currency", currency.code());
             let after = db::project::find_project(tx.conn, &tx.all(), id)?;
-            let answer = summary(tx.conn, &after, after.row.version)?;
+            let answer = summary(tx.conn, &tx.all(), &after, after.row.version)?;
             Ok((done(answer.version, &answer)?, Events::from(moved).also(freed)))
         })
         .await

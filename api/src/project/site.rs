@@ -169,6 +169,8 @@ struct Properties {
 #[derive(Serialize)]
 struct FeatureCollection {
     r#type: &'static str,
+    /// Whether all points are there; a foreign member, as RFC 7946 allows.
+    complete: bool,
     features: Vec<Feature>,
 }
 
@@ -194,8 +196,8 @@ fn feature(pin: Pin) -> Result<Feature, Fault> {
     })
 }
 
-/// The points where the organisation's projects stand, as GeoJSON (RFC 7946: longitude first). At most 20,000; only those that the caller
-/// may see.
+/// The points where the organisation's projects stand, as GeoJSON (RFC 7946: longitude first). At most 20,000, in the order of their ids;
+/// the member `complete` tells whether these are all. Only those that the caller may see.
 #[utoipa::path(
     tag = "project",
     params(ProjectMapQuery),
@@ -204,11 +206,9 @@ fn feature(pin: Pin) -> Result<Feature, Fault> {
 #[get("/v1/organisations/{organisation_id}/project-map")]
 pub async fn read_project_map(call: Call, _path: web::Path<OrganisationId>, query: Query<ProjectMapQuery>) -> Answered {
     let (filter, scope) = (query.0.filter(), call.scope()?);
-    let features: Vec<Feature> = call
-        .store()
-        .read(move |conn| db::project::site::list_pins(conn, &scope, &filter, PINS)?.into_iter().map(feature).collect())
-        .await?;
-    let body =
-        serde_json::to_vec(&FeatureCollection { r#type: "FeatureCollection", features }).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
+    let pins = call.store().read(move |conn| db::project::site::list_pins(conn, &scope, &filter, PINS)).await?;
+    let (complete, r#type) = (!pins.more, "FeatureCollection");
+    let features = pins.rows.into_iter().map(feature).collect::<Result<_, Fault>>()?;
+    let body = serde_json::to_vec(&FeatureCollection { r#type, complete, features }).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
     Ok(HttpResponse::Ok().content_type("application/geo+json").insert_header((CACHE_CONTROL, "private, no-cache")).body(body))
 }

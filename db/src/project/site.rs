@@ -13,6 +13,7 @@ use super::filter::{ProjectFilter, Terms, narrowed};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
+use crate::page::{Keyset, Rows};
 use crate::schema::{project_sites, projects, territorial_boundaries, territorial_units};
 use crate::store::Tx;
 use crate::visible;
@@ -100,7 +101,8 @@ pub struct Pin {
 }
 
 /// The sites of all projects that a filter finds, in the order of their ids, at most so many.
-pub fn list_pins(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, most: i64) -> Result<Vec<Pin>, Fault> {
+pub fn list_pins(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, most: i64) -> Result<Rows<Pin>, Fault> {
+    let page = Keyset::<ProjectSiteId> { after: None, limit: most };
     let terms = Terms::load(conn, scope, filter)?;
     let mut query = visible!(projects, scope)
         .inner_join(
@@ -108,7 +110,7 @@ pub fn list_pins(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, most: i
                 .on(project_sites::organisation_id.eq(projects::organisation_id).and(project_sites::project_id.eq(projects::id))),
         )
         .order(project_sites::id)
-        .limit(most)
+        .limit(page.probe())
         .select((
             project_sites::id,
             project_sites::name,
@@ -125,5 +127,5 @@ pub fn list_pins(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, most: i
         ))
         .into_boxed();
     narrowed!(query, scope, filter, terms);
-    Ok(query.load(conn)?)
+    Ok(page.cut(query.load(conn)?))
 }

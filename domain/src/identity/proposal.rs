@@ -45,7 +45,7 @@ pub const ALONE_AFTER_DAYS: i64 = 7;
 pub enum Gravity {
     /// One person does it alone.
     Light,
-    /// It wants two; whom it concerns, if anyone, is not one of them.
+    /// It wants two, where there is another besides whom it concerns.
     Grave { concerning: Option<PrincipalId> },
 }
 
