@@ -43,6 +43,8 @@ fn seed(conn: &mut Conn, of: &Spelling, commune: &Commune) {
          CASE i % 2 WHEN 0 THEN 'quick_impact' ELSE 'trust_fund' END, 'draft', 'civil_society', 'Fictif', \
          CASE i % 3 WHEN 0 THEN 'USD' ELSE 'XOF' END, 1000 + i, CASE i % 4 WHEN 0 THEN {early} ELSE {late} END, {end}, 0, {by}, {now}, 1, 1 \
          FROM n;\n\
+         INSERT INTO project_transitions (organisation_id, project_id, number, action, state_after, acted_by, acted_on, recorded_at) \
+         SELECT organisation_id, id, 1, 'create', 'draft', recorded_by, {early}, recorded_at FROM projects;\n\
          INSERT INTO project_shares (organisation_id, project_id, dimension, term, bps) \
          SELECT organisation_id, id, 'sector', 'water', 3333 FROM projects;\n\
          INSERT INTO project_shares (organisation_id, project_id, dimension, term, bps) \
@@ -106,6 +108,6 @@ fn read(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commune
     let times: Vec<f64> = times.collect();
     table.spread(&format!("map of {PINS} points, s, {engine}"), Spread::of(times), Goal::AtMost(0.5), &format!("{} KiB", length >> 10));
     let name = format!("map, {engine}: memory above that of the lists, MiB");
-    table.value(&name, service.memory_at_most() - before, Goal::AtMost(64.0), "");
+    table.value(&name, (service.memory_at_most() - before) / 1024.0, Goal::AtMost(64.0), "");
     end(bench, engine, service);
 }
