@@ -1,12 +1,14 @@
 //! Chaos: the program, or PostgreSQL under it, is killed at any moment while clients write; whatever they were told is
 //! there afterwards. And the orderly end: what the program took, it answers before it goes.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use db::connection::Target;
 use serde_json::{Value, json};
 
 use crate::harness::acknowledged::{Desk, Notes, WRITERS};
+use crate::harness::disk::library;
 use crate::harness::postgres::Cluster;
 use crate::harness::program::{Place, Service};
 use crate::harness::{Chance, Stage, town};
@@ -137,6 +139,67 @@ fn what_was_acknowledged_survives_the_death_of_the_service_on_sqlite() {
 #[test]
 fn what_was_acknowledged_survives_the_death_of_the_service_and_of_postgresql() {
     on_postgresql(|place, target, cluster| survive(place, target, Some(cluster)));
+}
+
+/// The files of a database after the machine lost its power: what was flushed is there, and nothing else.
+fn cut_the_power(place: &Place, service: Service) {
+    service.kill();
+    drop(std::fs::remove_file(place.path("sigida.db-shm")));
+    for file in ["sigida.db", "sigida.db-wal"].map(|name| place.path(name)) {
+        drop(std::fs::remove_file(&file));
+        drop(std::fs::copy(format!("{file}.disk"), &file));
+    }
+}
+
+/// A served town on a disk that keeps apart what was flushed.
+fn on_a_disk(settings: &[(&str, &str)], story: impl FnOnce(&Place, &Desk<'_>, &Notes)) {
+    let place = Place::new();
+    let preloaded = library("harness/disk.c", Path::new(&place.path(""))).to_string_lossy().into_owned();
+    let place = settings.iter().fold(place.with("LD_PRELOAD", &preloaded), |place, (name, value)| place.with(name, value));
+    let database = place.path("sigida.db");
+    let cast = town::found(&Target::Sqlite(database.clone().into()), Stage::Open);
+    std::fs::copy(&database, format!("{database}.disk")).expect("what the disk holds at first");
+    let notes = Notes::begin(&place.path("acknowledged"));
+    let service = place.serve_ready();
+    let desk = Desk::in_town(&place, cast);
+    drop(service);
+    story(&place, &desk, &notes);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_loss_of_power() {
+    on_a_disk(&[], |place, desk, notes| {
+        let (mut chance, mut repeated) = (chance(), 0);
+        for cycle in 0..cycles() {
+            let service = place.serve_ready();
+            let ((), unknown) = desk.write_during(notes, || {
+                notes.wait_for(1);
+                pause(&mut chance, 300);
+                cut_the_power(place, service);
+            });
+            let service = place.serve_ready();
+            desk.settle(&unknown, notes);
+            repeated += unknown.len();
+            assert_eq!(desk.books().differences(&notes.read()), NONE, "cut {cycle}; {} asked again", unknown.len());
+            desk.verified();
+            cut_the_power(place, service);
+        }
+        println!("{} cuts: {} writes acknowledged, 0 lost; {repeated} asked again", 2 * cycles(), notes.read().len());
+    });
+}
+
+/// The comparison again: where nothing is flushed, what was acknowledged is lost.
+#[test]
+fn a_disk_that_lies_loses_what_was_acknowledged() {
+    on_a_disk(&[("DISK_LIES", "1")], |place, desk, notes| {
+        let service = place.serve_ready();
+        let ((), unknown) = desk.write_during(notes, || notes.wait_for(20));
+        assert!(unknown.is_empty());
+        assert_eq!(desk.books().differences(&notes.read()), NONE);
+        cut_the_power(place, service);
+        let _service = place.serve_ready();
+        assert_eq!(desk.books().differences(&notes.read()).len(), notes.read().len());
+    });
 }
 
 #[test]

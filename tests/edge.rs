@@ -18,10 +18,9 @@ use api::limit::{
     INTAKE_DEADLINE, INTAKE_MAX, INTAKES_AT_ONCE, KEEP_ALIVE, SILENCE_MAX, STOP_SECONDS, TARGET_MAX, UNREAD_MAX,
 };
 use api::problem::Problem;
-use api::server::{Listening, routes, serve_routes};
+use api::server::{Listening, serve_rooms, serve_routes};
 use db::store::{READ_PATIENCE, READS_WAITING_MAX, Sizes, Store, WRITES_WAITING_MAX};
 use serde_json::{Value, json};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::harness::town::UNHURRIED;
 use crate::harness::{Answer, Client, Stage, Town};
@@ -72,8 +71,8 @@ async fn fall_keeping(call: Call) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().finish())
 }
 
-fn with_traps(config: &mut ServiceConfig<'_>) {
-    routes(config);
+fn with_traps(config: &mut web::ServiceConfig) {
+    serve_rooms(config);
     config.route(TRAPS[0], web::get().to(fall)).route(TRAPS[1], web::get().to(fall_reading));
     config.route(TRAPS[2], web::get().to(fall_writing)).route(TRAPS[3], web::get().to(fall_keeping));
 }

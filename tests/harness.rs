@@ -5,6 +5,7 @@ pub mod body;
 pub mod canary;
 pub mod chance;
 pub mod client;
+pub mod disk;
 pub mod patience;
 pub mod postgres;
 pub mod program;

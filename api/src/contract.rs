@@ -31,6 +31,7 @@ use crate::audit::access_record::REASON;
 use crate::export::{self, Form};
 use crate::page;
 use crate::rate::counts;
+use crate::route::Register;
 use crate::server::routes;
 
 const DESCRIPTION: &str = "Municipal budgets and public accounting of Malian local governments.\n\n\
@@ -115,7 +116,8 @@ fn quoted(line: &str) -> String {
 
 /// The contract as the program serves it.
 pub fn contract() -> OpenApi {
-    let (_, mut contract) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    let described = App::new().into_utoipa_app().configure(|config| routes(Register::Contract(config)));
+    let (_, mut contract) = described.split_for_parts();
     contract.info = InfoBuilder::new()
         .title("Sigida")
         .version(env!("CARGO_PKG_VERSION"))

@@ -71,28 +71,47 @@ impl Place<'_> {
 /// How many operations are asked at once whether a request is theirs: about the square root of how many there are.
 const GROUP: usize = 16;
 
+/// Where operations are registered.
+pub enum Register<'r, 'c> {
+    /// With what the contract says of each.
+    Contract(&'r mut ServiceConfig<'c>),
+    /// To be served, which takes a fraction of the memory.
+    Service(&'r mut web::ServiceConfig),
+}
+
 /// Takes the operations of all rooms, and registers them in groups. An operation is served only to requests that were found
 /// to ask for it: comparing what was found costs far less than comparing its path with that of the request.
 pub struct Rooms<'r, 'c> {
-    config: &'r mut ServiceConfig<'c>,
+    register: Register<'r, 'c>,
     group: Group,
 }
 
 impl<'r, 'c> Rooms<'r, 'c> {
-    pub fn new(config: &'r mut ServiceConfig<'c>) -> Self {
-        Self { config, group: Group::default() }
+    pub fn new(register: Register<'r, 'c>) -> Self {
+        Self { register, group: Group::default() }
     }
 
     pub fn service(&mut self, service: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
         if self.group.operations.len() >= GROUP {
             self.register();
         }
+        if matches!(self.register, Register::Contract(_)) {
+            service.schemas(self.group.schemas.get_mut());
+        }
         self.group.add(service);
         self
     }
 
     fn register(&mut self) {
-        self.config.service(std::mem::take(&mut self.group));
+        let group = std::mem::take(&mut self.group);
+        match &mut self.register {
+            Register::Contract(config) => {
+                config.service(group);
+            }
+            Register::Service(config) => {
+                config.service(group);
+            }
+        }
     }
 }
 
@@ -120,7 +139,6 @@ impl Default for Group {
 impl Group {
     fn add(&mut self, service: impl HttpServiceFactory + OpenApiFactory + 'static) {
         let paths = service.paths();
-        service.schemas(self.schemas.get_mut());
         let described = paths.paths.values().flat_map(|item| [&item.get, &item.post, &item.put, &item.patch]).flatten();
         let operations: Vec<&'static Operation> = described.filter_map(|described| operation(described.operation_id.as_deref()?)).collect();
         self.operations.extend(&operations);
@@ -159,11 +177,10 @@ mod tests {
     use actix_web::dev::Service as _;
     use actix_web::http::StatusCode;
     use actix_web::{App, HttpMessage as _, test};
-    use utoipa_actix_web::AppExt as _;
 
     use super::*;
     use crate::contract::outline::operations;
-    use crate::server::routes;
+    use crate::server::serve_rooms;
 
     async fn status(found: Option<&'static Operation>, path: &str) -> StatusCode {
         let app = App::new().wrap_fn(move |request, service| {
@@ -172,8 +189,7 @@ mod tests {
             }
             service.call(request)
         });
-        let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
-        let app = test::init_service(app).await;
+        let app = test::init_service(app.configure(serve_rooms)).await;
         test::call_service(&app, test::TestRequest::get().uri(path).to_request()).await.status()
     }
 

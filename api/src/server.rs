@@ -12,8 +12,6 @@ use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_SECURIT
 use actix_web::middleware::{Compress, DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpMessage as _, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use futures_util::FutureExt as _;
-use utoipa_actix_web::AppExt as _;
-use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
@@ -25,15 +23,15 @@ use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
 use crate::metrics::{Metrics, measure, read_metrics};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
-use crate::route::Rooms;
+use crate::route::{Register, Rooms};
 use crate::{
     audit, budget, cash_office, endowment, expenditure, fund, identity, ledger, meta, organisation, parameter, participation, programme,
     project, revenue, territory,
 };
 
 /// Every route, in the order of the rooms. Registering a route here also puts it into the contract.
-pub fn routes(config: &mut ServiceConfig<'_>) {
-    let mut routes = Rooms::new(config);
+pub fn routes(register: Register<'_, '_>) {
+    let mut routes = Rooms::new(register);
     // meta
     routes.service(meta::read_meta).service(meta::read_liveness).service(meta::read_readiness);
     routes.service(meta::list_problems).service(meta::read_problem).service(meta::list_resources).service(meta::read_fields);
@@ -432,13 +430,18 @@ async fn unknown_path() -> Result<HttpResponse, Problem> {
     Err(Problem::from(&NOT_FOUND))
 }
 
+/// Serves the operations of all rooms.
+pub fn serve_rooms(config: &mut web::ServiceConfig) {
+    routes(Register::Service(config));
+}
+
 /// Binds the sockets and makes the server; nothing is answered before it is awaited. Gives the address bound to.
 pub fn serve(desk: Desk, listening: &Listening) -> std::io::Result<(Server, SocketAddr)> {
-    serve_routes(desk, listening, routes)
+    serve_routes(desk, listening, serve_rooms)
 }
 
 /// As [`serve`], with other routes. Those that the desk does not know cannot be called.
-pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceConfig<'_>)) -> std::io::Result<(Server, SocketAddr)> {
+pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut web::ServiceConfig)) -> std::io::Result<(Server, SocketAddr)> {
     let socket = TcpListener::bind(listening.address)?;
     let address = socket.local_addr()?;
     let desk = web::Data::from(Arc::new(desk));
@@ -463,8 +466,8 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut ServiceCo
             // What is answered before a request comes as far as `finish`: preflights.
             .wrap(GUARDS.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add))
             .wrap(from_fn(measure));
-        let (app, _) = app.into_utoipa_app().configure(routes).split_for_parts();
-        app.route("/openapi.json", web::get().to(openapi_json))
+        app.configure(routes)
+            .route("/openapi.json", web::get().to(openapi_json))
             .service(web::redirect("/docs", "/docs/"))
             .service(SwaggerUi::new("/docs/{_:.*}").config(page_config()))
             .default_service(web::to(unknown_path))

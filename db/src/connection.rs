@@ -109,8 +109,8 @@ impl Target {
                 let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(busy)?;
                 conn.batch_execute(
                     "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
-                     PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; \
-                     PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;",
+                     PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; \
+                     PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000;",
                 )?;
                 // The writer comes back to the same pages: 16 MiB of them stay at hand.
                 conn.batch_execute(if reader { "PRAGMA query_only = ON" } else { "PRAGMA cache_size = -16384" })?;
@@ -136,7 +136,22 @@ impl Target {
     }
 }
 
+/// Commits of SQLite wait for the disk no more: whoever commits flushes the log, before anybody is told.
+pub fn flushed_by_another(conn: &mut Conn) -> Result<(), Fault> {
+    if matches!(conn, Conn::Sqlite(_)) {
+        conn.batch_execute("PRAGMA synchronous = NORMAL")?;
+    }
+    Ok(())
+}
+
 impl Target {
+    /// Opens a connection that writes for a lane.
+    pub fn connect_lane(&self) -> Result<Conn, Fault> {
+        let mut conn = self.connect(false)?;
+        flushed_by_another(&mut conn)?;
+        Ok(conn)
+    }
+
     /// Opens a SQLite file that nobody writes, and leaves no trace in it or beside it.
     pub fn connect_at_rest(file: &Path) -> Result<Conn, Fault> {
         let path = std::path::absolute(file).map_err(|error| Fault::Broken(error.to_string()))?;
@@ -242,6 +257,31 @@ impl<Q: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for Locked<Q> {
         self.0.walk_ast(out.reborrow())?;
         if matches!(out.backend(), MultiBackend::Pg(_)) {
             out.push_sql(" FOR UPDATE");
+        }
+        Ok(())
+    }
+}
+
+/// As [`Locked`], where the rows of one table are, and not those that stand beside them.
+pub struct LockedOf<Q>(pub Q, pub &'static str);
+
+impl<Q: Query> Query for LockedOf<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q> QueryId for LockedOf<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q> RunQueryDsl<Conn> for LockedOf<Q> {}
+
+impl<Q: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for LockedOf<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        if matches!(out.backend(), MultiBackend::Pg(_)) {
+            out.push_sql(" FOR UPDATE OF ");
+            out.push_sql(self.1);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! with each job in a savepoint: one refusal sinks nobody. SQLite has one lane; PostgreSQL has several, chosen by
 //! organisation. A third door, [`Store::keep`], is closed to housekeeping that nobody audits.
 
+mod flush;
 mod lane;
 mod reader;
 
@@ -21,11 +22,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::audit::{Answer, Claim};
-use crate::connection::{Conn, Engine, Target, is_migrated, migrate, require_durable};
+use crate::connection::{Conn, Engine, Target, flushed_by_another, is_migrated, migrate, require_durable};
 use crate::expenditure::chargeable::{Chargeable, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
+use crate::store::flush::{Disk, Flusher};
 use crate::store::lane::{Job, Lane, Work};
 use crate::store::reader::{Caller, Reader, Waiting};
 
@@ -66,6 +68,8 @@ struct Inner {
     places: Arc<Semaphore>,
     lanes: Vec<SyncSender<Box<dyn Job>>>,
     shelf: Arc<Shelf>,
+    /// What has reached it; nothing where the engine shows only what has.
+    disk: Option<Arc<Disk>>,
 }
 
 /// When and by whom a write is done.
@@ -163,7 +167,8 @@ impl Store {
         Self::start(target, sizes, conn)
     }
 
-    fn start(target: &Target, sizes: Sizes, first: Conn) -> Result<Self, Fault> {
+    fn start(target: &Target, sizes: Sizes, mut first: Conn) -> Result<Self, Fault> {
+        flushed_by_another(&mut first)?;
         let engine = target.engine();
         let broken = |error: std::io::Error| Fault::Broken(error.to_string());
         let (reads, queue) = unbounded();
@@ -176,16 +181,21 @@ impl Store {
             Engine::Postgres => sizes.lanes.max(1),
         };
         let shelf = Arc::new(Shelf::default());
-        let mut first = Some(first);
+        let (mut first, mut disk) = (Some(first), None);
         let mut lanes = Vec::with_capacity(count);
         for index in 0..count {
             let (sender, receiver) = sync_channel(sizes.writes_waiting);
-            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf), wary: 0 };
+            let flusher = match target {
+                Target::Sqlite(path) => Some(Flusher::start(path).map_err(broken)?),
+                Target::Postgres(_) => None,
+            };
+            disk = flusher.as_ref().map(|flusher| Arc::clone(&flusher.disk));
+            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf), wary: 0, flusher };
             std::thread::Builder::new().name(format!("lane-{index}")).spawn(move || lane.run()).map_err(broken)?;
             lanes.push(sender);
         }
         let places = Arc::new(Semaphore::new(sizes.readers + sizes.reads_waiting));
-        Ok(Self { inner: Arc::new(Inner { engine, reads, places, lanes, shelf }) })
+        Ok(Self { inner: Arc::new(Inner { engine, reads, places, lanes, shelf, disk }) })
     }
 
     pub fn engine(&self) -> Engine {
@@ -205,7 +215,11 @@ impl Store {
             // It has begun.
             Err(_) => read.await,
         };
-        read.unwrap_or_else(|_| Err(Fault::Busy("the reader ended".to_owned())))
+        let read = read.unwrap_or_else(|_| Err(Fault::Busy("the reader ended".to_owned())));
+        if let Some(disk) = &self.inner.disk {
+            disk.settle().await?;
+        }
+        read
     }
 
     /// Reads as a write of an organisation would, to tell what it would do.

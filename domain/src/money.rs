@@ -185,7 +185,8 @@ fn parse_minor(text: &str, currency: Currency) -> Option<i64> {
 fn display_minor(minor: i128, currency: Currency) -> String {
     let decimals = currency.decimals();
     if decimals == 0 {
-        return minor.to_string();
+        // Numbers of 64 bits are written several times faster.
+        return i64::try_from(minor).map_or_else(|_| minor.to_string(), |minor| minor.to_string());
     }
     let unit = 10_u128.pow(decimals);
     let size = minor.unsigned_abs();

@@ -7,15 +7,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::contest::Figure;
+use crate::library::library;
 
 /// Builds the library that adds 5 ms to each fsync of a program into which it is preloaded.
 pub fn slow_down(folder: &Path) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/slow_disk.c");
-    let library = folder.join("slow_disk.so");
-    let mut compile = Command::new("cc");
-    compile.args(["-O2", "-Wall", "-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
-    assert!(compile.status().expect("a C compiler").success(), "the library was not built");
-    library
+    library("bench/slow_disk.c", folder)
 }
 
 /// The argument with which this program only flushes, for so many seconds.

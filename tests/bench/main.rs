@@ -24,6 +24,8 @@ mod write;
 #[allow(dead_code)]
 #[path = "../harness/chance.rs"]
 mod chance;
+#[path = "../harness/disk.rs"]
+mod library;
 #[allow(dead_code)]
 #[path = "../harness/postgres.rs"]
 mod postgres;

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
 use db::fault::Fault;
-use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, add_allocation, lock_allocations, touch_allocation};
+use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, add_allocation, touch_allocation};
 use db::fund::contribution::{
-    Contribution, ContributionChange, all_contributions, change_contribution, lock_contributions, update_contribution,
+    Contribution, ContributionChange, all_contributions, change_contribution, contributions_paying, lock_contributions, update_contribution,
 };
 use db::fund::movement::{FundAct, Moved, add_movement, append_movement};
 use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose, find_purpose_and_fund};
@@ -184,11 +184,10 @@ fn plan_for(
     conn: &mut Conn,
     purpose: &FundPurpose,
     contributions: &[Contribution],
-    allocations: &[FundAllocation],
+    paying: &BTreeMap<ContributionId, i64>,
     (amount, currency, on): (Amount, Currency, NaiveDate),
 ) -> Result<Plan<ContributionId>, Fault> {
-    let paying = paying(allocations);
-    let room = unallocated(purpose, &paying);
+    let room = unallocated(purpose, paying);
     if amount > room {
         let refusal = PURPOSE_BUDGET_EXCEEDED.refuse().with("possible", room.display(currency));
         return Err(refusal.with("requested", amount.display(currency)).with("currency", currency.code()).at("/amount").into());
@@ -266,10 +265,11 @@ pub async fn read_allocation_plan(call: Call, path: PurposePath, query: Query<Al
             let currency = db::fund::find_fund_row(conn, &scope, fund)?.currency()?;
             let contributions = all_contributions(conn, &scope, fund)?;
             let allocations = db::fund::allocation::allocations_of(conn, &scope, id)?;
-            let rest = unallocated(&purpose, &paying(&allocations));
+            let paying = paying(&allocations);
+            let rest = unallocated(&purpose, &paying);
             let asked = text.as_ref().map(|text| Amount::parse_positive(&text.0, currency).map_err(|refusal| refusal.at("?amount")));
             let amount = asked.transpose()?.unwrap_or(rest);
-            let plan = plan_for(conn, &purpose, &contributions, &allocations, (amount, currency, today))?;
+            let plan = plan_for(conn, &purpose, &contributions, &paying, (amount, currency, today))?;
             let share = |share: domain::fund::allocation::Share<ContributionId>| AllocationShareView {
                 contribution_id: share.key,
                 pooled: share.pooled,
@@ -325,9 +325,8 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let contributions = lock_contributions(tx, fund.id.0)?;
-            let allocations = lock_allocations(tx, purpose_id)?;
-            let plan = plan_for(tx.conn, &purpose, &contributions, &allocations, (amount, currency, body.on))?;
+            let (contributions, paying) = contributions_paying(tx, fund.id.0, purpose_id)?;
+            let plan = plan_for(tx.conn, &purpose, &contributions, &paying, (amount, currency, body.on))?;
             let shares = plan.decide(amount, currency)?;
             let new = NewAllocation {
                 id,

@@ -6,18 +6,20 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::fund::{ContributionKind, FUND_RECORD_DUPLICATE, Ledgers};
-use domain::id::{ContributionId, DonorId, FundId, OrganisationId, PrincipalId};
+use domain::id::{ContributionId, DonorId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::Currency;
 use domain::sensitivity::{Scope, Sensitivity};
 
-use super::earmark::{PlacedEarmark, append_earmark, find_earmarks};
+use super::earmark::{EarmarkRow, PlacedEarmark, append_earmark, find_earmarks, with_terms};
 use super::{RecordedAt, currency};
 use crate::column::{Col, Identity};
-use crate::connection::{Conn, Locked};
+use crate::connection::{Conn, Locked, LockedOf};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
 use crate::prepared::{Effects, effect};
-use crate::schema::{contribution_goods, contribution_instalments, contributions, funds};
+use crate::schema::{
+    contribution_goods, contribution_instalments, contributions, earmarks, fund_allocation_lines, fund_allocations, funds,
+};
 use crate::store::Tx;
 use crate::visible;
 
@@ -307,6 +309,54 @@ pub fn lock_contributions(tx: &mut Tx<'_>, fund: FundId) -> Result<Vec<Contribut
         .select(ContributionRow::as_select());
     let rows: Vec<ContributionRow> = Locked(rows).load(tx.conn)?;
     with_earmarks(tx.conn, &tx.all(), rows)
+}
+
+/// Every contribution of a fund, locked in the order of their ids, and what each pays for a purpose already.
+pub fn contributions_paying(
+    tx: &mut Tx<'_>,
+    fund: FundId,
+    purpose: FundPurposeId,
+) -> Result<(Vec<Contribution>, BTreeMap<ContributionId, i64>), Fault> {
+    type Found = (ContributionRow, Option<EarmarkRow>, Option<(i64, i64)>);
+    let found =
+        contributions::table
+            .left_join(
+                earmarks::table
+                    .on(earmarks::organisation_id.eq(contributions::organisation_id).and(earmarks::contribution_id.eq(contributions::id))),
+            )
+            .left_join(fund_allocations::table.on(
+                fund_allocations::organisation_id.eq(contributions::organisation_id).and(fund_allocations::purpose_id.eq(Col(purpose))),
+            ))
+            .left_join(
+                fund_allocation_lines::table.on(fund_allocation_lines::organisation_id
+                    .nullable()
+                    .eq(fund_allocations::organisation_id.nullable())
+                    .and(fund_allocation_lines::allocation_id.nullable().eq(fund_allocations::id.nullable()))
+                    .and(fund_allocation_lines::contribution_id.eq(contributions::id))),
+            )
+            .filter(contributions::organisation_id.eq(Col(tx.organisation)))
+            .filter(contributions::fund_id.eq(Col(fund)))
+            .order(contributions::id)
+            .select((
+                ContributionRow::as_select(),
+                Option::<EarmarkRow>::as_select(),
+                (fund_allocation_lines::amount, fund_allocation_lines::released).nullable(),
+            ));
+    let found: Vec<Found> = LockedOf(found, "contributions").load(tx.conn)?;
+    let (mut rows, mut earmarked, mut paying) = (Vec::<ContributionRow>::new(), Vec::new(), BTreeMap::new());
+    for (row, earmark, line) in found {
+        if let Some((amount, released)) = line {
+            *paying.entry(row.id.0).or_default() += amount - released;
+        }
+        // One row for each allocation to the purpose.
+        if rows.last().is_none_or(|last| last.id != row.id) {
+            rows.push(row);
+            earmarked.extend(earmark);
+        }
+    }
+    let mut earmarks = with_terms(tx.conn, tx.organisation, earmarked)?;
+    let of = |row: ContributionRow| Contribution { earmark: earmarks.remove(&row.id.0).unwrap_or_default(), row };
+    Ok((rows.into_iter().map(of).collect(), paying))
 }
 
 /// Every contribution of a fund that a scope may see, to read.

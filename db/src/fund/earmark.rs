@@ -17,7 +17,7 @@ pub type PlacedEarmark = Earmark<TerritorialUnitId>;
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = earmarks)]
-struct EarmarkRow {
+pub(super) struct EarmarkRow {
     contribution_id: Col<ContributionId>,
     gender_marker_min: Option<i32>,
     minimum_purposes: Option<i32>,
@@ -78,6 +78,15 @@ pub fn find_earmarks(
         .filter(earmarks::contribution_id.eq_any(ids))
         .select(EarmarkRow::as_select())
         .load(conn)?;
+    with_terms(conn, organisation, rows)
+}
+
+pub(super) fn with_terms(
+    conn: &mut Conn,
+    organisation: OrganisationId,
+    rows: Vec<EarmarkRow>,
+) -> Result<BTreeMap<ContributionId, PlacedEarmark>, Fault> {
+    let ids: Vec<Col<ContributionId>> = rows.iter().map(|row| row.contribution_id).collect();
     let count = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
     let mut found: BTreeMap<ContributionId, PlacedEarmark> = rows
         .into_iter()

@@ -11,6 +11,7 @@ use domain::audit::Actor;
 use domain::id::OrganisationId;
 use tokio::sync::oneshot;
 
+use super::flush::Flusher;
 use super::{Author, Known, Outcome, Tx, panic_text};
 use crate::audit::Claim;
 use crate::audit::log::Log;
@@ -166,6 +167,8 @@ pub struct Lane {
     pub shelf: Arc<Shelf>,
     /// How many groups are still to keep their jobs apart.
     pub wary: usize,
+    /// Who flushes after it; nobody where the engine does.
+    pub flusher: Option<Flusher>,
 }
 
 impl Lane {
@@ -179,9 +182,16 @@ impl Lane {
                 }
             }
             let committed = self.commit(&mut group);
-            for job in group {
-                job.answer(committed.clone());
+            let Some(flusher) = &self.flusher else {
+                group.into_iter().for_each(|job| job.answer(committed.clone()));
+                continue;
+            };
+            if !flusher.take(group, committed) {
+                break;
             }
+        }
+        if let Some(flusher) = self.flusher.take() {
+            flusher.end();
         }
     }
 
@@ -191,10 +201,10 @@ impl Lane {
         while failures < ATTEMPTS {
             let mut conn = match self.conn.take() {
                 Some(conn) => conn,
-                None => self.target.connect(false).map_err(|fault| Lost::ForNow(fault.to_string()))?,
+                None => self.target.connect_lane().map_err(|fault| Lost::ForNow(fault.to_string()))?,
             };
             let how = if self.wary > 0 { How::Apart } else { How::Together };
-            let failure = match attempt(&mut conn, group, &self.shelf, how) {
+            let failure = match attempt(&mut conn, group, &self.shelf, how, self.flusher.as_ref()) {
                 Ok(()) => {
                     self.wary = self.wary.saturating_sub(1);
                     self.conn = Some(conn);
@@ -236,7 +246,7 @@ enum Failure {
     Commit(String),
 }
 
-fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How) -> Result<(), Failure> {
+fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How, flusher: Option<&Flusher>) -> Result<(), Failure> {
     let before = |error: diesel::result::Error| Failure::Before(error.to_string());
     let apart = how == How::Apart;
     // Apart, one trip opens a savepoint and ends the one before; the commit ends the last.
@@ -265,6 +275,9 @@ fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How)
         }
     }
     together.store(conn).map_err(Failure::of_storing)?;
+    if let Some(flusher) = flusher {
+        flusher.disk.begin_commit();
+    }
     conn.batch_execute("COMMIT").map_err(|error| Failure::Commit(error.to_string()))
 }
 
