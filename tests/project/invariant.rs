@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::delivery::{bring, finding, plan, verify, visit};
 use super::money::THREE;
 use super::{Scene, handover, scene};
 use crate::access::{assign, newcomer};
@@ -182,6 +183,33 @@ on_both_engines! {
         };
         let days = ["2015-12-31", "2016-12-01", "2018-07-31", "2025-02-03", "2025-03-01"].map(received);
         assert!(days.is_sorted() && days[4] > days[0], "{days:?}");
+    }
+
+    Stage::Open, fn inv_13_nothing_is_approved_or_paid_while_a_critical_finding_is_open(town) {
+        let scene = scene(town);
+        let (project, purpose) = scene.active("QIP-1", &json!({}));
+        plan(&scene, &project, "output", "Cent femmes formées").expect(200);
+        bring(&scene, "finance-officer", &project, 1, 1).expect(200);
+        verify(&scene, "certifier", &project, 1, "met", Value::Null).expect(200);
+        let second = scene.requested(&project, 2);
+        scene.act("certifier", &second, "/certification", &json!({})).expect(200);
+        let found = |severity: &str| drop(visit(&scene, &project, &json!({ "findings": [finding(severity)] })).expect(200));
+        let close = |finding: u32| {
+            scene.act("certifier", &project, "/finding-closures", &json!({ "finding": finding, "resolution": "Repris" })).expect(200);
+        };
+        // What is grave, and not critical, holds no money back.
+        found("major");
+        found("critical");
+        let approve = || scene.act("mayor", &second, "/approval", &json!({}));
+        assert_eq!(approve().refused(422, "FINDING_OPEN").json()["facts"]["findings"].as_array().map(Vec::len), Some(1));
+        assert_eq!(town.client("auditor").get(&second).expect(200).text("/state"), "certified");
+        close(2);
+        approve().expect(200);
+        found("critical");
+        scene.pay(&second).refused(422, "FINDING_OPEN");
+        assert_eq!(scene.moved(&purpose, "disbursement"), ["33576.00"], "the first tranche alone");
+        close(3);
+        scene.pay(&second).expect(200);
     }
 
     Stage::Open, fn inv_14_nothing_is_approved_without_a_valid_check_by_a_third_person(town) {

@@ -187,7 +187,10 @@ on_both_engines! {
         scene.submit(&project).expect(200);
         // It was submitted before August 2008.
         let pinned = "UPDATE projects SET rule_set_version = 1, submission = submission + 1";
-        town.connection().batch_execute(pinned).expect("a submission pins the rules");
+        let mut conn = town.connection();
+        conn.batch_execute(pinned).expect("a submission pins the rules");
+        // INV-03: nothing else does.
+        assert!(conn.batch_execute("UPDATE projects SET rule_set_version = 2").is_err());
         scene.act("finance-officer", &project, "/review", &json!({})).expect(200);
         scene.appraise(&project, "favourable").expect(200);
         scene.check(&project, &json!({})).expect(200);
