@@ -55,7 +55,7 @@ fn vote(town: &Town, budget: &str, change: &[(&str, Value)]) -> Answer {
 }
 
 /// A budget of the sample, transmitted to the prefect.
-fn transmitted(town: &Town) -> String {
+pub fn transmitted(town: &Town) -> String {
     let budget = in_consultation(town);
     consult(town);
     meet(town, "/public-debates", "chef-lieu", "2024-10-19").expect(201);

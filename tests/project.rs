@@ -1,9 +1,12 @@
 //! Projects, from what a village asks for to the decision of a committee.
 
 mod amendment;
+mod ceiling;
+mod channel;
 mod decision;
 mod delivery;
 mod handover;
+mod invariant;
 mod life;
 mod money;
 mod refusals;
@@ -208,7 +211,7 @@ pub fn every_act(town: &Town, purpose: &str) -> Vec<(&'static str, String)> {
 }
 
 on_both_engines! {
-    Stage::Open, fn the_women_of_gao_get_from_the_draft_to_the_approval(town) {
+    Stage::Open, fn inv_02_the_women_of_gao_get_from_the_draft_to_the_approval(town) {
         let scene = scene(town);
         let (purpose, _) = scene.funded("41970");
         let project = scene.drafted("QIP-GAO-25-001", &json!({ "proposal/fund_purpose_id": purpose }));
@@ -252,7 +255,7 @@ on_both_engines! {
         assert_eq!(told, [("sign", &json!("sign_project_agreement"), "AGREEMENT_MISSING"), ("cancel", &json!("move_on_project"), "PROJECT_ALLOCATED")]);
     }
 
-    Stage::Open, fn ac_35_twenty_four_pilots_each_answer_a_need_and_the_twenty_fifth_has_to(town) {
+    Stage::Open, fn ac_35_inv_16_twenty_four_pilots_each_answer_a_need_and_the_twenty_fifth_has_to(town) {
         let scene = scene(town);
         let titles: Vec<String> = (1..=24).map(|number| format!("Besoin {number}")).collect();
         let needs: Vec<&str> = titles.iter().map(String::as_str).collect();
@@ -276,7 +279,7 @@ on_both_engines! {
         assert!(submitted.iter().all(|row| row["need_ids"].as_array().is_some_and(|needs| !needs.is_empty())), "no orphan");
     }
 
-    Stage::Open, fn lists_follow_places_down_and_hide_what_is_above_the_caller(town) {
+    Stage::Open, fn inv_35_lists_follow_places_down_and_hide_what_is_above_the_caller(town) {
         let scene = scene(town);
         scene.drafted("QIP-1", &json!({}));
         // INV-35: what is above the caller is absent everywhere.

@@ -8,7 +8,7 @@ pub use declaration::{Access, Effect, Operation, Recorded};
 use declaration::{act, create, publish, read, secret};
 use domain::identity::Role;
 use domain::identity::Role::{
-    Accountant, Administrator, AuthorisingDelegate, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer,
+    Accountant, Administrator, AuthorisingDelegate, AuthorisingOfficer, CashOfficer, Certifier, CouncilRegistrar, FinanceOfficer, Partner,
     StateRepresentative,
 };
 use group::{
@@ -383,7 +383,7 @@ pub const OPERATIONS: &[Operation] = &[
     read("read_project_agreement", Members),
     act("conclude_project_agreement", PROPONENTS),
     act("verify_partner_account", Roles(&[Accountant, Certifier])),
-    act("sign_project_agreement", PROPONENTS),
+    act("sign_project_agreement", Roles(&[AuthorisingOfficer, CouncilRegistrar, Partner])),
     act("start_project", PROGRAMME_OFFICERS),
     read("list_project_disbursements", Members),
     read("read_project_disbursement", Members),

@@ -66,6 +66,7 @@ CREATE OR REPLACE TRIGGER conflict_checks_append_only BEFORE UPDATE OR DELETE OR
 CREATE OR REPLACE TRIGGER conflict_check_answers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON conflict_check_answers EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER motion_attendances_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON motion_attendances EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER motion_votes_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON motion_votes EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_conversions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_conversions EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER project_transitions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_transitions EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER project_tranches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_tranches EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER project_signatures_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON project_signatures EXECUTE FUNCTION refuse_change();
@@ -142,7 +143,10 @@ CREATE OR REPLACE TRIGGER projects_rules BEFORE UPDATE ON projects FOR EACH ROW 
 CREATE OR REPLACE FUNCTION refuse_other_agreement() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.amount <> OLD.amount OR NEW.supplier_id <> OLD.supplier_id OR NEW.account_ending <> OLD.account_ending
-        OR (OLD.account_verified_by IS NOT NULL AND NEW.account_verified_by IS DISTINCT FROM OLD.account_verified_by) THEN
+        OR (OLD.account_verified_by IS NOT NULL AND NEW.account_verified_by IS DISTINCT FROM OLD.account_verified_by)
+        OR NEW.partner_signatory_id IS DISTINCT FROM OLD.partner_signatory_id OR NEW.channel <> OLD.channel
+        OR NEW.receiver_id IS DISTINCT FROM OLD.receiver_id OR NEW.revenue_code IS DISTINCT FROM OLD.revenue_code
+        OR NEW.expenditure_code IS DISTINCT FROM OLD.expenditure_code THEN
         RAISE EXCEPTION 'an agreement is fixed';
     END IF;
     RETURN NEW;
@@ -156,6 +160,12 @@ BEGIN
     IF EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id
         AND agreed.project_id = NEW.project_id AND agreed.account_verified_by = NEW.signed_by) THEN
         RAISE EXCEPTION 'who verified the account does not sign';
+    END IF;
+    -- Who was named to sign for the partner signs for the partner, and nobody else does.
+    IF EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id
+        AND agreed.project_id = NEW.project_id AND agreed.partner_signatory_id IS NOT NULL
+        AND (agreed.partner_signatory_id = NEW.signed_by) <> (NEW.side = 'partner')) THEN
+        RAISE EXCEPTION 'someone else was named to sign for the partner';
     END IF;
     RETURN NEW;
 END $$;

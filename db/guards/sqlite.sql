@@ -250,6 +250,10 @@ DROP TRIGGER IF EXISTS motion_attendances_no_update;
 CREATE TRIGGER motion_attendances_no_update BEFORE UPDATE ON motion_attendances BEGIN SELECT RAISE(ABORT, 'motion_attendances is append-only'); END;
 DROP TRIGGER IF EXISTS motion_attendances_no_delete;
 CREATE TRIGGER motion_attendances_no_delete BEFORE DELETE ON motion_attendances BEGIN SELECT RAISE(ABORT, 'motion_attendances is append-only'); END;
+DROP TRIGGER IF EXISTS project_conversions_no_update;
+CREATE TRIGGER project_conversions_no_update BEFORE UPDATE ON project_conversions BEGIN SELECT RAISE(ABORT, 'project_conversions is append-only'); END;
+DROP TRIGGER IF EXISTS project_conversions_no_delete;
+CREATE TRIGGER project_conversions_no_delete BEFORE DELETE ON project_conversions BEGIN SELECT RAISE(ABORT, 'project_conversions is append-only'); END;
 DROP TRIGGER IF EXISTS motion_votes_no_update;
 CREATE TRIGGER motion_votes_no_update BEFORE UPDATE ON motion_votes BEGIN SELECT RAISE(ABORT, 'motion_votes is append-only'); END;
 DROP TRIGGER IF EXISTS motion_votes_no_delete;
@@ -361,6 +365,8 @@ DROP TRIGGER IF EXISTS project_agreements_fixed;
 CREATE TRIGGER project_agreements_fixed BEFORE UPDATE ON project_agreements
 WHEN NEW.amount <> OLD.amount OR NEW.supplier_id <> OLD.supplier_id OR NEW.account_ending <> OLD.account_ending
     OR (OLD.account_verified_by IS NOT NULL AND NEW.account_verified_by IS NOT OLD.account_verified_by)
+    OR NEW.partner_signatory_id IS NOT OLD.partner_signatory_id OR NEW.channel <> OLD.channel OR NEW.receiver_id IS NOT OLD.receiver_id
+    OR NEW.revenue_code IS NOT OLD.revenue_code OR NEW.expenditure_code IS NOT OLD.expenditure_code
 BEGIN SELECT RAISE(ABORT, 'an agreement is fixed'); END;
 
 -- Whoever verified the account signs for nobody.
@@ -369,6 +375,14 @@ CREATE TRIGGER project_signatures_apart BEFORE INSERT ON project_signatures
 WHEN EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id
     AND agreed.project_id = NEW.project_id AND agreed.account_verified_by = NEW.signed_by)
 BEGIN SELECT RAISE(ABORT, 'who verified the account does not sign'); END;
+
+-- Who was named to sign for the partner signs for the partner, and nobody else does.
+DROP TRIGGER IF EXISTS project_signatures_named;
+CREATE TRIGGER project_signatures_named BEFORE INSERT ON project_signatures
+WHEN EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id
+    AND agreed.project_id = NEW.project_id AND agreed.partner_signatory_id IS NOT NULL
+    AND (agreed.partner_signatory_id = NEW.signed_by) <> (NEW.side = 'partner'))
+BEGIN SELECT RAISE(ABORT, 'someone else was named to sign for the partner'); END;
 
 -- What is paid and was not reversed stays within the agreement.
 DROP TRIGGER IF EXISTS project_disbursements_agreed;

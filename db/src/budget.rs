@@ -97,6 +97,29 @@ pub fn find_executable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Resu
         .optional()?)
 }
 
+/// Whether the executable budgets of a year, those that amend the first among them, provide for an article.
+pub fn provides(conn: &mut Conn, scope: &Scope, fiscal_year: i32, direction: Direction, article: &str) -> Result<bool, Fault> {
+    let voted: Vec<(Col<BudgetId>, i32)> = visible!(budgets, scope)
+        .filter(budgets::fiscal_year.eq(fiscal_year))
+        .filter(budgets::state.eq_any([Col(BudgetState::Approved), Col(BudgetState::SettledExOfficio)]))
+        .select((budgets::id, budgets::voted_edition))
+        .load(conn)?;
+    for (budget, edition) in voted {
+        let lines: i64 = visible!(budget_lines, scope)
+            .filter(budget_lines::budget_id.eq(budget))
+            .filter(budget_lines::edition.eq(edition))
+            .filter(budget_lines::direction.eq(Col(direction)))
+            .filter(budget_lines::article.eq(article))
+            .filter(budget_lines::initial.gt(0))
+            .count()
+            .get_result(conn)?;
+        if lines > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Which budgets to list.
 #[derive(Clone, Debug, Default)]
 pub struct BudgetFilter {

@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod amendment;
+pub mod ceiling;
 pub mod committee;
 pub mod disbursement;
 pub mod evidence;

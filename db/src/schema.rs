@@ -180,6 +180,7 @@ one_query!(
     projects,
     project_shares,
     project_sites,
+    project_conversions,
     project_budget_lines,
     project_needs,
     project_duties,

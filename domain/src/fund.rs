@@ -37,8 +37,8 @@ codes! {
         "A rate is a positive decimal between two different currencies, with at most nine decimals.";
     EXCHANGE_RATE_MISSING: Rule,
         "Taux de change absent" / "Exchange rate missing",
-        "La conversion de {from} en {to} nomme un taux entre ces devises, en vigueur à la date de valeur." /
-        "A conversion from {from} to {to} names a rate between these currencies, in force on the value date.";
+        "La conversion de {from} en {to} demande un taux entre ces devises, en vigueur ce jour-là." /
+        "A conversion from {from} to {to} needs a rate between these currencies, in force on that day.";
     EARMARK_MISMATCH: Rule,
         "Affectation non respectée" / "Earmark not satisfied",
         "L'objet ne satisfait pas aux affectations des contributions disponibles. Possible : {possible}. Demandé : {requested} ({currency})." /

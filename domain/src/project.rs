@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod amendment;
+pub mod ceiling;
 pub mod check;
 pub mod clock;
 pub mod committee;
@@ -68,6 +69,13 @@ codes! {
         "Plafond dépassé" / "Ceiling exceeded",
         "Plafond de l'instrument : {max} {currency} ; demandé : {requested}." /
         "Ceiling of the instrument: {max} {currency}; requested: {requested}.";
+    CEILING_EXCEEDED_FX: Rule,
+        "Plafond dépassé par le change" / "Ceiling exceeded by the exchange",
+        "Plafond de l'instrument : {max} {currency} ; au taux de la soumission : {submitted} ; au taux du jour : {requested}. L'instance de décision peut en dispenser." /
+        "Ceiling of the instrument: {max} {currency}; at the rate of the submission: {submitted}; at that of the day: {requested}. The decision body may waive it.";
+    CEILING_WAIVER: Rule,
+        "Dispense sans objet" / "Waiver without an object",
+        "Seule une motion d'approbation dispense du plafond." / "Only a motion to approve waives the ceiling.";
     DURATION_EXCEEDED: Rule,
         "Durée excessive" / "Duration exceeded",
         "Début : {from} ; fin prévue : {to} ; au plus tard : {latest}." / "Start: {from}; planned end: {to}; at the latest: {latest}.";
@@ -181,6 +189,10 @@ codes! {
     VOTER_ABSENT: Forbidden,
         "Pas parmi les votants" / "Not among the voters",
         "Seuls les membres présents qui ne se sont pas récusés votent." / "Only members who are present and did not stand back vote.";
+    TERMINATION_UNDECIDED: Rule,
+        "Résiliation non décidée" / "Termination not decided",
+        "La dernière motion adoptée sur le projet n'est pas sa résiliation, décidée le {held_on} selon {minutes_reference}." /
+        "The last motion carried on the project is not one to terminate it, decided on {held_on} as told by {minutes_reference}.";
     VOTE_DUPLICATE: Conflict,
         "Vote déjà exprimé" / "Vote already cast",
         "Chaque membre vote une fois." / "Each member votes once.";

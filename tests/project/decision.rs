@@ -49,7 +49,7 @@ on_both_engines! {
         assert_eq!((listed["data"].as_array().map(Vec::len), &listed["data"][0]["rejection_reason"]), (Some(1), &json!("security")));
     }
 
-    Stage::Open, fn ac_32_whoever_asked_for_a_project_neither_appraises_it_nor_votes_on_it(town) {
+    Stage::Open, fn ac_32_inv_01_inv_12_whoever_asked_for_a_project_neither_appraises_it_nor_votes_on_it(town) {
         let scene = scene(town);
         let project = scene.reviewed("QIP-1", &json!({}));
         let appraisal = json!({ "opinion": "favourable", "comment": "Bon" });
@@ -122,13 +122,16 @@ on_both_engines! {
 
     Stage::Open, fn of_two_deciding_votes_one_decides(town) {
         let scene = scene(town);
+        let annex = town.annex(api::config::SignInPolicy::default());
         for round in 0..3 {
             let project = scene.recommended(&format!("QIP-{round}"), &json!({ "proposal/starts_on": format!("203{round}-01-01"), "proposal/ends_on": format!("203{round}-02-01") }));
             let committee = scene.committee(&json!({ "name": format!("Comité {round}") })).expect(201).id();
             let reject = json!({ "action": "reject", "rejection_reason": "other" });
             let motion = scene.motion(&project, committee, &THREE, &reject).expect(201).id();
             scene.vote("mayor", motion, "for").expect(201);
-            let clients: Vec<Client> = ["accountant", "state-representative"].map(|login| town.client(login)).into();
+            // Two people through two servers on one database.
+            let clients: Vec<Client> =
+                vec![town.client("accountant"), annex.client(Some(town.token_of(town.person("state-representative"))))];
             let turn = AtomicUsize::new(0);
             let path = town.path(&format!("/motions/{motion}/votes"));
             let answers = at_once(&clients, |client| {

@@ -59,7 +59,7 @@ pub fn finding(severity: &str) -> Value {
 }
 
 on_both_engines! {
-    Stage::Open, fn ac_36_a_communal_police_needs_accepted_favourable_studies(town) {
+    Stage::Open, fn ac_36_inv_17_a_communal_police_needs_accepted_favourable_studies(town) {
         let scene = scene(town);
         let police = json!({ "proposal/shares": [
             { "dimension": "place", "term": scene.gao, "bps": 10_000 }, { "dimension": "sector", "term": "communal_police", "bps": 10_000 },

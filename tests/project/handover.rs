@@ -22,20 +22,9 @@ fn complete(scene: &Scene<'_>, project: &str) -> Answer {
     scene.act("finance-officer", project, "/completion", &json!({}))
 }
 
-/// A project under way: approved, and begun beneath the API, as if its agreement were signed and its first tranche paid.
+/// A project under way: its agreement signed, its first tranche paid.
 fn under_way(scene: &Scene<'_>, reference: &str, more: &Value) -> String {
-    let project = scene.granted(reference, more);
-    let mut conn = scene.town.connection();
-    for (number, action, before, after) in [(1, "sign", "approved", "contracted"), (2, "start", "contracted", "active")] {
-        let step = format!(
-            "INSERT INTO project_transitions (organisation_id, project_id, number, action, state_before, state_after, rule_set_version, \
-             acted_by, acted_on, recorded_at) SELECT organisation_id, project_id, number + {number}, '{action}', '{before}', '{after}', \
-             rule_set_version, acted_by, acted_on, recorded_at FROM project_transitions WHERE action = 'approve'"
-        );
-        conn.batch_execute(&step).expect("a step");
-    }
-    conn.batch_execute("UPDATE projects SET state = 'active' WHERE state = 'approved'").expect("begun");
-    project
+    scene.active(reference, more).0
 }
 
 /// A project under way with an output that was verified.
@@ -47,7 +36,7 @@ fn delivered(scene: &Scene<'_>, reference: &str, more: &Value) -> String {
     project
 }
 
-fn ceremony(scene: &Scene<'_>, project: &str, kind: &str, more: &Value) -> Answer {
+pub fn ceremony(scene: &Scene<'_>, project: &str, kind: &str, more: &Value) -> Answer {
     let body = json!({
         "kind": kind, "held_on": "2018-06-05", "territorial_unit_id": scene.gao, "chair": "Gouverneur de la région de Gao",
         "assisted_by": "Chef de bureau", "public_link": "https://example.org/gao",
@@ -57,7 +46,7 @@ fn ceremony(scene: &Scene<'_>, project: &str, kind: &str, more: &Value) -> Answe
 }
 
 /// The certificate of an infirmary with four groups of assets.
-fn draw_up(scene: &Scene<'_>, project: &str, more: &Value) -> Answer {
+pub fn draw_up(scene: &Scene<'_>, project: &str, more: &Value) -> Answer {
     let asset =
         |kind: &str, quantity: u32, value: &str| json!({ "kind": kind, "description": kind, "quantity": quantity, "unit_value": value });
     let body = json!({
@@ -68,7 +57,7 @@ fn draw_up(scene: &Scene<'_>, project: &str, more: &Value) -> Answer {
     scene.act("finance-officer", project, "/handover-certificates", &with(body, more))
 }
 
-fn sign(scene: &Scene<'_>, project: &str, side: &str, organisation: &str, on: &str) -> Answer {
+pub fn sign(scene: &Scene<'_>, project: &str, side: &str, organisation: &str, on: &str) -> Answer {
     let body = json!({
         "side": side, "organisation": organisation, "function": "Responsable", "signed_on": on, "document_reference": "CR-1",
         "document_sha256": digest(5),
@@ -77,7 +66,7 @@ fn sign(scene: &Scene<'_>, project: &str, side: &str, organisation: &str, on: &s
 }
 
 on_both_engines! {
-    Stage::Open, fn ac_34_insecurity_moves_the_end_and_want_of_money_does_not(town) {
+    Stage::Open, fn ac_34_inv_07_insecurity_moves_the_end_and_want_of_money_does_not(town) {
         let scene = scene(town);
         let project = under_way(&scene, "QIP-1", &json!({ "proposal/starts_on": "2018-06-29", "proposal/ends_on": "2018-12-29" }));
         let ends = || {
@@ -184,7 +173,7 @@ on_both_engines! {
         scene.act("finance-officer", &services, "/lessons", &json!({ "theme": "a", "lesson": "b" })).refused(409, "PROJECT_STATE_INVALID");
     }
 
-    Stage::Open, fn ac_09_an_infirmary_is_handed_over_to_the_commune_and_nothing_is_paid(town) {
+    Stage::Open, fn ac_09_inv_18_an_infirmary_is_handed_over_to_the_commune_and_nothing_is_paid(town) {
         let scene = scene(town);
         let project = delivered(&scene, "TF-GAO-2", &json!({}));
         visit(&scene, &project, &json!({ "findings": [finding("major")] })).expect(200);

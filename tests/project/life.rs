@@ -30,7 +30,7 @@ impl Scene<'_> {
 }
 
 on_both_engines! {
-    Stage::Open, fn ac_06_the_women_of_gao_from_the_draft_to_the_closure_of_the_accounts(town) {
+    Stage::Open, fn ac_06_inv_04_inv_13_the_women_of_gao_from_the_draft_to_the_closure_of_the_accounts(town) {
         let scene = scene(town);
         let (project, purpose) = scene.active("QIP-GAO-25-001", &json!({}));
         let waits = |code: &str| drop(scene.request(&project, 2).refused(422, code));

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Scene, scene, with};
+use crate::access::{assign, newcomer};
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::on_both_engines;
 use crate::race::at_once;
 
-const THREE: [&str; 3] = ["mayor", "accountant", "state-representative"];
+pub const THREE: [&str; 3] = ["mayor", "accountant", "state-representative"];
 const PAPER: &str = "0a4d55a8d778e5022fab701977c5d840bbc486d0b2a4a5a1d1b3e2c1f0e9d8c7";
 
 /// Members with others beside them, as they are written.
@@ -47,7 +48,11 @@ impl Scene<'_> {
             "kind": "memorandum", "reference": "MOU-1", "amount": "41970", "currency": "USD", "account_ending": "0417",
             "tranches": shares(&[8000, 2000]),
         });
-        self.act("finance-officer", project, "/agreement", &with(body, more))
+        let mut body = with(body, more);
+        if body["account_ending"].is_null() {
+            drop(body.as_object_mut().expect("members").remove("account_ending"));
+        }
+        self.act("finance-officer", project, "/agreement", &body)
     }
 
     pub fn verify_account(&self, login: &str, project: &str) -> Answer {
@@ -61,7 +66,7 @@ impl Scene<'_> {
     /// Verifies the account and signs for both sides.
     pub fn sign_both(&self, project: &str) {
         self.verify_account("accountant", project).expect(200);
-        self.sign("finance-officer", project, "partner").expect(200);
+        self.sign("council-registrar", project, "partner").expect(200);
         self.sign("mayor", project, "funder").expect(200);
     }
 
@@ -119,12 +124,12 @@ impl Scene<'_> {
 }
 
 /// How a value of an id stands in a statement.
-fn sql_id(town: &Town, id: Uuid) -> String {
+pub fn sql_id(town: &Town, id: Uuid) -> String {
     if matches!(town.connection(), db::connection::Conn::Sqlite(_)) { format!("X'{}'", id.simple()) } else { format!("'{id}'") }
 }
 
 on_both_engines! {
-    Stage::Open, fn ac_04_the_women_of_gao_are_paid_in_two_tranches(town) {
+    Stage::Open, fn ac_04_inv_09_the_women_of_gao_are_paid_in_two_tranches(town) {
         let scene = scene(town);
         let (project, purpose) = scene.approved("QIP-GAO-25-001", &json!({}));
         let reader = town.client("partner-system");
@@ -136,7 +141,7 @@ on_both_engines! {
         let ways = reader.get(&format!("{project}/transitions")).expect(200).json();
         let unmet: Vec<&Value> = ways[0]["unmet"].as_array().expect("guards").iter().map(|guard| &guard["code"]).collect();
         assert_eq!((&ways[0]["operation"], unmet), (&json!("sign_project_agreement"), vec![&json!("AGREEMENT_UNSIGNED"), &json!("ACCOUNT_UNVERIFIED")]));
-        scene.sign("finance-officer", &project, "partner").expect(200);
+        scene.sign("council-registrar", &project, "partner").expect(200);
         // Without a verified account the second signature is none.
         scene.sign("mayor", &project, "funder").refused(422, "ACCOUNT_UNVERIFIED");
         assert_eq!((scene.state(&project).as_str(), reader.get(&format!("{project}/agreement")).json()["signatures"].as_array().map(Vec::len)), ("approved", Some(1)));
@@ -175,14 +180,17 @@ on_both_engines! {
         town.verify().expect("the books are right");
     }
 
-    Stage::Open, fn ac_04_a_project_keeps_the_plan_of_the_rules_that_were_pinned(town) {
+    Stage::Open, fn ac_04_inv_03_a_project_keeps_the_plan_of_the_rules_that_were_pinned(town) {
         let scene = scene(town);
         let (purpose, _) = scene.funded("41970");
         let project = scene.drafted("QIP-GAO-08-001", &json!({ "proposal/fund_purpose_id": purpose }));
         scene.submit(&project).expect(200);
         // It was submitted before August 2008.
         let pinned = "UPDATE projects SET rule_set_version = 1, submission = submission + 1";
-        town.connection().batch_execute(pinned).expect("a submission pins the rules");
+        let mut conn = town.connection();
+        conn.batch_execute(pinned).expect("a submission pins the rules");
+        // INV-03: nothing else does.
+        assert!(conn.batch_execute("UPDATE projects SET rule_set_version = 2").is_err());
         scene.act("finance-officer", &project, "/review", &json!({})).expect(200);
         scene.appraise(&project, "favourable").expect(200);
         scene.check(&project, &json!({})).expect(200);
@@ -221,11 +229,15 @@ on_both_engines! {
         scene.agree(&project, &json!({})).expect(201);
         scene.agree(&project, &json!({ "reference": "MOU-2" })).refused(409, "AGREEMENT_DUPLICATE");
         // Two people, one for each side; and someone else verifies the account.
-        scene.sign("finance-officer", &project, "funder").refused(403, "AGREEMENT_SIDE");
+        scene.sign("council-registrar", &project, "funder").refused(403, "AGREEMENT_SIDE");
         let tomorrow = json!({ "side": "partner", "on": "2025-02-04", "document_sha256": PAPER });
-        scene.act("finance-officer", &project, "/signatures", &tomorrow).refused(422, "DATE_IN_FUTURE");
-        scene.sign("finance-officer", &project, "partner").expect(200);
-        scene.sign("mayor", &project, "partner").refused(409, "AGREEMENT_SIGNED");
+        scene.act("council-registrar", &project, "/signatures", &tomorrow).refused(422, "DATE_IN_FUTURE");
+        // The side that pays signs for nobody else.
+        for (login, code) in [("mayor", "AGREEMENT_SIDE"), ("finance-officer", "ROLE_MISSING")] {
+            scene.sign(login, &project, "partner").refused(403, code);
+        }
+        scene.sign("council-registrar", &project, "partner").expect(200);
+        scene.sign("council-registrar", &project, "partner").refused(409, "AGREEMENT_SIGNED");
         let tomorrow = json!({ "on": "2025-02-04", "document_sha256": PAPER });
         scene.act("accountant", &project, "/account-verification", &tomorrow).refused(422, "DATE_IN_FUTURE");
         scene.verify_account("accountant", &project).expect(200);
@@ -245,6 +257,58 @@ on_both_engines! {
         refused("UPDATE project_agreements SET account_verified_by = recorded_by", &mut conn);
     }
 
+    Stage::Open, fn who_was_named_signs_for_the_partner_and_nobody_else_does(town) {
+        let scene = scene(town);
+        let (project, _) = scene.approved("QIP-1", &json!({}));
+        let named = |who: Value| scene.agree(&project, &json!({ "partner_signatory_id": who }));
+        named(json!(Uuid::new_v4())).refused(404, "NOT_FOUND");
+        // No machine, nobody of the side that pays, and nobody without a function.
+        for login in ["partner-system", "finance-officer", "mayor"] {
+            named(json!(town.person(login))).refused(422, "AGREEMENT_SIGNATORY");
+        }
+        let president = newcomer(town, "president-of-the-cooperative");
+        named(json!(president)).refused(422, "AGREEMENT_SIGNATORY");
+        assign(town, town.commune_id(), president, "partner", "2024-09-02", None).expect(201);
+        let other = newcomer(town, "president-of-another");
+        assign(town, town.commune_id(), other, "partner", "2024-09-02", None).expect(201);
+        // Nor anybody who could not read what there is to sign.
+        let mut conn = town.connection();
+        conn.batch_execute("UPDATE projects SET sensitivity = sensitivity + 1").expect("above partners");
+        named(json!(president)).refused(422, "AGREEMENT_SIGNATORY");
+        conn.batch_execute("UPDATE projects SET sensitivity = sensitivity - 1").expect("as it was");
+        let agreed = named(json!(president)).expect(201);
+        assert_eq!(agreed.text("/partner_signatory_id"), president.to_string());
+        scene.verify_account("accountant", &project).expect(200);
+        let body = json!({ "side": "partner", "on": "2025-02-03", "document_sha256": PAPER });
+        let sign = |client: &Client, body: &Value| client.act(&project, "/signatures", body);
+        sign(&town.client("council-registrar"), &body).refused(403, "AGREEMENT_SIDE");
+        sign(&town.client_of(other), &body).refused(403, "AGREEMENT_SIDE");
+        sign(&town.client("mayor"), &body).refused(403, "AGREEMENT_SIDE");
+        sign(&town.client_of(president), &with(body.clone(), &json!({ "side": "funder" }))).refused(403, "AGREEMENT_SIDE");
+        // The database holds it by itself.
+        let now = if matches!(conn, db::connection::Conn::Sqlite(_)) { "0" } else { "now()" };
+        let id = project.rsplit('/').next().expect("an id").parse().expect("an id");
+        let insert = |side: &str, by: Uuid| {
+            let ids = [town.commune_id(), id, by].map(|id| sql_id(town, id));
+            format!(
+                "INSERT INTO project_signatures (organisation_id, project_id, signed_by, side, signed_on, document_sha256, recorded_at) \
+                 VALUES ({}, '{side}', '2025-02-03', '{PAPER}', {now})",
+                ids.join(", ")
+            )
+        };
+        for broken in [insert("partner", town.person("council-registrar").0), insert("funder", president.0)] {
+            assert!(conn.batch_execute(&broken).is_err(), "{broken}");
+        }
+        for broken in ["partner_signatory_id = NULL", "channel = 'in_kind'"] {
+            assert!(conn.batch_execute(&format!("UPDATE project_agreements SET {broken}")).is_err(), "{broken}");
+        }
+        let signed = sign(&town.client_of(president), &body).expect(200);
+        assert_eq!(signed.text("/signatures/0/signed_by"), president.to_string());
+        sign(&town.client_of(president), &body).refused(409, "AGREEMENT_SIGNED");
+        scene.sign("mayor", &project, "funder").expect(200);
+        assert_eq!(scene.state(&project), "contracted");
+    }
+
     Stage::Open, fn a_project_is_not_paid_from_what_was_used_past_it(town) {
         let scene = scene(town);
         let (project, purpose) = scene.approved("QIP-1", &json!({}));
@@ -252,7 +316,7 @@ on_both_engines! {
         town.client("accountant").act(&purpose, "/uses", &used).expect(200);
         scene.agree(&project, &json!({})).expect(201);
         scene.verify_account("accountant", &project).expect(200);
-        scene.sign("finance-officer", &project, "partner").expect(200);
+        scene.sign("council-registrar", &project, "partner").expect(200);
         scene.sign("mayor", &project, "funder").refused(409, "FUND_PURPOSE_USED");
         // The fund takes back what its bank sent back.
         town.client("accountant").act(&purpose, "/uses", &super::with(used, &json!({ "kind": "reversal" }))).expect(200);
@@ -267,7 +331,7 @@ on_both_engines! {
         scene.agree(&project, &json!({})).refused(422, "APPROVAL_LAPSED");
     }
 
-    Stage::Open, fn ac_32_three_people_let_a_tranche_through(town) {
+    Stage::Open, fn ac_32_inv_10_inv_11_three_people_let_a_tranche_through(town) {
         let scene = scene(town);
         let (project, _) = scene.contracted("QIP-1", &json!({}));
         scene.request(&project, 3).refused(409, "PROJECT_NOT_PAYABLE");

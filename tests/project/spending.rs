@@ -4,8 +4,8 @@ use diesel::connection::SimpleConnection as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::delivery::{bring, verify};
-use super::money::{shares, with_all};
+use super::delivery::{bring, plan, verify};
+use super::money::{THREE, shares, with_all};
 use super::{Scene, scene, with};
 use crate::access::{assign, newcomer};
 use crate::harness::{Answer, Stage};
@@ -39,12 +39,8 @@ impl Scene<'_> {
         self.act("mayor", project, "/financial-closure", &json!({ "reference": "Rapport certifié" }))
     }
 
-    /// An approved project of another instrument and amount; gives its path.
-    fn approved_for(&self, amount: &str, more: &Value) -> String {
-        let fund = crate::fund::scene(self.town, &json!({}));
-        fund.given("DK-1", amount, &json!({}));
-        let purpose = fund.purpose("P-1", amount, &[("ML07", 10_000)]);
-        fund.allocate(&purpose, amount).expect(201);
+    /// An approved project of another instrument and amount, paid from a purpose that is allocated; gives its path.
+    fn approved_from(&self, purpose: &str, amount: &str, more: &Value) -> String {
         let purpose = purpose.rsplit('/').next().expect("an id");
         let base = json!({
             "proposal/fund_purpose_id": purpose, "proposal/area": null, "proposal/budget": amount, "proposal/gender_marker": 2,
@@ -64,7 +60,16 @@ impl Scene<'_> {
 
     /// The same, under way: its agreement signed and its first tranche paid.
     fn active_for(&self, amount: &str, tranches: &Value, more: &Value) -> String {
-        let project = self.approved_for(amount, more);
+        let fund = crate::fund::scene(self.town, &json!({}));
+        fund.given("DK-1", amount, &json!({}));
+        let purpose = fund.purpose("P-1", amount, &[("ML07", 10_000)]);
+        fund.allocate(&purpose, amount).expect(201);
+        self.active_from(&purpose, amount, tranches, more)
+    }
+
+    /// The same, paid from a purpose that is there.
+    pub fn active_from(&self, purpose: &str, amount: &str, tranches: &Value, more: &Value) -> String {
+        let project = self.approved_from(purpose, amount, more);
         self.agree(&project, &json!({ "kind": "grant", "amount": amount, "tranches": tranches })).expect(201);
         self.sign_both(&project);
         self.paid(&project, 1);
@@ -180,7 +185,7 @@ on_both_engines! {
         scene.request(&project, 2).expect(201);
     }
 
-    Stage::Open, fn ac_23_a_rest_stays_where_the_rules_leave_one(town) {
+    Stage::Open, fn ac_23_inv_25_a_rest_stays_where_the_rules_leave_one(town) {
         let scene = scene(town);
         let implementer = json!({ "kind": "national_ngo", "supplier_id": scene.partner });
         let more = json!({ "instrument": "peacebuilding_immediate", "proposal/implementer": implementer });
@@ -297,20 +302,44 @@ on_both_engines! {
         let (project, purpose) = scene.active("QIP-1", &json!({}));
         scene.accepted(&project, "30000", &json!({}));
         let committee = scene.committee(&json!({})).expect(201).id();
-        let end = |login: &str, more: Value| {
-            let body = json!({ "committee_id": committee, "held_on": "2025-02-03", "minutes_reference": "PV-9", "reason": "Insécurité" });
-            scene.act(login, &project, "/termination", &with_all(body, &more))
-        };
+        let body = json!({ "committee_id": committee, "held_on": "2025-02-03", "minutes_reference": "PV-1", "reason": "Insécurité" });
+        let end = |login: &str, more: Value| scene.act(login, &project, "/termination", &with_all(body.clone(), &more));
         end("accountant", json!({ "held_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");
         end("council-registrar", json!({})).refused(403, "VOTER_ABSENT");
-        end("finance-officer", json!({})).refused(403, "SOD_VIOLATION");
         end("accountant", json!({ "committee_id": Uuid::new_v4() })).refused(404, "NOT_FOUND");
+        // No member ends it alone: what the committee did not carry is not decided.
+        let undecided = |more: Value| drop(end("accountant", more).refused(422, "TERMINATION_UNDECIDED"));
+        undecided(json!({}));
+        let operation = || {
+            let ways = town.client("auditor").get(&format!("{project}/transitions")).expect(200).json();
+            ways.as_array().expect("ways").iter().find(|way| way["action"] == "terminate").expect("a way")["operation"].clone()
+        };
+        assert_eq!(operation(), json!("move_on_project"));
+        let moved = || scene.motion(&project, committee, &THREE, &json!({ "action": "terminate" }));
+        let lost = moved().expect(201).id();
+        scene.vote("accountant", lost, "against").expect(201);
+        scene.vote("mayor", lost, "against").expect(201);
+        undecided(json!({}));
+        let motion = moved().expect(201).id();
+        scene.vote("accountant", motion, "for").expect(201);
+        undecided(json!({}));
+        assert_eq!(scene.vote("mayor", motion, "for").expect(201).text("/state"), "carried");
+        assert_eq!((operation(), scene.state(&project)), (json!("terminate_project"), "active".to_owned()));
+        // It is ended as that session decided, and as no other did.
+        undecided(json!({ "minutes_reference": "PV-2" }));
+        undecided(json!({ "held_on": "2025-02-02" }));
+        undecided(json!({ "committee_id": scene.committee(&json!({ "name": "Autre comité" })).expect(201).id() }));
+        end("finance-officer", json!({})).refused(403, "SOD_VIOLATION");
         scene.act("state-representative", &project, "/interests", &json!({ "reason": "Parenté" })).expect(200);
         end("state-representative", json!({})).refused(403, "CONFLICT_OF_INTEREST");
         let ended = end("accountant", json!({})).expect(200);
         let told = ["state", "disbursed", "accepted_expenditure", "rest", "refund_due_on"].map(|member| ended.text(&format!("/{member}")));
         assert_eq!(told, ["terminated", "33576.00", "30000.00", "3576.00", "2025-03-05"]);
+        let history = town.client("auditor").get(&format!("{project}/history")).expect(200).json();
+        let last = history.as_array().and_then(|steps| steps.last()).expect("a step").clone();
+        assert_eq!((&last["action"], &last["motion_id"], &last["reason"]), (&json!("terminate"), &json!(motion), &json!("PV-1: Insécurité")));
         end("accountant", json!({})).refused(409, "CLOSED_IMMUTABLE");
+        moved().refused(409, "CLOSED_IMMUTABLE");
         scene.request(&project, 2).refused(409, "PROJECT_NOT_PAYABLE");
         // The purpose is the fund's again when nothing is outstanding.
         let held = || town.client("auditor").get(&purpose).expect(200).json()["held"].clone();
@@ -319,8 +348,14 @@ on_both_engines! {
         assert_eq!(scene.refund(&project, "576").expect(200).text("/rest"), "0.00");
         assert_eq!(held(), json!(false));
         let draft = scene.drafted("QIP-2", &json!({}));
-        let body = json!({ "committee_id": committee, "held_on": "2025-02-03", "minutes_reference": "PV-9", "reason": "x" });
         scene.act("accountant", &draft, "/termination", &body).refused(409, "PROJECT_STATE_INVALID");
+        scene.motion(&draft, committee, &THREE, &json!({ "action": "terminate" })).refused(409, "PROJECT_STATE_INVALID");
+        // An end that nobody decided is found.
+        let mut conn = town.connection();
+        conn.batch_execute("UPDATE motions SET action = 'resume' WHERE action = 'terminate'").expect("no rule of the database");
+        let found = town.verify();
+        assert!(found.as_ref().is_err_and(|found| found.contains("was decided by no motion")), "{found:?}");
+        conn.batch_execute("UPDATE motions SET action = 'terminate' WHERE action = 'resume'").expect("put right");
         town.verify().expect("the books are right");
     }
 
@@ -330,9 +365,28 @@ on_both_engines! {
         let more = json!({ "instrument": "peacebuilding_immediate", "proposal/implementer": implementer });
         let project = scene.active_for("1000", &shares(&[3500, 3500, 3000]), &more);
         scene.accepted(&project, "350", &json!({}));
+        let committee = scene.committee(&json!({})).expect(201).id();
+        let motion = scene.motion(&project, committee, &THREE, &json!({ "action": "terminate" })).expect(201).id();
+        scene.vote("accountant", motion, "for").expect(201);
+        scene.vote("mayor", motion, "for").expect(201);
+        let asked = scene.requested(&project, 2);
+        let body = json!({ "committee_id": committee, "held_on": "2025-02-03", "minutes_reference": "PV-1", "reason": "Fin" });
+        let end = || scene.act("accountant", &project, "/termination", &body);
+        end().refused(422, "DISBURSEMENT_OPEN");
+        scene.act("certifier", &asked, "/rejection", &json!({ "reason": "Fin" })).expect(200);
+        end().expect(200);
+        assert_eq!(scene.state(&project), "terminated");
+    }
+
+    Stage::Open, fn a_project_with_money_under_way_is_not_moved_to_its_end(town) {
+        let scene = scene(town);
+        let (project, _) = scene.active("QIP-1", &json!({}));
+        plan(&scene, &project, "output", "Cent femmes formées").expect(200);
+        bring(&scene, "finance-officer", &project, 1, 1).expect(200);
+        verify(&scene, "certifier", &project, 1, "met", Value::Null).expect(200);
         scene.request(&project, 2).expect(201);
         let committee = scene.committee(&json!({})).expect(201).id();
-        let body = json!({ "committee_id": committee, "held_on": "2025-02-03", "minutes_reference": "PV-9", "reason": "x" });
-        scene.act("accountant", &project, "/termination", &body).refused(422, "DISBURSEMENT_OPEN");
+        let refused = scene.motion(&project, committee, &THREE, &json!({ "action": "terminate" })).refused(422, "DISBURSEMENT_OPEN");
+        assert_eq!(refused.json()["facts"]["tranches"], json!(["2"]));
     }
 }

@@ -74,10 +74,14 @@ pub async fn list_project_transitions(call: Call, path: ProjectPath) -> Answered
         .store()
         .read(move |conn| {
             let project = db::project::find_project(conn, &scope, id)?;
+            let carried = db::project::committee::last_carried(conn, &project.row)?;
+            let decided = carried.is_some_and(|motion| motion.action.0 == ProjectAction::Terminate);
             let mut found = Vec::new();
             for way in project.row.state.0.transitions() {
                 let case = Case::for_action(conn, &scope, &project, way.action, today)?;
-                let operation = operation_of(way.action);
+                // Before a project is terminated a committee decides so.
+                let undecided = way.action == ProjectAction::Terminate && !decided;
+                let operation = if undecided { Some("move_on_project") } else { operation_of(way.action) };
                 let wanted = operation.map(roles_of).unwrap_or_default();
                 found.push(ProjectTransition {
                     action: way.action,
@@ -154,8 +158,11 @@ pub(super) fn take(
     let row = &project.row;
     let way = row.state.0.act(action)?;
     db::project::review::take_duty(tx, row.id.0, by, way.duty)?;
+    let waived = motion.map(|id| db::project::committee::find_motion(tx.conn, &tx.all(), id)).transpose()?;
     let case = Case::for_action(tx.conn, &call.scope_in(tx.organisation), project, action, call.today)?;
+    let case = case.waiving(waived.is_some_and(|motion| motion.row.ceiling_waived));
     case.require(way)?;
+    case.keep_conversion(tx, row, action)?;
     let rules = if action == ProjectAction::Submit { Some(case.rules.version) } else { row.rule_set_version };
     let step = Step { action, before: Some(row.state.0), after: way.to, rules, reason, motion, by };
     db::project::move_project(tx, row, &step)?;

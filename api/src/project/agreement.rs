@@ -1,21 +1,27 @@
 //! Agreements on projects: what is paid in which tranches, the account that is verified, and the signatures of both sides.
 
 use actix_web::{HttpRequest, get, post};
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
+use db::connection::Conn;
 use db::fault::Fault;
 use db::project::Project;
 use db::project::agreement::{NewAgreement, ProjectAgreement};
 use db::store::Tx;
 use domain::audit::{Event, Events};
-use domain::calendar::not_future;
+use domain::budget::Direction;
+use domain::calendar::{FiscalYear, not_future};
 use domain::fund::FUND_PURPOSE_USED;
-use domain::id::{PrincipalId, ProjectId, SupplierId};
+use domain::id::{OrganisationId, PrincipalId, ProjectId, SupplierId};
 use domain::identity::Role;
 use domain::money::Amount;
 use domain::project::ProjectAction;
-use domain::project::agreement::{AskedTranche, ProjectAgreementKind, ProjectAgreementSide, ProjectChannel, plan, require_approved, sign};
+use domain::project::agreement::{
+    AskedTranche, ProjectAgreementKind, ProjectAgreementSide, ProjectChannel, WantedLine, accept_signatory, plan, require_approved,
+    require_article, require_budget_lines, require_receiver, require_side, sign,
+};
 use domain::project::duty::Duty;
-use domain::project::finance::{ACCOUNT_VERIFIED, AGREEMENT_DUPLICATE, AGREEMENT_SIDE, lapsed};
+use domain::project::finance::{ACCOUNT_VERIFIED, AGREEMENT_DUPLICATE, lapsed};
+use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::Text;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -53,6 +59,16 @@ pub struct ProjectSignatureView {
     document_sha256: String,
 }
 
+/// The local government through whose treasury money comes, and what of its budget has to hold it.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectReceiverView {
+    organisation_id: OrganisationId,
+    #[schema(max_length = 10)]
+    revenue_article: String,
+    #[schema(max_length = 10)]
+    expenditure_article: String,
+}
+
 /// The agreement on a project, between the organisation and who carries the project out.
 #[derive(Serialize, ToSchema)]
 pub struct ProjectAgreementView {
@@ -67,7 +83,10 @@ pub struct ProjectAgreementView {
     #[schema(max_length = 21)]
     amount: String,
     channel: ProjectChannel,
-    /// The last four signs of the partner's account; the rest is in the bank's paper.
+    /// Who receives the money, where it comes through a treasury.
+    receiver: Option<ProjectReceiverView>,
+    /// The last four signs of the account to which money goes, the treasury's or the partner's; the rest is in the bank's paper.
+    /// Four dashes where the agreement is in kind, and there is none.
     #[schema(min_length = 4, max_length = 4, example = "0417")]
     account_ending: String,
     /// Digest of the bank's paper by which the account was verified.
@@ -75,6 +94,8 @@ pub struct ProjectAgreementView {
     account_sha256: Option<String>,
     account_verified_by: Option<PrincipalId>,
     account_verified_on: Option<NaiveDate>,
+    /// Who signs for the partner; where nobody is named, the registrar of the council records what was signed on paper.
+    partner_signatory_id: Option<PrincipalId>,
     /// Their amounts make that of the agreement.
     #[schema(max_items = 20)]
     tranches: Vec<ProjectTrancheView>,
@@ -100,9 +121,15 @@ fn view(project: &Project, version: i64, found: ProjectAgreement) -> Result<Proj
         document_sha256: row.document_sha256,
     };
     let row = found.row;
+    let receiver = |(organisation_id, revenue_article, expenditure_article)| ProjectReceiverView {
+        organisation_id,
+        revenue_article,
+        expenditure_article,
+    };
     Ok(ProjectAgreementView {
         project_id: row.project_id.0,
         kind: row.kind.0,
+        receiver: row.receiver().map(receiver),
         reference: row.reference,
         supplier_id: row.supplier_id.0,
         currency: currency.code().to_owned(),
@@ -112,6 +139,7 @@ fn view(project: &Project, version: i64, found: ProjectAgreement) -> Result<Proj
         account_sha256: row.account_sha256,
         account_verified_by: row.account_verified_by.map(|by| by.0),
         account_verified_on: row.account_verified_on,
+        partner_signatory_id: row.partner_signatory_id.map(|id| id.0),
         tranches: found.tranches.into_iter().map(tranche).collect(),
         signatures: found.signatures.into_iter().map(signature).collect(),
         version,
@@ -150,6 +178,11 @@ impl<'de> Deserialize<'de> for AccountEnding {
     }
 }
 
+/// What may be left out, and is not null when it is told.
+fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AccountEnding>, D::Error> {
+    AccountEnding::deserialize(deserializer).map(Some)
+}
+
 /// A tranche: its share where the rules of the instrument pay by shares, its amount elsewhere.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +192,17 @@ pub struct NewProjectTranche {
     amount: Option<AmountText>,
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     planned_on: Option<NaiveDate>,
+}
+
+/// The local government through whose treasury money comes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectReceiver {
+    organisation_id: OrganisationId,
+    /// Of its budget: where the money comes in. An article of the nomenclature in force that is executed.
+    revenue_article: Text<10>,
+    /// Of its budget: where the money is spent.
+    expenditure_article: Text<10>,
 }
 
 /// An agreement on a project.
@@ -171,8 +215,18 @@ pub struct NewProjectAgreement {
     amount: AmountText,
     /// Of the project.
     currency: CurrencyText,
-    /// Of the account to which the partner is paid.
-    account_ending: AccountEnding,
+    /// How money comes; straight to who carries the project out where nothing is said, which no budget holds. In kind, none comes.
+    #[serde(default)]
+    channel: ProjectChannel,
+    /// Required through a treasury, and only then: nothing is approved or paid before its budget of the year has both articles.
+    receiver: Option<ProjectReceiver>,
+    /// Of the account to which money goes, the treasury's or the partner's. Required unless the agreement is in kind.
+    #[serde(default, deserialize_with = "told")]
+    #[schema(value_type = AccountEnding, required = false)]
+    account_ending: Option<AccountEnding>,
+    /// Who signs for the partner: a person with the role `partner` in the organisation, and with no other. Of a project above what partners
+    /// may see, nobody is named.
+    partner_signatory_id: Option<PrincipalId>,
     #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 20>")]
     #[schema(min_items = 1, max_items = 20)]
     tranches: Vec<NewProjectTranche>,
@@ -197,12 +251,17 @@ pub async fn conclude_project_agreement(asked: Asked<NewProjectAgreement>, path:
                 return Err(AGREEMENT_DUPLICATE.refuse().with("reference", body.reference.as_str()).into());
             }
             lapsed(project.row.approved_on, case.rules, call.today)?;
+            admit_receiver(call, tx.conn, body)?;
+            if let Some(signatory) = body.partner_signatory_id {
+                admit_signatory(call, tx, &project, signatory)?;
+            }
             let new = read(body, &project, case.rules, by)?;
             db::project::agreement::insert_agreement(tx, id, &new)?;
             let event = project
                 .row
                 .event("project.agreement_recorded")?
                 .with("kind", body.kind)
+                .with("channel", body.channel)
                 .with("amount", shown(new.amount, project.row.currency()?))
                 .with("currency", project.row.currency.clone())
                 .with("tranches", new.tranches.len());
@@ -212,6 +271,47 @@ pub async fn conclude_project_agreement(asked: Asked<NewProjectAgreement>, path:
             Ok((created(location, version, &view(&project, version, found)?)?, event.into()))
         })
         .await
+}
+
+/// Refuses a receiver, its articles or an account that do not go with the channel.
+fn admit_receiver(call: &Call, conn: &mut Conn, body: &NewProjectAgreement) -> Result<(), Fault> {
+    let receiver = body.receiver.as_ref();
+    let governs = receiver.map(|receiver| {
+        let scope = Scope { organisation: receiver.organisation_id, clearance: Sensitivity::Public };
+        Ok::<bool, Fault>(db::organisation::find_organisation(conn, &scope)?.kind.0.is_local_government())
+    });
+    require_receiver(body.channel, governs.transpose()?, body.account_ending.is_some())?;
+    let Some(receiver) = receiver else { return Ok(()) };
+    let year = FiscalYear::new(call.today.year())?;
+    let Some(in_force) = db::budget::nomenclature::find_in_force(conn, year)? else { return Ok(()) };
+    let nomenclature = db::budget::nomenclature::find_nomenclature(conn, in_force.id.0)?;
+    require_article(&nomenclature, Direction::Revenue, receiver.revenue_article.as_str())
+        .map_err(|refusal| refusal.at("/receiver/revenue_article"))?;
+    require_article(&nomenclature, Direction::Expenditure, receiver.expenditure_article.as_str())
+        .map_err(|refusal| refusal.at("/receiver/expenditure_article"))?;
+    Ok(())
+}
+
+/// Refuses to name someone to sign for the partner who stands on the side that pays, or could not see what is to be signed.
+fn admit_signatory(call: &Call, tx: &mut Tx<'_>, project: &Project, signatory: PrincipalId) -> Result<(), Fault> {
+    let seen = project.row.sensitivity <= Role::Partner.clearance().rank();
+    let kind = db::identity::find_principal(tx.conn, signatory)?.kind.0;
+    let held = db::identity::assignments_of(tx.conn, signatory)?;
+    let held = held.into_iter().filter(|held| held.holds(tx.organisation, call.today));
+    Ok(accept_signatory(kind, &held.map(|held| held.role).collect::<Vec<_>>(), seen)?)
+}
+
+/// Refuses money through a treasury as long as the budgets of that year, as everyone reads them, do not hold it.
+pub(super) fn require_held(conn: &mut Conn, project: &Project, on: NaiveDate) -> Result<(), Fault> {
+    let agreement = db::project::agreement::find_agreement(conn, &project.row)?;
+    let Some((receiver, revenue, expenditure)) = agreement.and_then(|agreement| agreement.row.receiver()) else { return Ok(()) };
+    let scope = Scope { organisation: receiver, clearance: Sensitivity::Public };
+    let mut wanted = Vec::with_capacity(2);
+    for (direction, article) in [(Direction::Revenue, &revenue), (Direction::Expenditure, &expenditure)] {
+        let provided = db::budget::provides(conn, &scope, on.year(), direction, article)?;
+        wanted.push(WantedLine { direction, article, provided });
+    }
+    Ok(require_budget_lines(on.year(), &wanted)?)
 }
 
 fn found(tx: &mut Tx<'_>, project: &Project) -> Result<ProjectAgreement, Fault> {
@@ -243,9 +343,13 @@ fn read(
         reference: body.reference.as_str().to_owned(),
         supplier: supplier.0,
         amount: amount.minor(),
-        channel: ProjectChannel::Direct,
-        receiver: None,
-        account_ending: body.account_ending.0.clone(),
+        channel: body.channel,
+        receiver: body.receiver.as_ref().map(|receiver| {
+            let article = |article: &Text<10>| article.as_str().to_owned();
+            (receiver.organisation_id, article(&receiver.revenue_article), article(&receiver.expenditure_article))
+        }),
+        account_ending: body.account_ending.as_ref().map(|account| account.0.clone()),
+        partner_signatory: body.partner_signatory_id,
         tranches: tranches.collect(),
         recorded_by: by,
     })
@@ -279,6 +383,7 @@ pub async fn verify_partner_account(asked: Asked<AccountVerification>, path: Pro
             if agreement.row.account_verified_by.is_some() {
                 return Err(ACCOUNT_VERIFIED.refuse().into());
             }
+            agreement.facts()?.require_money()?;
             not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
             db::project::review::take_duty(tx, id, by, Duty::AccountVerifier)?;
             db::project::agreement::verify_account(tx, &agreement.row, by, body.on, &body.document_sha256.0)?;
@@ -304,8 +409,10 @@ pub struct AgreementSignature {
 
 impl Json for AgreementSignature {}
 
-/// Signs the agreement on a project for one side. With the second signature the project is contracted: the account is verified by
-/// someone else, and the approval has not lapsed. From then on money of its purpose moves through the project alone.
+/// Signs the agreement on a project for one side: the authorising officer for the organisation, who was named for the partner. Where
+/// nobody was named, the registrar of the council records the signature of the partner. With the second signature the project is
+/// contracted: the account is verified by someone else, and the approval has not lapsed. From then on money of its purpose moves through
+/// the project alone.
 #[utoipa::path(tag = "project", request_body = AgreementSignature, responses((status = 200, body = ProjectAgreementView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/signatures")]
 pub async fn sign_project_agreement(asked: Asked<AgreementSignature>, path: ProjectPath) -> Answered {
@@ -317,9 +424,8 @@ pub async fn sign_project_agreement(asked: Asked<AgreementSignature>, path: Proj
             call.check_version(project.row.version)?;
             project.row.state.0.act(ProjectAction::Sign)?;
             let agreement = found(tx, &project)?;
-            if body.side == ProjectAgreementSide::Funder && !call.roles.contains(&Role::AuthorisingOfficer) {
-                return Err(AGREEMENT_SIDE.refuse().at("/side").into());
-            }
+            let named = agreement.row.partner_signatory_id.map(|named| named.0);
+            require_side(body.side, &by, &call.roles, named.as_ref())?;
             let signatures: Vec<(ProjectAgreementSide, PrincipalId)> =
                 agreement.signatures.iter().map(|one| (one.side.0, one.signed_by.0)).collect();
             sign(body.side, &by, &signatures)?;
@@ -339,10 +445,11 @@ pub async fn sign_project_agreement(asked: Asked<AgreementSignature>, path: Proj
         .await
 }
 
-/// Makes a project contracted, and holds its money for it.
+/// Makes a project contracted, and holds its money for it; in kind there is none, and the fund pays for what is given.
 fn contract(call: &Call, tx: &mut Tx<'_>, project: &Project, signed: Event) -> Result<Events, Fault> {
     let moved = take(call, tx, project, ProjectAction::Sign, (None, None))?;
-    let Some(purpose) = project.row.fund_purpose_id else { return Ok(Events::from(signed).and(moved)) };
+    let pays = found(tx, project)?.facts()?.pays();
+    let Some(purpose) = project.row.fund_purpose_id.filter(|_| pays) else { return Ok(Events::from(signed).and(moved)) };
     let purpose = db::fund::purpose::find_purpose(tx.conn, &tx.all(), purpose.0)?;
     let allocations = db::fund::allocation::allocations_of(tx.conn, &tx.all(), purpose.row.id.0)?;
     if allocations.iter().flat_map(|allocation| &allocation.lines).any(|line| line.disbursed != 0) {

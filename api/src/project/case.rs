@@ -2,14 +2,19 @@
 
 use db::connection::Conn;
 use db::fault::Fault;
+use db::fund::exchange::{ExchangeRateRow, rate_on};
+use db::project::ceiling::{NewConversion, conversion_of};
 use db::project::{Project, ProjectRow};
+use db::store::Tx;
 use domain::fund::FundVocabulary;
+use domain::fund::exchange::ExchangeRate;
 use domain::id::TerritorialUnitId;
 use domain::money::Amount;
 use domain::programme::Instrument;
 use domain::programme::context::{election_near, eligibility};
 use domain::programme::rule_set::{RuleSet, find, in_force};
 use domain::project::amendment::AmendmentKind;
+use domain::project::ceiling::{Exchange, ceiling, worth};
 use domain::project::check::{Check, POLICE_STUDIES, Study, on_neutrality};
 use domain::project::evidence::StudyState;
 use domain::project::finance::Finance;
@@ -36,6 +41,8 @@ pub struct Case {
     proposal: Proposal,
     review: Review,
     today: chrono::NaiveDate,
+    /// The rate of the day between the currency of the project and that of its ceiling.
+    rate: Option<ExchangeRateRow>,
 }
 
 impl Case {
@@ -48,12 +55,21 @@ impl Case {
             }
             None => in_force(row.instrument.0, today)?,
         };
-        Ok(Self { rules, proposal: proposal(conn, scope, project)?, review: review(conn, scope, project, (rules, today))?, today })
+        let rate = rate_to_ceiling(conn, scope, row, (rules, today))?;
+        let mut review = review(conn, scope, project, (rules, today))?;
+        review.exchange.today = rate.as_ref().map(ExchangeRateRow::rate).transpose()?;
+        Ok(Self { rules, proposal: proposal(conn, scope, project)?, review, today, rate })
     }
 
     /// As [`Case::load`], under the rules that hold today: a submission pins them.
     pub fn to_submit(conn: &mut Conn, scope: &Scope, project: &Project, today: chrono::NaiveDate) -> Result<Self, Fault> {
-        Ok(Self { rules: in_force(project.row.instrument.0, today)?, ..Self::load(conn, scope, project, today)? })
+        let rules = in_force(project.row.instrument.0, today)?;
+        let mut case = Self { rules, ..Self::load(conn, scope, project, today)? };
+        // What an earlier submission was converted at is over.
+        case.review.exchange.submitted = None;
+        case.rate = rate_to_ceiling(conn, scope, &project.row, (rules, today))?;
+        case.review.exchange.today = case.rate.as_ref().map(ExchangeRateRow::rate).transpose()?;
+        Ok(case)
     }
 
     /// As the action asks for it.
@@ -65,6 +81,26 @@ impl Case {
         today: chrono::NaiveDate,
     ) -> Result<Self, Fault> {
         if action == ProjectAction::Submit { Self::to_submit(conn, scope, project, today) } else { Self::load(conn, scope, project, today) }
+    }
+
+    /// As a motion decides that waives what the exchange took above the ceiling.
+    pub fn waiving(mut self, waived: bool) -> Self {
+        self.review.exchange.waived = waived;
+        self
+    }
+
+    /// Keeps by which rate a submission, or its approval, was held against a ceiling in another currency.
+    pub fn keep_conversion(&self, tx: &mut Tx<'_>, row: &ProjectRow, action: ProjectAction) -> Result<(), Fault> {
+        let submission = match action {
+            ProjectAction::Submit => row.submission + 1,
+            ProjectAction::Approve => row.submission,
+            _ => return Ok(()),
+        };
+        let (Some((_, of)), Some(rate)) = (ceiling(self.rules), &self.rate) else { return Ok(()) };
+        let (amount, from) = (self.proposal.budget, self.proposal.currency);
+        let converted = worth((amount, from), of, Some(rate.rate()?), self.today)?;
+        let new = NewConversion { rate: rate.id.0, amount, converted, currency: of.code() };
+        db::project::ceiling::append_conversion(tx, row, (submission, action), &new)
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -110,6 +146,19 @@ impl Case {
             |(number, amount): (u32, &Amount)| TrancheFacts { number, amount: *amount, paid: finance.tranches_paid.contains(&number) };
         let plan: Vec<TrancheFacts> = (1..).zip(amounts).map(fact).collect();
         releasable(self.rules, (tranche, &plan), &self.review.delivery, (finance.accepted, self.proposal.currency))
+    }
+}
+
+/// The rate of the day between the currency of a project and that of its ceiling; none where they are one, or nobody recorded any.
+fn rate_to_ceiling(
+    conn: &mut Conn,
+    scope: &Scope,
+    row: &ProjectRow,
+    (rules, today): (&RuleSet, chrono::NaiveDate),
+) -> Result<Option<ExchangeRateRow>, Fault> {
+    match ceiling(rules) {
+        Some((_, of)) if of.code() != row.currency => rate_on(conn, &sealed(scope), (&row.currency, of.code()), today),
+        _ => Ok(None),
     }
 }
 
@@ -212,12 +261,22 @@ fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&R
         allocated: allocated(conn, scope, row)?.unwrap_or_default(),
         approved_before: approved_before(conn, row, rules)?,
         eligibility: eligibility(today),
+        exchange: Exchange { submitted: submitted_at(conn, row, rules)?, ..Exchange::default() },
         delivery: delivery(&work, &finance),
         finance,
         work,
         certificate: db::project::handover::certificate_of(conn, scope, row.id.0)?.map(|one| one.facts()),
         closure: db::project::handover::closure_of(conn, scope, row.id.0, narrative_due_on(rules, row.ends_on, today))?,
     })
+}
+
+/// The rate of the last submission, where it needed one.
+pub(super) fn submitted_at(conn: &mut Conn, row: &ProjectRow, rules: &RuleSet) -> Result<Option<ExchangeRate>, Fault> {
+    if ceiling(rules).is_none_or(|(_, of)| of.code() == row.currency) {
+        return Ok(None);
+    }
+    let kept = conversion_of(conn, row, ProjectAction::Submit)?;
+    kept.map(|kept| kept.rate(conn, row)).transpose()
 }
 
 /// Studies that somebody accepted.

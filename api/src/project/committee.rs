@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
-use db::project::committee::{Committee, Motion, NewCommittee as NewCommitteeRow, NewMotion as NewMotionRow};
+use db::project::Project;
+use db::project::committee::{Committee, Motion, MotionRow, NewCommittee as NewCommitteeRow, NewMotion as NewMotionRow};
+use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::calendar::not_future;
 use domain::id::{CommitteeId, MotionId, OrganisationId, PrincipalId, ProjectId};
+use domain::project::ceiling::accept_waiver;
 use domain::project::committee::{MotionAction, MotionState, Session, Vote, accept_committee, admit, tally};
 use domain::project::duty::Duty;
 use domain::project::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, ProjectAction, ProjectRejectionReason, REASON_REQUIRED};
@@ -158,6 +161,8 @@ pub struct MotionView {
     /// What is done to the project when it is carried.
     action: ProjectAction,
     rejection_reason: Option<ProjectRejectionReason>,
+    /// It also waives what the exchange alone took above the ceiling.
+    ceiling_waived: bool,
     held_on: NaiveDate,
     #[schema(max_length = 80)]
     minutes_reference: String,
@@ -185,6 +190,7 @@ fn motion_view(motion: Motion) -> MotionView {
         committee_id: row.committee_id.0,
         action: row.action.0,
         rejection_reason: row.rejection_reason.map(|reason| reason.0),
+        ceiling_waived: row.ceiling_waived,
         held_on: row.held_on,
         minutes_reference: row.minutes_reference,
         quorum: row.quorum,
@@ -253,6 +259,10 @@ pub struct NewMotion {
     action: MotionAction,
     /// Of a motion to reject.
     rejection_reason: Option<ProjectRejectionReason>,
+    /// With a motion to approve: what the project asks for in another currency was within the ceiling at the rate of its submission, and
+    /// may be above it at that of the decision.
+    #[serde(default)]
+    ceiling_waived: bool,
     /// Not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
@@ -270,8 +280,8 @@ pub struct NewMotion {
 
 impl Json for NewMotion {}
 
-/// Moves before a committee to approve, reject or cancel a project. Everything but the votes has to be there already; the members who
-/// are present vote, each for themselves, and the vote that decides takes effect.
+/// Moves before a committee to approve, reject, cancel or terminate a project, or to let it go on. Everything but the votes has to be
+/// there already; the members who are present vote, each for themselves, and the vote that decides takes effect.
 #[utoipa::path(tag = "project", request_body = NewMotion, responses((status = 201, body = MotionView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/motions")]
 pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answered {
@@ -288,6 +298,7 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
             if (action == ProjectAction::Reject) != body.rejection_reason.is_some() {
                 return Err(REASON_REQUIRED.refuse().at("/rejection_reason").into());
             }
+            accept_waiver(action, body.ceiling_waived)?;
             not_future(body.held_on, call.today).map_err(|refusal| refusal.at("/held_on"))?;
             require_after_suspension(&project, action, body.held_on)?;
             let committee = db::project::committee::find_committee(tx.conn, &scope, body.committee_id)?;
@@ -303,13 +314,14 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
                 return Err(COMMITTEE_ATTENDANCE_INVALID.refuse().at("/recused").into());
             }
             session.require_quorum()?;
-            Case::load(tx.conn, &scope, &project, call.today)?.require(way)?;
+            Case::load(tx.conn, &scope, &project, call.today)?.waiving(body.ceiling_waived).require(way)?;
             let new = NewMotionRow {
                 id,
                 project: project_id,
                 committee: body.committee_id,
                 action,
                 rejection_reason: body.rejection_reason,
+                ceiling_waived: body.ceiling_waived,
                 held_on: body.held_on,
                 minutes_reference: body.minutes_reference.as_str().to_owned(),
                 session,
@@ -325,6 +337,7 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
                 .with("project_id", project_id.to_string())
                 .with("action", action)
                 .with("voters", motion.voters.len());
+            let event = if body.ceiling_waived { event.with("ceiling", "waived") } else { event };
             let touched = project.row.event("project.put_to_the_vote")?;
             let location = format!("/v1/organisations/{organisation}/motions/{id}");
             Ok((created(location, 1, &motion_view(motion))?, Events::from(event).and(touched)))
@@ -341,8 +354,8 @@ pub struct NewMotionVote {
 
 impl Json for NewMotionVote {}
 
-/// Votes on a motion, once and for oneself. The vote that decides takes effect at once: the project is approved, rejected or cancelled
-/// with it, or not at all.
+/// Votes on a motion, once and for oneself. The vote that decides takes effect at once: the project is approved, rejected, cancelled or
+/// resumed with it, or not at all. One that is to be terminated then is, when what was paid to it is settled.
 #[utoipa::path(tag = "project", request_body = NewMotionVote, responses((status = 201, body = MotionView)))]
 #[post("/v1/organisations/{organisation_id}/motions/{motion_id}/votes")]
 pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answered {
@@ -365,12 +378,7 @@ pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answere
                 .moved(motion.row.state.0, state)
                 .with("vote", body.vote);
             let taken = match state {
-                MotionState::Carried => {
-                    let reason = motion.row.rejection_reason.map(|reason| reason.0.to_string());
-                    let event = take(call, tx, &project, motion.row.action.0, (reason, Some(id)))?;
-                    resume(tx, &project, motion.row.action.0, motion.row.held_on, id)?;
-                    Some(event)
-                }
+                MotionState::Carried => carry_out(call, tx, &project, &motion.row)?,
                 MotionState::Open | MotionState::Lost => None,
             };
             let after = db::project::committee::find_motion(tx.conn, &tx.all(), id)?;
@@ -378,4 +386,16 @@ pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answere
             Ok((created(location, version, &motion_view(after))?, Events::from(event).also(taken)))
         })
         .await
+}
+
+/// Does to a project what a motion that is carried decides. What was paid to one that ends has to be settled: its termination does that.
+fn carry_out(call: &Call, tx: &mut Tx<'_>, project: &Project, motion: &MotionRow) -> Result<Option<Event>, Fault> {
+    let (action, id) = (motion.action.0, motion.id.0);
+    if action == ProjectAction::Terminate {
+        return Ok(None);
+    }
+    let reason = motion.rejection_reason.map(|reason| reason.0.to_string());
+    let moved = take(call, tx, project, action, (reason, Some(id)))?;
+    resume(tx, project, action, motion.held_on, id)?;
+    Ok(Some(moved))
 }

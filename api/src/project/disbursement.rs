@@ -21,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::ProjectPath;
+use super::agreement::require_held;
 use super::case::Case;
 use super::report::attribute_spending;
 use crate::answer::{Answered, created, done, listed, versioned};
@@ -180,6 +181,7 @@ pub async fn request_project_disbursement(asked: Asked<NewProjectDisbursement>, 
             let tranche = body.tranche.0;
             case.require_payable(project.row.state.0, tranche)?;
             let finance = case.finance();
+            finance.require_money()?;
             let plan = finance.agreement.as_ref().map(|one| one.tranches.as_slice()).unwrap_or_default();
             let amount = usize::try_from(tranche).ok().and_then(|number| plan.get(number.checked_sub(1)?));
             let amount = amount.ok_or_else(|| TRANCHE_UNKNOWN.refuse().with("tranches", plan.len()).at("/tranche"))?;
@@ -257,8 +259,8 @@ pub async fn certify_project_disbursement(asked: Asked<Nothing>, path: Disbursem
     .await
 }
 
-/// Approves a certified disbursement, by a third person. No critical finding is open, the tranche is releasable still, and all that is
-/// paid stays within the agreement.
+/// Approves a certified disbursement, by a third person. No critical finding is open, the tranche is releasable still, all that is
+/// paid stays within the agreement, and the treasury through which it comes has it in its budget.
 #[utoipa::path(tag = "project", responses((status = 200, body = ProjectDisbursementView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/disbursements/{project_disbursement_id}/approval")]
 pub async fn approve_project_disbursement(asked: Asked<Nothing>, path: DisbursementPath) -> Answered {
@@ -268,6 +270,7 @@ pub async fn approve_project_disbursement(asked: Asked<Nothing>, path: Disbursem
         case.require_payable(found.project.row.state.0, found.row.tranche())?;
         case.require_releasable(found.row.tranche())?;
         within(&case, found)?;
+        require_held(tx.conn, &found.project, call.today)?;
         let approved_by = Some(db::column::Col(found.by));
         Ok((DisbursementRow { approved_by, approved_on: Some(call.today), ..found.row.clone() }, None))
     })
@@ -307,7 +310,7 @@ pub(super) fn through_fund(call: &Call, tx: &mut Tx<'_>, project: &Project, used
 }
 
 /// Records the payment of an approved disbursement, which is at once a disbursement of the project's purpose in its fund, attributed to
-/// the contributions that pay.
+/// the contributions that pay. A treasury has it in its budget of the year of the value date.
 #[utoipa::path(tag = "project", request_body = ProjectPayment, responses((status = 200, body = ProjectDisbursementView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/disbursements/{project_disbursement_id}/payment")]
 pub async fn pay_project_disbursement(asked: Asked<ProjectPayment>, path: DisbursementPath) -> Answered {
@@ -316,6 +319,7 @@ pub async fn pay_project_disbursement(asked: Asked<ProjectPayment>, path: Disbur
         let case = Case::load(tx.conn, &tx.all(), &found.project, call.today)?;
         case.require_payable(found.project.row.state.0, found.row.tranche())?;
         within(&case, found)?;
+        require_held(tx.conn, &found.project, body.on)?;
         let used = PurposeUse {
             act: act_id,
             kind: FundUseKind::Disbursement,

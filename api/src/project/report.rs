@@ -280,6 +280,7 @@ fn judge(
     let earlier = db::project::report::reported_of(tx.conn, &project.row)?;
     let budget: Vec<BudgetCategory> = project.lines.iter().map(|line| line.category.0).collect();
     let finance = case.finance();
+    finance.require_money()?;
     let against = Against {
         rules: case.rules,
         budget: &budget,

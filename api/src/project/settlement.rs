@@ -4,15 +4,18 @@ use actix_web::{HttpRequest, get, post};
 use chrono::NaiveDate;
 use db::connection::Conn;
 use db::fault::Fault;
-use db::project::Project;
 use db::project::report::NewRefund;
+use db::project::{Project, ProjectRow};
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::calendar::not_future;
 use domain::fund::FundUseKind;
 use domain::id::{CommitteeId, ProjectId, ProjectRefundId};
 use domain::money::Amount;
+use domain::programme::rule_set::find;
 use domain::project::agreement::Agreement;
+use domain::project::ceiling::{ceiling, use_bps, worth};
+use domain::project::committee::{Sitting, require_termination};
 use domain::project::finance::{AGREEMENT_MISSING, ATTRIBUTION_OPEN, Finance};
 use domain::project::settlement::{Settlement, residual_max};
 use domain::project::{ProjectAction, ProjectState, VOTER_ABSENT};
@@ -23,7 +26,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::act::take;
-use super::case::{Case, allocated};
+use super::case::{Case, allocated, submitted_at};
 use super::disbursement::{purpose_of, through_fund};
 use super::{ProjectPath, ProjectView, view};
 use crate::answer::{Answered, done, versioned};
@@ -43,6 +46,10 @@ pub struct FinanceSummary {
     /// What the project asks for.
     #[schema(max_length = 21)]
     budget: String,
+    /// What of the ceiling of its instrument that is, in basis points: where it stands in another currency, at the rate of its
+    /// submission. None before it is submitted, and where there is no ceiling.
+    #[schema(minimum = 0)]
+    ceiling_use_bps: Option<i64>,
     /// What was approved; nothing before.
     #[schema(max_length = 21)]
     approved: Option<String>,
@@ -88,6 +95,7 @@ fn summary(conn: &mut Conn, scope: &Scope, project: &Project, version: i64) -> R
         // One that was given up was approved too.
         approved: row.state.0.class().map(|_| budget.clone()),
         budget,
+        ceiling_use_bps: ceiling_used(conn, row)?,
         allocated: allocated(conn, scope, row)?.map(shown),
         agreed: finance.agreement.as_ref().map(|agreement: &Agreement| shown(agreement.amount)),
         disbursed: shown(finance.paid),
@@ -98,6 +106,15 @@ fn summary(conn: &mut Conn, scope: &Scope, project: &Project, version: i64) -> R
         refund_due_on: settled.and_then(|settled| settled.due_on),
         version,
     })
+}
+
+/// What of the ceiling of its pinned rules a project asks for.
+fn ceiling_used(conn: &mut Conn, row: &ProjectRow) -> Result<Option<i64>, Fault> {
+    let Some(rules) = row.rule_set_version.and_then(|version| find(row.instrument.0, version)) else { return Ok(None) };
+    let Some((max, of)) = ceiling(rules) else { return Ok(None) };
+    let rate = submitted_at(conn, row, rules)?;
+    let asked = (db::budget::amount(row.budget)?, row.currency()?);
+    Ok(worth(asked, of, rate, row.starts_on).ok().and_then(|worth| use_bps(worth, max)))
 }
 
 /// Where the money of a project stands: asked for, approved, allocated, agreed, disbursed, spent and refunded.
@@ -148,9 +165,8 @@ pub async fn record_project_refund(asked: Asked<ProjectRefund>, path: ProjectPat
             let currency = project.row.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            if db::project::finance::finance_of(tx.conn, &project.row)?.agreement.is_none() {
-                return Err(AGREEMENT_MISSING.refuse().into());
-            }
+            let finance = db::project::finance::finance_of(tx.conn, &project.row)?;
+            finance.agreement.as_ref().ok_or_else(|| AGREEMENT_MISSING.refuse())?.require_money()?;
             let used = PurposeUse {
                 act,
                 kind: FundUseKind::Refund,
@@ -178,7 +194,8 @@ pub async fn record_project_refund(asked: Asked<ProjectRefund>, path: ProjectPat
 fn free_settled(tx: &mut Tx<'_>, project: &Project) -> Result<Option<Event>, Fault> {
     let ended = db::project::report::settlement_of(tx.conn, &project.row)?.is_some();
     let finance = db::project::finance::finance_of(tx.conn, &project.row)?;
-    let Some(purpose) = project.row.fund_purpose_id.filter(|_| ended && finance.unsettled.is_zero()) else { return Ok(None) };
+    let free = ended && finance.unsettled.is_zero() && !finance.in_kind();
+    let Some(purpose) = project.row.fund_purpose_id.filter(|_| free) else { return Ok(None) };
     let purpose = db::fund::purpose::find_purpose(tx.conn, &tx.all(), purpose.0)?;
     db::fund::purpose::hold_purpose(tx, &purpose.row, false)?;
     let freed = Event::of("fund_purpose.freed", "fund_purpose", purpose.row.id.0.0, purpose.row.version + 1);
@@ -233,19 +250,20 @@ fn close_purpose(call: &Call, tx: &mut Tx<'_>, project: &Project, (act, referenc
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectTermination {
-    /// The committee that decided it, of which the caller is a member.
+    /// The committee whose motion to terminate was carried, of which the caller is a member.
     committee_id: CommitteeId,
-    /// Not later than the business date.
+    /// Of the session that carried it. Not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
-    /// Of the minutes of the session.
+    /// Of its minutes.
     minutes_reference: Text<80>,
     reason: Text<500>,
 }
 
 impl Json for ProjectTermination {}
 
-/// Ends a project after payments, as a committee decided. What was paid is settled: what is neither spent nor back is due in thirty days.
+/// Ends a project after payments, as a committee decided: the last motion that was carried on it is one to terminate, of the session that
+/// is named. What was paid is settled: what is neither spent nor back is due in thirty days.
 #[utoipa::path(tag = "project", request_body = ProjectTermination, responses((status = 200, body = FinanceSummary)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/termination")]
 pub async fn terminate_project(asked: Asked<ProjectTermination>, path: ProjectPath) -> Answered {
@@ -256,14 +274,19 @@ pub async fn terminate_project(asked: Asked<ProjectTermination>, path: ProjectPa
             let scope = call.scope_in(organisation);
             let project = db::project::find_project(tx.conn, &scope, id)?;
             call.check_version(project.row.version)?;
+            project.row.state.0.act(ProjectAction::Terminate)?;
             not_future(body.held_on, call.today).map_err(|refusal| refusal.at("/held_on"))?;
             let committee = db::project::committee::find_committee(tx.conn, &scope, body.committee_id)?;
             if !committee.members.contains(&by) {
                 return Err(VOTER_ABSENT.refuse().at("/committee_id").into());
             }
             super::review::require_disinterested(tx, id)?;
+            let carried = db::project::committee::last_carried(tx.conn, &project.row)?;
+            let told = Sitting { committee: body.committee_id, held_on: body.held_on, minutes: body.minutes_reference.as_str() };
+            require_termination(carried.as_ref().map(|motion| (motion.action.0, motion.sitting())), &told)?;
+            let motion = carried.map(|motion| motion.id.0);
             let reason = format!("{}: {}", body.minutes_reference.as_str(), body.reason.as_str());
-            let moved = take(call, tx, &project, ProjectAction::Terminate, (Some(reason), None))?;
+            let moved = take(call, tx, &project, ProjectAction::Terminate, (Some(reason), motion))?;
             let settled = settled(&db::project::finance::finance_of(tx.conn, &project.row)?, call.today)?;
             let currency = project.row.currency()?;
             db::project::report::insert_settlement(tx, id, &settled, !settled.rest.is_zero(), by)?;

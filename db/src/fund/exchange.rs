@@ -79,6 +79,19 @@ pub fn find_rate(conn: &mut Conn, scope: &Scope, id: ExchangeRateId) -> Result<E
     Ok(row.first(conn)?)
 }
 
+/// The last rate between two currencies, either way, that is in force on a day; of several of one day, what was recorded last.
+pub fn rate_on(conn: &mut Conn, scope: &Scope, (one, other): (&str, &str), on: NaiveDate) -> Result<Option<ExchangeRateRow>, Fault> {
+    let pair = [one, other];
+    Ok(visible!(exchange_rates, scope)
+        .filter(exchange_rates::base.eq_any(pair))
+        .filter(exchange_rates::quote.eq_any(pair))
+        .filter(exchange_rates::valid_on.le(on))
+        .order((exchange_rates::valid_on.desc(), exchange_rates::recorded_at.desc(), exchange_rates::id.desc()))
+        .select(ExchangeRateRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
 /// Which rates to list.
 #[derive(Clone, Debug, Default)]
 pub struct RateFilter {

@@ -15,6 +15,9 @@ use crate::fund::RecordedAt;
 use crate::schema::{project_agreements, project_signatures, project_tranches};
 use crate::store::Tx;
 
+/// What stands for the signs of an account where an agreement is in kind, and nothing goes to one.
+const NO_ACCOUNT: &str = "----";
+
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = project_agreements)]
 pub struct AgreementRow {
@@ -28,11 +31,20 @@ pub struct AgreementRow {
     pub receiver_id: Option<Col<OrganisationId>>,
     pub revenue_code: Option<String>,
     pub expenditure_code: Option<String>,
+    /// Four dashes in kind.
     pub account_ending: String,
     pub account_sha256: Option<String>,
     pub account_verified_by: Option<Col<PrincipalId>>,
     pub account_verified_on: Option<NaiveDate>,
     pub recorded_at: RecordedAt,
+    pub partner_signatory_id: Option<Col<PrincipalId>>,
+}
+
+impl AgreementRow {
+    /// The local government that receives, and the articles of revenue and of expenditure of its budget.
+    pub fn receiver(&self) -> Option<(OrganisationId, String, String)> {
+        Some((self.receiver_id?.0, self.revenue_code.clone()?, self.expenditure_code.clone()?))
+    }
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -69,6 +81,7 @@ impl ProjectAgreement {
             tranches: self.tranches.iter().map(|tranche| amount(tranche.amount)).collect::<Result<_, _>>()?,
             signed: self.signatures.iter().map(|signature| signature.side.0).collect(),
             account_verified: self.row.account_verified_by.is_some(),
+            channel: self.row.channel.0,
         })
     }
 }
@@ -81,9 +94,12 @@ pub struct NewAgreement {
     pub supplier: SupplierId,
     pub amount: i64,
     pub channel: ProjectChannel,
-    /// The local government through whose treasury money comes, and the codes of the lines of its budget.
+    /// The local government through whose treasury money comes, and the articles of revenue and of expenditure of its budget.
     pub receiver: Option<(OrganisationId, String, String)>,
-    pub account_ending: String,
+    /// None in kind.
+    pub account_ending: Option<String>,
+    /// Who signs for the partner.
+    pub partner_signatory: Option<PrincipalId>,
     /// Share, amount, planned day.
     pub tranches: Vec<(Option<i32>, i64, Option<NaiveDate>)>,
     pub recorded_by: PrincipalId,
@@ -102,7 +118,8 @@ pub fn insert_agreement(tx: &mut Tx<'_>, project: ProjectId, new: &NewAgreement)
             project_agreements::receiver_id.eq(new.receiver.as_ref().map(|one| Col(one.0))),
             project_agreements::revenue_code.eq(new.receiver.as_ref().map(|one| one.1.as_str())),
             project_agreements::expenditure_code.eq(new.receiver.as_ref().map(|one| one.2.as_str())),
-            project_agreements::account_ending.eq(&new.account_ending),
+            project_agreements::account_ending.eq(new.account_ending.as_deref().unwrap_or(NO_ACCOUNT)),
+            project_agreements::partner_signatory_id.eq(new.partner_signatory.map(Col)),
             project_agreements::recorded_by.eq(Col(new.recorded_by)),
             project_agreements::recorded_at.eq(Col(tx.now())),
         ))

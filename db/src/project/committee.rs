@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::id::{CommitteeId, MotionId, OrganisationId, PrincipalId, ProjectId};
-use domain::project::committee::{MotionState, Session, Vote};
+use domain::project::committee::{MotionState, Session, Sitting, Vote};
 use domain::project::{COMMITTEE_DUPLICATE, MOTION_OPEN, ProjectAction, ProjectRejectionReason, VOTE_DUPLICATE};
 use domain::sensitivity::{Scope, Sensitivity};
 
+use super::ProjectRow;
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
@@ -110,6 +111,14 @@ pub struct MotionRow {
     pub state: Col<MotionState>,
     pub decided_at: Option<Col<DateTime<Utc>>>,
     pub version: i64,
+    pub ceiling_waived: bool,
+}
+
+impl MotionRow {
+    /// The session before which it was moved.
+    pub fn sitting(&self) -> Sitting<'_, CommitteeId> {
+        Sitting { committee: self.committee_id.0, held_on: self.held_on, minutes: &self.minutes_reference }
+    }
 }
 
 /// A motion with who is present, who stood back, and the votes.
@@ -131,6 +140,7 @@ pub struct NewMotion {
     pub committee: CommitteeId,
     pub action: ProjectAction,
     pub rejection_reason: Option<ProjectRejectionReason>,
+    pub ceiling_waived: bool,
     pub held_on: NaiveDate,
     pub minutes_reference: String,
     pub session: Session<PrincipalId>,
@@ -156,6 +166,7 @@ pub fn insert_motion(tx: &mut Tx<'_>, new: &NewMotion) -> Result<Motion, Fault> 
             motions::recorded_at.eq(Col(tx.now())),
             motions::sensitivity.eq(new.sensitivity),
             motions::version.eq(1),
+            motions::ceiling_waived.eq(new.ceiling_waived),
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| MOTION_OPEN.refuse()))?;
@@ -204,6 +215,18 @@ fn with_votes(conn: &mut Conn, scope: &Scope, rows: Vec<MotionRow>) -> Result<Ve
 pub fn find_motion(conn: &mut Conn, scope: &Scope, id: MotionId) -> Result<Motion, Fault> {
     let row = visible!(motions, scope).filter(motions::id.eq(Col(id))).select(MotionRow::as_select()).first(conn)?;
     with_votes(conn, scope, vec![row])?.pop().ok_or(Fault::Missing)
+}
+
+/// The motion on a project that was carried last.
+pub fn last_carried(conn: &mut Conn, project: &ProjectRow) -> Result<Option<MotionRow>, Fault> {
+    Ok(motions::table
+        .filter(motions::organisation_id.eq(project.organisation_id))
+        .filter(motions::project_id.eq(project.id))
+        .filter(motions::state.eq(Col(MotionState::Carried)))
+        .order((motions::decided_at.desc(), motions::id.desc()))
+        .select(MotionRow::as_select())
+        .first(conn)
+        .optional()?)
 }
 
 pub fn list_motions(

@@ -2,6 +2,7 @@
 
 use domain::fund::LineUse;
 use domain::money::Amount;
+use domain::project::agreement::ProjectChannel;
 use domain::project::disbursement::ProjectDisbursementState;
 use domain::project::finance::Finance;
 use domain::sensitivity::{Scope, Sensitivity};
@@ -26,7 +27,8 @@ pub fn finance_of(conn: &mut Conn, project: &ProjectRow) -> Result<Finance, Faul
     let reported = reported_of(conn, project)?;
     let refunds = refunds_of(conn, project)?;
     let lines: Vec<LineUse> = match (&agreement, project.fund_purpose_id) {
-        (Some(_), Some(purpose)) => {
+        // In kind, the organisation buys: what the fund pays is none of the partner's money.
+        (Some(agreed), Some(purpose)) if agreed.row.channel.0 != ProjectChannel::InKind => {
             let all = Scope { organisation: project.organisation_id.0, clearance: Sensitivity::Sealed };
             let allocations = allocations_of(conn, &all, purpose.0)?;
             allocations.iter().flat_map(|allocation| &allocation.lines).map(AllocationLineRow::line_use).collect()

@@ -150,6 +150,7 @@ tables! {
         recorded_at -> Instant,
         sensitivity -> Integer,
         version -> BigInt,
+        ceiling_waived -> Bool,
     }
 
     motion_attendances (organisation_id, motion_id, principal_id) {
@@ -199,6 +200,7 @@ tables! {
         account_verified_on -> Nullable<Date>,
         recorded_by -> Identity,
         recorded_at -> Instant,
+        partner_signatory_id -> Nullable<Identity>,
     }
 
     project_tranches (organisation_id, project_id, number) {
@@ -435,6 +437,18 @@ tables! {
         latitude -> Integer,
         outside_reason -> Nullable<Text>,
         recorded_by -> Identity,
+        recorded_at -> Instant,
+    }
+
+    project_conversions (organisation_id, project_id, submission, action) {
+        organisation_id -> Identity,
+        project_id -> Identity,
+        submission -> Integer,
+        action -> Vocabulary,
+        exchange_rate_id -> Identity,
+        amount -> BigInt,
+        converted -> BigInt,
+        currency -> Text,
         recorded_at -> Instant,
     }
 }

@@ -4,9 +4,11 @@
 use diesel::prelude::*;
 use domain::id::{OrganisationId, ProjectId};
 use domain::programme::rule_set::find;
-use domain::project::committee::tally;
+use domain::project::ceiling::ceiling;
+use domain::project::committee::{MotionState, tally};
+use domain::project::duty::Duty;
 use domain::project::settlement::residual_max;
-use domain::project::{ProjectState, StateClass};
+use domain::project::{ProjectAction, ProjectState, StateClass};
 use domain::sensitivity::{Scope, Sensitivity};
 
 use super::{Failure, wrong};
@@ -14,12 +16,13 @@ use crate::column::Col;
 use crate::connection::Conn;
 use crate::page::Keyset;
 use crate::project::agreement::find_agreement;
-use crate::project::committee::list_motions;
+use crate::project::ceiling::conversion_of;
+use crate::project::committee::{find_motion, list_motions};
 use crate::project::evidence::suspensions_of;
 use crate::project::finance::finance_of;
 use crate::project::report::settlement_of;
-use crate::project::{ProjectRow, find_project, steps_of};
-use crate::schema::projects;
+use crate::project::{ProjectRow, ProjectTransitionRow, find_project, steps_of};
+use crate::schema::{motions, projects};
 
 /// What is wrong with the money of a project, if anything.
 fn fault_of_money(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, Failure> {
@@ -29,7 +32,7 @@ fn fault_of_money(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, F
     let shares: Vec<i32> = agreement.tranches.iter().filter_map(|tranche| tranche.bps).collect();
     let planned: i64 = agreement.tranches.iter().map(|tranche| tranche.amount).sum();
     let accounted = finance.attributed.checked_add(finance.unsettled).and_then(|sum| sum.checked_add(finance.refunded));
-    let open = settled.is_none() && row.state.0.class() != Some(StateClass::NotStarted);
+    let open = settled.is_none() && !finance.in_kind() && row.state.0.class() != Some(StateClass::NotStarted);
     let (disbursed, accepted, refunded) = (finance.paid.minor(), finance.accepted.minor(), finance.refunded.minor());
     let rules = row.rule_set_version.and_then(|version| find(row.instrument.0, version));
     let most = rules.zip(row.currency().ok()).map(|(rules, currency)| residual_max(rules, currency).minor());
@@ -53,6 +56,34 @@ fn fault_of_money(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, F
     Ok(checks.iter().find(|(_, holds)| !holds).map(|(fault, _)| (*fault).to_owned()))
 }
 
+/// What is wrong with the approval of a project whose instrument has a ceiling, if anything: above it, it was waived.
+fn fault_of_ceiling(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, Failure> {
+    let Some((max, of)) = row.rule_set_version.and_then(|version| find(row.instrument.0, version)).and_then(ceiling) else {
+        return Ok(None);
+    };
+    let asked = match conversion_of(conn, row, ProjectAction::Approve)? {
+        Some(kept) if kept.currency == of.code() => kept.converted,
+        _ if row.currency == of.code() => row.budget,
+        _ => return Ok(Some("it was approved in another currency than its ceiling, at no rate".to_owned())),
+    };
+    let waived = motions::table
+        .filter(motions::organisation_id.eq(row.organisation_id))
+        .filter(motions::project_id.eq(row.id))
+        .filter(motions::state.eq(Col(MotionState::Carried)))
+        .filter(motions::ceiling_waived.eq(true))
+        .count()
+        .get_result::<i64>(conn)?;
+    let above = asked > max.minor() && waived == 0;
+    Ok(above.then(|| "it was approved above the ceiling of its instrument, and nobody waived it".to_owned()))
+}
+
+/// Whether a motion that was carried decided what a committee alone decides.
+fn decided(conn: &mut Conn, scope: &Scope, step: &ProjectTransitionRow) -> Result<bool, Failure> {
+    let Some(motion) = step.motion_id else { return Ok(false) };
+    let motion = find_motion(conn, scope, motion.0)?.row;
+    Ok(motion.state.0 == MotionState::Carried && motion.action.0 == step.action.0)
+}
+
 /// Walks through the life of every project, and counts the votes of every motion again. Says how many were checked.
 pub fn verify_projects(conn: &mut Conn, organisation: OrganisationId, code: &str) -> Result<usize, Failure> {
     let scope = Scope { organisation, clearance: Sensitivity::Sealed };
@@ -70,6 +101,9 @@ pub fn verify_projects(conn: &mut Conn, organisation: OrganisationId, code: &str
             if !known || step.state_before.map(|before| before.0) != at {
                 return wrong(format!("{code}, project {reference}: step {} is no way of the machine", step.number));
             }
+            if way.is_some_and(|way| way.duty == Duty::CommitteeMember) && !decided(conn, &scope, &step)? {
+                return wrong(format!("{code}, project {reference}: step {} was decided by no motion", step.number));
+            }
             at = Some(step.state_after.0);
         }
         let suspended = suspensions_of(conn, &scope, &[id])?.iter().any(|one| one.resumed_on.is_none());
@@ -81,7 +115,7 @@ pub fn verify_projects(conn: &mut Conn, organisation: OrganisationId, code: &str
         }
         if state.0.class().is_some() {
             let row = find_project(conn, &scope, id.0)?.row;
-            if let Some(fault) = fault_of_money(conn, &row)? {
+            if let Some(fault) = fault_of_money(conn, &row)?.or(fault_of_ceiling(conn, &row)?) {
                 return wrong(format!("{code}, project {reference}: {fault}"));
             }
         }

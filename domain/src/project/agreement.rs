@@ -2,8 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::finance::{AGREEMENT_EXCEEDS_APPROVED, AGREEMENT_SIGNED, TRANCHE_PLAN};
+use super::finance::{
+    AGREEMENT_ACCOUNT, AGREEMENT_ARTICLE_UNKNOWN, AGREEMENT_EXCEEDS_APPROVED, AGREEMENT_IN_KIND, AGREEMENT_RECEIVER, AGREEMENT_SIDE,
+    AGREEMENT_SIGNATORY, AGREEMENT_SIGNED, COMMUNE_BUDGET_LINE_MISSING, TRANCHE_PLAN,
+};
+use crate::budget::nomenclature::Nomenclature;
+use crate::budget::{Direction, Section};
 use crate::fund::attribution::divide;
+use crate::identity::{PrincipalKind, Role};
 use crate::money::{Amount, Currency};
 use crate::programme::rule_set::{ImplementerKind, RuleSet, TrancheBasis};
 use crate::refusal::Refusal;
@@ -40,13 +46,61 @@ words! {
 words! {
     /// Through which accounts money comes to a project.
     pub enum ProjectChannel {
-        /// Through the treasury of a local government, whose budget holds it (sur budget).
+        /// Through the treasury of a local government: nothing is paid before its executable budget holds it (sur budget).
         Treasury = "treasury",
         /// Straight to who carries the project out; no budget holds it (hors budget).
         Direct = "direct",
         /// Goods, works or services; no money comes (en nature).
         InKind = "in_kind",
     }
+}
+
+impl Default for ProjectChannel {
+    /// Straight, where nothing is said.
+    fn default() -> Self {
+        Self::Direct
+    }
+}
+
+/// Refuses an agreement that does not say whose budget holds the money: through a treasury that of a local government, else nobody's;
+/// and one with an account where no money comes, or without one where it does.
+pub fn require_receiver(channel: ProjectChannel, governs: Option<bool>, account: bool) -> Result<(), Refusal> {
+    let received = if channel == ProjectChannel::Treasury { governs == Some(true) } else { governs.is_none() };
+    if !received {
+        return Err(AGREEMENT_RECEIVER.refuse().with("channel", channel).at("/receiver"));
+    }
+    if account == (channel == ProjectChannel::InKind) {
+        return Err(AGREEMENT_ACCOUNT.refuse().with("channel", channel).at("/account_ending"));
+    }
+    Ok(())
+}
+
+/// A line that a budget has to have before money comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WantedLine<'a> {
+    pub direction: Direction,
+    pub article: &'a str,
+    /// Whether an executable budget of the year provides for it.
+    pub provided: bool,
+}
+
+/// Refuses an article that no budget could execute: an agreement is not changed any more, and would wait for ever.
+pub fn require_article(nomenclature: &Nomenclature, direction: Direction, article: &str) -> Result<(), Refusal> {
+    let found = |section: &Section| nomenclature.article(*section, direction, article).is_some_and(|article| article.executable);
+    if Section::ALL.iter().any(found) {
+        return Ok(());
+    }
+    Err(AGREEMENT_ARTICLE_UNKNOWN.refuse().with("direction", direction).with("article", article))
+}
+
+/// Refuses money through a treasury whose budget of the year does not hold it on both sides.
+pub fn require_budget_lines(fiscal_year: i32, wanted: &[WantedLine<'_>]) -> Result<(), Refusal> {
+    let missing = wanted.iter().filter(|line| !line.provided);
+    let missing: Vec<String> = missing.map(|line| format!("{} {}", line.direction, line.article)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(COMMUNE_BUDGET_LINE_MISSING.refuse().with("fiscal_year", fiscal_year).with("missing", missing))
 }
 
 /// An agreement, as guards look at it.
@@ -56,12 +110,23 @@ pub struct Agreement {
     pub tranches: Vec<Amount>,
     pub signed: Vec<ProjectAgreementSide>,
     pub account_verified: bool,
+    pub channel: ProjectChannel,
 }
 
 impl Agreement {
     /// The sides that did not sign yet.
     pub fn unsigned(&self) -> impl Iterator<Item = ProjectAgreementSide> + '_ {
         ProjectAgreementSide::ALL.iter().copied().filter(|side| !self.signed.contains(side))
+    }
+
+    /// Whether money comes by it, to an account.
+    pub fn pays(&self) -> bool {
+        self.channel != ProjectChannel::InKind
+    }
+
+    /// Refuses money where goods were agreed on.
+    pub fn require_money(&self) -> Result<(), Refusal> {
+        if self.pays() { Ok(()) } else { Err(AGREEMENT_IN_KIND.refuse()) }
     }
 }
 
@@ -116,6 +181,27 @@ fn parts(amount: Amount, shares: &[u32]) -> Vec<Amount> {
     divide(amount, &weights).into_iter().map(|(_, part)| part).collect()
 }
 
+/// Refuses to let someone sign for the partner who is a machine, has a function on the side that pays, or does not see the project.
+pub fn accept_signatory(kind: PrincipalKind, functions: &[Role], sees: bool) -> Result<(), Refusal> {
+    if sees && kind == PrincipalKind::Person && functions.contains(&Role::Partner) && functions.iter().all(|role| *role == Role::Partner) {
+        return Ok(());
+    }
+    Err(AGREEMENT_SIGNATORY.refuse().at("/partner_signatory_id"))
+}
+
+/// Refuses a signature for a side by who does not stand on it: the authorising officer signs for the organisation. For the partner signs
+/// who was named; where nobody was, the registrar of the council records what was signed on paper.
+pub fn require_side<P: PartialEq>(side: ProjectAgreementSide, by: &P, functions: &[Role], named: Option<&P>) -> Result<(), Refusal> {
+    let stands = match (side, named) {
+        (ProjectAgreementSide::Funder, _) => functions.contains(&Role::AuthorisingOfficer),
+        (ProjectAgreementSide::Partner, Some(named)) => by == named,
+        (ProjectAgreementSide::Partner, None) => {
+            functions.contains(&Role::CouncilRegistrar) && !functions.contains(&Role::AuthorisingOfficer)
+        }
+    };
+    if stands { Ok(()) } else { Err(AGREEMENT_SIDE.refuse().at("/side")) }
+}
+
 /// Refuses a second signature of one side, or of one person for both.
 pub fn sign<P: Ord>(side: ProjectAgreementSide, by: &P, signatures: &[(ProjectAgreementSide, P)]) -> Result<(), Refusal> {
     let sides: BTreeSet<ProjectAgreementSide> = signatures.iter().map(|(side, _)| *side).collect();
@@ -158,6 +244,62 @@ mod tests {
         for (version, wrong) in [(2, [5000, 5000].as_slice()), (2, &[8000]), (2, &[2000, 8000]), (2, &[]), (1, &[8000, 2000])] {
             assert_eq!(planned(version, wrong).map_err(|refusal| refusal.code.name), Err("TRANCHE_PLAN"), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn ac_53_money_through_a_treasury_names_whose_budget_holds_it_and_waits_for_its_lines() {
+        use ProjectChannel as C;
+        let code = |channel, governs, account| require_receiver(channel, governs, account).map_err(|refusal| refusal.code.name);
+        for (channel, governs, account, outcome) in [
+            (C::Treasury, Some(true), true, Ok(())),
+            (C::Treasury, Some(false), true, Err("AGREEMENT_RECEIVER")),
+            (C::Treasury, None, true, Err("AGREEMENT_RECEIVER")),
+            (C::Treasury, Some(true), false, Err("AGREEMENT_ACCOUNT")),
+            (C::Direct, None, true, Ok(())),
+            (C::Direct, Some(true), true, Err("AGREEMENT_RECEIVER")),
+            (C::Direct, None, false, Err("AGREEMENT_ACCOUNT")),
+            (C::InKind, None, false, Ok(())),
+            (C::InKind, None, true, Err("AGREEMENT_ACCOUNT")),
+            (C::InKind, Some(true), false, Err("AGREEMENT_RECEIVER")),
+        ] {
+            assert_eq!(code(channel, governs, account), outcome, "{channel}");
+        }
+        let line = |direction, article, provided| WantedLine { direction, article, provided };
+        let (there, absent) = (line(Direction::Expenditure, "631", true), line(Direction::Revenue, "741", false));
+        assert_eq!(require_budget_lines(2025, &[there, WantedLine { provided: true, ..absent }]), Ok(()));
+        let refused = require_budget_lines(2025, &[absent, there]).expect_err("no revenue");
+        assert_eq!(
+            (refused.code.name, refused.facts["missing"].clone()),
+            ("COMMUNE_BUDGET_LINE_MISSING", serde_json::json!(["revenue 741"]))
+        );
+        assert_eq!(
+            require_article(&Nomenclature::default(), Direction::Revenue, "741").map_err(|refusal| refusal.code.name),
+            Err("AGREEMENT_ARTICLE_UNKNOWN")
+        );
+        let goods = Agreement { channel: C::InKind, ..Agreement::default() };
+        assert_eq!(goods.require_money().map_err(|refusal| refusal.code.name), Err("AGREEMENT_IN_KIND"));
+        assert_eq!(Agreement::default().require_money(), Ok(()));
+    }
+
+    #[test]
+    fn each_side_signs_for_itself() {
+        use ProjectAgreementSide::{Funder, Partner};
+        let code = |side, by: u8, functions: &[Role], named: Option<u8>| {
+            require_side(side, &by, functions, named.as_ref()).map_err(|refusal| refusal.code.name)
+        };
+        assert_eq!(code(Funder, 1, &[Role::AuthorisingOfficer], None), Ok(()));
+        assert_eq!(code(Funder, 1, &[Role::FinanceOfficer], None), Err("AGREEMENT_SIDE"));
+        assert_eq!(code(Partner, 1, &[Role::AuthorisingOfficer], None), Err("AGREEMENT_SIDE"));
+        assert_eq!(code(Partner, 1, &[Role::AuthorisingOfficer, Role::CouncilRegistrar], None), Err("AGREEMENT_SIDE"));
+        assert_eq!(code(Partner, 1, &[Role::CouncilRegistrar], None), Ok(()));
+        assert_eq!(code(Partner, 1, &[Role::CouncilRegistrar], Some(2)), Err("AGREEMENT_SIDE"));
+        assert_eq!(code(Partner, 2, &[Role::Partner], Some(2)), Ok(()));
+        let signatory = |kind, functions: &[Role]| accept_signatory(kind, functions, true).is_ok();
+        assert!(signatory(PrincipalKind::Person, &[Role::Partner]));
+        assert!(accept_signatory(PrincipalKind::Person, &[Role::Partner], false).is_err());
+        assert!(!signatory(PrincipalKind::PartnerSystem, &[Role::Partner]));
+        assert!(!signatory(PrincipalKind::Person, &[]));
+        assert!(!signatory(PrincipalKind::Person, &[Role::Partner, Role::FinanceOfficer]));
     }
 
     #[test]

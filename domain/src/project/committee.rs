@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, MOTION_DECIDED, ProjectAction, QUORUM, VOTER_ABSENT};
+use chrono::NaiveDate;
+
+use super::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, MOTION_DECIDED, ProjectAction, QUORUM, TERMINATION_UNDECIDED, VOTER_ABSENT};
 use crate::refusal::Refusal;
 use crate::words;
 
@@ -29,6 +31,8 @@ words! {
         Cancel = "cancel",
         /// Let it go on after a suspension.
         Resume = "resume",
+        /// End it after payments: what is decided is carried out by its termination.
+        Terminate = "terminate",
     }
 }
 
@@ -40,6 +44,7 @@ impl MotionAction {
             Self::Reject => ProjectAction::Reject,
             Self::Cancel => ProjectAction::Cancel,
             Self::Resume => ProjectAction::Resume,
+            Self::Terminate => ProjectAction::Terminate,
         }
     }
 }
@@ -63,6 +68,23 @@ pub struct Session<M> {
     pub quorum: usize,
     pub present: BTreeSet<M>,
     pub recused: BTreeSet<M>,
+}
+
+/// A session of a committee, as its minutes tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sitting<'a, C> {
+    pub committee: C,
+    pub held_on: NaiveDate,
+    pub minutes: &'a str,
+}
+
+/// Refuses to end a project as long as the last motion that was carried on it is not one to terminate it, of the session that is told.
+pub fn require_termination<C: PartialEq>(carried: Option<(ProjectAction, Sitting<'_, C>)>, told: &Sitting<'_, C>) -> Result<(), Refusal> {
+    if carried.is_some_and(|(action, sitting)| action == ProjectAction::Terminate && sitting == *told) {
+        return Ok(());
+    }
+    let refusal = TERMINATION_UNDECIDED.refuse().with("minutes_reference", told.minutes).with("held_on", told.held_on);
+    Err(refusal.at("/minutes_reference"))
 }
 
 /// Refuses a committee whose quorum is not more than half of its members.
@@ -130,6 +152,22 @@ mod tests {
         assert_eq!(code(session(&[1, 2, 3, 4, 5], &[4, 5])), Ok(()));
         assert_eq!(code(session(&[1, 2, 9], &[])), Err("COMMITTEE_ATTENDANCE_INVALID"));
         assert_eq!(code(session(&[1, 2, 3], &[9])), Err("COMMITTEE_ATTENDANCE_INVALID"));
+    }
+
+    #[test]
+    fn a_project_ends_as_a_session_decided_and_nobody_else() {
+        let sitting = |committee: u8, minutes: &'static str| Sitting { committee, held_on: NaiveDate::MIN, minutes };
+        let code = |carried| require_termination(carried, &sitting(1, "PV-9")).map_err(|refusal| refusal.code.name);
+        assert_eq!(code(Some((ProjectAction::Terminate, sitting(1, "PV-9")))), Ok(()));
+        for other in [
+            None,
+            Some((ProjectAction::Resume, sitting(1, "PV-9"))),
+            Some((ProjectAction::Terminate, sitting(2, "PV-9"))),
+            Some((ProjectAction::Terminate, sitting(1, "PV-8"))),
+            Some((ProjectAction::Terminate, Sitting { held_on: NaiveDate::MAX, ..sitting(1, "PV-9") })),
+        ] {
+            assert_eq!(code(other.clone()), Err("TERMINATION_UNDECIDED"), "{other:?}");
+        }
     }
 
     #[test]

@@ -28,10 +28,34 @@ codes! {
     AGREEMENT_EXCEEDS_APPROVED: Rule,
         "Convention supérieure à l'accord" / "Agreement above what was approved",
         "Approuvé : {approved} ; convention : {agreed} ({currency})." / "Approved: {approved}; agreement: {agreed} ({currency}).";
+    AGREEMENT_RECEIVER: Rule,
+        "Destinataire inexact" / "Wrong receiver",
+        "Par le Trésor, une collectivité territoriale reçoit, sur des articles de son budget ; sinon, aucune. Voie : {channel}." /
+        "Through a treasury a local government receives, on articles of its budget; otherwise none does. Channel: {channel}.";
+    AGREEMENT_ACCOUNT: Rule,
+        "Compte bancaire inexact" / "Wrong bank account",
+        "L'argent va à un compte ; en nature, il n'y en a pas. Voie : {channel}." /
+        "Money goes to an account; in kind there is none. Channel: {channel}.";
+    AGREEMENT_ARTICLE_UNKNOWN: Rule,
+        "Article inconnu" / "Unknown article",
+        "La nomenclature en vigueur n'a pas d'article {article} qui s'exécute ({direction})." /
+        "The nomenclature in force has no article {article} that is executed ({direction}).";
+    AGREEMENT_IN_KIND: Rule,
+        "Convention en nature" / "Agreement in kind",
+        "La convention est en nature : aucun argent n'est décaissé, dépensé ni remboursé." /
+        "The agreement is in kind: no money is disbursed, spent or refunded.";
+    COMMUNE_BUDGET_LINE_MISSING: Rule,
+        "Ligne absente du budget" / "Line missing in the budget",
+        "Les budgets exécutoires de {fiscal_year} du destinataire n'ont pas : {missing}." /
+        "The executable budgets of {fiscal_year} of the receiver lack: {missing}.";
     AGREEMENT_SIDE: Forbidden,
         "Signature d'un autre" / "Signature of someone else",
-        "L'ordonnateur signe pour l'organisation, un autre pour le partenaire." /
-        "The authorising officer signs for the organisation, someone else for the partner.";
+        "L'ordonnateur signe pour l'organisation ; pour le partenaire, la personne désignée ou, à défaut, le secrétaire du conseil constate la signature." /
+        "The authorising officer signs for the organisation; for the partner the person who was named does or, where none was, the registrar of the council records the signature.";
+    AGREEMENT_SIGNATORY: Rule,
+        "Signataire du partenaire" / "Signatory of the partner",
+        "Signe pour le partenaire une personne qui n'a d'autre fonction dans l'organisation que celle de partenaire, et qui voit le projet." /
+        "A person signs for the partner who has no other function in the organisation than that of a partner, and sees the project.";
     ACCOUNT_UNVERIFIED: Rule,
         "Compte bancaire non vérifié" / "Bank account not verified",
         "Personne n'a vérifié le compte du partenaire." / "Nobody verified the account of the partner.";
@@ -47,7 +71,8 @@ codes! {
         "Shares: {shares}; expected: {expected}. The amounts make {sum}; agreement: {amount} ({currency}).";
     PAYMENT_MISSING: Rule,
         "Première tranche non payée" / "First tranche not paid",
-        "La première tranche n'est pas payée." / "The first tranche is not paid.";
+        "La première tranche n'est pas payée ou, en nature, pas livrée et vérifiée." /
+        "The first tranche is not paid or, in kind, not delivered and verified.";
     PAYMENT_EXISTS: Conflict,
         "Paiement effectué" / "Something was paid",
         "Payé : {paid} {currency}. Le projet se résilie, il ne s'annule pas." /
@@ -144,7 +169,7 @@ impl Finance {
         if !missing.is_empty() {
             found.push(AGREEMENT_UNSIGNED.refuse().with("missing", missing));
         }
-        if !agreement.account_verified {
+        if agreement.pays() && !agreement.account_verified {
             found.push(ACCOUNT_UNVERIFIED.refuse());
         }
         found.extend(lapsed(self.approved_on, rules, today).err());
@@ -156,9 +181,20 @@ impl Finance {
         self.accepted.checked_sub(self.attributed).unwrap_or_default().min(self.unsettled)
     }
 
-    /// A project begins once its first tranche is paid.
-    pub fn unpaid(&self) -> Option<Refusal> {
-        (!self.tranches_paid.contains(&1)).then(|| PAYMENT_MISSING.refuse())
+    /// Whether the agreement brings goods, works or services instead of money.
+    pub fn in_kind(&self) -> bool {
+        self.agreement.as_ref().is_some_and(|agreement| !agreement.pays())
+    }
+
+    /// Refuses money where goods were agreed on.
+    pub fn require_money(&self) -> Result<(), Refusal> {
+        self.agreement.as_ref().map_or(Ok(()), Agreement::require_money)
+    }
+
+    /// A project begins once its first tranche is paid; in kind, once the milestone of its first tranche is met.
+    pub fn unpaid(&self, delivered: &[u32]) -> Option<Refusal> {
+        let begun = if self.in_kind() { delivered } else { &self.tranches_paid };
+        (!begun.contains(&1)).then(|| PAYMENT_MISSING.refuse())
     }
 
     /// What was paid from is not cancelled.

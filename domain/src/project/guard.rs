@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use super::ceiling::Exchange;
 use super::check::{Check, Study, StudyKind};
 use super::clock::add_months;
 use super::finance::Finance;
@@ -11,9 +12,9 @@ use super::handover::{Certificate, Closure, unsigned};
 use super::milestone::{FindingSeverity, Work};
 use super::release::Delivery;
 use super::{
-    APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, CEILING_EXCEEDED, DUPLICATE_UNRESOLVED, DURATION_EXCEEDED,
-    ELIGIBILITY_EXPIRED, GENDER_MARKER_REQUIRED, JOINT_SPLIT, NEED_ELSEWHERE, NEED_REQUIRED, OVERHEAD_NOT_ALLOWED, PARTNER_INELIGIBLE,
-    PARTNER_MISSING, PARTNER_NOT_LOCAL, PROJECT_ALLOCATED, RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
+    APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, DUPLICATE_UNRESOLVED, DURATION_EXCEEDED, ELIGIBILITY_EXPIRED,
+    GENDER_MARKER_REQUIRED, JOINT_SPLIT, NEED_ELSEWHERE, NEED_REQUIRED, OVERHEAD_NOT_ALLOWED, PARTNER_INELIGIBLE, PARTNER_MISSING,
+    PARTNER_NOT_LOCAL, PROJECT_ALLOCATED, RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
 };
 use crate::fund::{EXCHANGE_RATE_MISSING, FUND_INSUFFICIENT};
 use crate::money::{Amount, Currency};
@@ -35,7 +36,7 @@ words! {
         Splits = "splits",
         /// The lines make the budget.
         Budget = "budget",
-        /// The budget is within the ceiling.
+        /// The budget is within the ceiling, converted where it stands in another currency.
         Ceiling = "ceiling",
         /// The planned end is not too late.
         Duration = "duration",
@@ -206,6 +207,8 @@ pub struct Review {
     pub allocated: Amount,
     /// What projects under the same eligibility were approved for already, in its currency.
     pub approved_before: Amount,
+    /// Rates between its currency and that of its ceiling.
+    pub exchange: Exchange,
     pub eligibility: Option<Eligibility>,
     /// What was agreed and paid.
     pub finance: Finance,
@@ -261,7 +264,10 @@ impl Facts<'_> {
             Guard::Requester => one(self.rules.admit_requester(self.proposal.requester)),
             Guard::Splits => self.splits(),
             Guard::Budget => one(self.budget()),
-            Guard::Ceiling => one(self.ceiling()),
+            Guard::Ceiling => {
+                let asked = (self.proposal.budget, self.proposal.currency);
+                one(super::ceiling::require_within(self.rules, asked, &self.review.exchange, self.today))
+            }
             Guard::Duration => one(self.duration()),
             Guard::Area => one(self.area()),
             Guard::Need => self.need(),
@@ -287,7 +293,7 @@ impl Facts<'_> {
             Guard::Agreement => self.review.finance.unsigned(self.rules, self.today),
             Guard::FinalAccounts => self.review.finance.unclosed(self.rules, self.today, self.proposal.currency),
             Guard::Settlement => self.review.finance.under_way(self.proposal.currency),
-            Guard::FirstPayment => self.review.finance.unpaid().into_iter().collect(),
+            Guard::FirstPayment => self.review.finance.unpaid(&self.review.delivery.milestones_met).into_iter().collect(),
             Guard::Outputs => self.review.work.incomplete(self.today),
             Guard::Certificate => unsigned(self.review.certificate.as_ref()).into_iter().collect(),
             Guard::FinalNarrative => {
@@ -321,18 +327,6 @@ impl Facts<'_> {
         }
         let refusal = BUDGET_SUM.refuse().with("sum", self.shown(sum)).with("budget", self.shown(self.proposal.budget));
         Err(refusal.with("currency", self.proposal.currency.code()))
-    }
-
-    fn ceiling(&self) -> Result<(), Refusal> {
-        let Some((max, currency)) = self.rules.ceiling.as_ref().and_then(|ceiling| ceiling.read()) else { return Ok(()) };
-        if currency != self.proposal.currency {
-            return Err(EXCHANGE_RATE_MISSING.refuse().with("from", self.proposal.currency.code()).with("to", currency.code()));
-        }
-        if self.proposal.budget <= max {
-            return Ok(());
-        }
-        let refusal = CEILING_EXCEEDED.refuse().with("max", max.display(currency)).with("currency", currency.code());
-        Err(refusal.with("requested", self.shown(self.proposal.budget)))
     }
 
     fn duration(&self) -> Result<(), Refusal> {

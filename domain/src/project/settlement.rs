@@ -46,10 +46,10 @@ impl Finance {
         found
     }
 
-    /// What stands against the closure of the accounts.
+    /// What stands against the closure of the accounts. Where nothing was paid, nothing is reported.
     pub fn unclosed(&self, rules: &RuleSet, today: NaiveDate, currency: Currency) -> Vec<Refusal> {
         let mut found = Vec::new();
-        if !self.final_accepted {
+        if !self.final_accepted && !self.in_kind() {
             found.push(FINAL_REPORT_MISSING.refuse());
         }
         found.extend(self.under_way(currency));
@@ -73,6 +73,7 @@ mod tests {
     use super::*;
     use crate::programme::Instrument;
     use crate::programme::rule_set::find;
+    use crate::project::agreement::{Agreement, ProjectChannel};
 
     fn usd() -> Currency {
         Currency::parse("USD").expect("known")
@@ -104,6 +105,14 @@ mod tests {
         assert_eq!(unclosed(Instrument::QuickImpact, &closing("99760")), due("240.00"));
         let back = Finance { refunded: money("240"), ..closing("99760") };
         assert_eq!(unclosed(Instrument::QuickImpact, &back), []);
+    }
+
+    #[test]
+    fn ac_53_what_came_in_kind_is_settled_without_a_report_of_money() {
+        let agreement = Some(Agreement { channel: ProjectChannel::InKind, ..Agreement::default() });
+        assert_eq!(unclosed(Instrument::TrustFund, &Finance { agreement, ..Finance::default() }), []);
+        let paid = Finance { agreement: Some(Agreement::default()), ..Finance::default() };
+        assert_eq!(unclosed(Instrument::TrustFund, &paid), [("FINAL_REPORT_MISSING", None)]);
     }
 
     #[test]

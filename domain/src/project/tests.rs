@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use proptest::prelude::*;
 
-use super::agreement::{Agreement, ProjectAgreementSide};
+use super::agreement::{Agreement, ProjectAgreementSide, ProjectChannel};
 use super::check::{Check, CheckResult, POLICE_STUDIES, Study, StudyConclusion, StudyKind};
 use super::finance::Finance;
 use super::guard::{BudgetCategory, Facts, Guard, Implementer, Opinion, Proposal, Review, Share, ShareDimension};
+use super::release::Delivery;
 use super::*;
 use crate::money::{Amount, Currency};
 use crate::programme::Instrument;
@@ -227,6 +228,7 @@ fn a_project_is_signed_by_both_sides_in_time_and_begins_when_it_is_paid() {
         tranches: vec![money("33576"), money("8394")],
         signed: ProjectAgreementSide::ALL.to_vec(),
         account_verified: true,
+        channel: ProjectChannel::Direct,
     };
     let finance = Finance { approved_on: Some(day("2018-06-30")), agreement: Some(signed.clone()), ..Finance::default() };
     let told =
@@ -238,6 +240,13 @@ fn a_project_is_signed_by_both_sides_in_time_and_begins_when_it_is_paid() {
     assert_eq!(told(&unsigned, A::Sign, "2019-01-01"), ["AGREEMENT_UNSIGNED", "ACCOUNT_UNVERIFIED", "APPROVAL_LAPSED"]);
     assert_eq!(told(&Finance::default(), A::Sign, "2018-06-30"), ["AGREEMENT_MISSING"]);
     assert_eq!(told(&finance, A::Start, "2018-07-01"), ["PAYMENT_MISSING"]);
+    // In kind nobody is paid, to no account: it begins with what was delivered.
+    let goods = Agreement { account_verified: false, channel: ProjectChannel::InKind, ..finance.agreement.clone().expect("signed") };
+    let goods = Finance { agreement: Some(goods), tranches_paid: vec![1], ..finance.clone() };
+    assert_eq!((told(&goods, A::Sign, "2018-09-28"), told(&goods, A::Start, "2018-07-01")), (vec![], vec!["PAYMENT_MISSING"]));
+    let delivered = Delivery { milestones_met: vec![1], ..Delivery::default() };
+    let delivered = Review { finance: goods, delivery: delivered, ..reviewed() };
+    assert_eq!(codes(quick(), &gao(), &delivered, A::Start, "2018-07-01"), [""; 0]);
     let paid = Finance { paid: money("33576"), tranches_paid: vec![1], ..finance };
     assert_eq!(told(&paid, A::Start, "2018-07-01"), [""; 0]);
     assert_eq!(told(&paid, A::Cancel, "2018-07-01"), ["PAYMENT_EXISTS", "PROJECT_ALLOCATED"]);
