@@ -72,6 +72,15 @@ tables! {
         amount -> BigInt,
     }
 
+    project_recipients (organisation_id, project_id, number) {
+        organisation_id -> Identity,
+        project_id -> Identity,
+        number -> Integer,
+        kind -> Vocabulary,
+        supplier_id -> Identity,
+        part -> BigInt,
+    }
+
     project_needs (organisation_id, project_id, need_id) {
         organisation_id -> Identity,
         project_id -> Identity,
@@ -208,6 +217,7 @@ tables! {
         bps -> Nullable<Integer>,
         amount -> BigInt,
         planned_on -> Nullable<Date>,
+        recipient_number -> Nullable<Integer>,
     }
 
     project_signatures (organisation_id, project_id, side) {
@@ -266,6 +276,7 @@ tables! {
         reason -> Nullable<Text>,
         recorded_at -> Instant,
         version -> BigInt,
+        recipient_number -> Nullable<Integer>,
     }
 
     project_report_lines (organisation_id, report_id, number) {
@@ -287,6 +298,7 @@ tables! {
         act_id -> Identity,
         recorded_by -> Identity,
         recorded_at -> Instant,
+        recipient_number -> Nullable<Integer>,
     }
 
     project_settlements (organisation_id, project_id) {
