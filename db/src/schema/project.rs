@@ -72,15 +72,6 @@ tables! {
         amount -> BigInt,
     }
 
-    project_recipients (organisation_id, project_id, number) {
-        organisation_id -> Identity,
-        project_id -> Identity,
-        number -> Integer,
-        kind -> Vocabulary,
-        supplier_id -> Identity,
-        part -> BigInt,
-    }
-
     project_needs (organisation_id, project_id, need_id) {
         organisation_id -> Identity,
         project_id -> Identity,
@@ -448,5 +439,14 @@ tables! {
         outside_reason -> Nullable<Text>,
         recorded_by -> Identity,
         recorded_at -> Instant,
+    }
+
+    project_recipients (organisation_id, project_id, number) {
+        organisation_id -> Identity,
+        project_id -> Identity,
+        number -> Integer,
+        kind -> Vocabulary,
+        supplier_id -> Identity,
+        part -> BigInt,
     }
 }
