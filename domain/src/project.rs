@@ -17,6 +17,7 @@ pub mod guard;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod recipient;
 pub mod release;
 pub mod report;
 pub mod settlement;

@@ -39,7 +39,21 @@ impl Scene<'_> {
         self.act("mayor", project, "/financial-closure", &json!({ "reference": "Rapport certifié" }))
     }
 
-    /// An approved project of another instrument and amount, paid from a purpose that is allocated; gives its path.
+    /// A purpose that is allocated so much from a fund of its own.
+    fn purpose_of(&self, amount: &str) -> String {
+        let fund = crate::fund::scene(self.town, &json!({}));
+        fund.given("DK-1", amount, &json!({}));
+        let purpose = fund.purpose("P-1", amount, &[("ML07", 10_000)]);
+        fund.allocate(&purpose, amount).expect(201);
+        purpose
+    }
+
+    /// An approved project of another instrument and amount; gives its path.
+    pub fn approved_for(&self, amount: &str, more: &Value) -> String {
+        self.approved_from(&self.purpose_of(amount), amount, more)
+    }
+
+    /// The same, paid from a purpose that is allocated.
     fn approved_from(&self, purpose: &str, amount: &str, more: &Value) -> String {
         let purpose = purpose.rsplit('/').next().expect("an id");
         let base = json!({
@@ -60,11 +74,7 @@ impl Scene<'_> {
 
     /// The same, under way: its agreement signed and its first tranche paid.
     fn active_for(&self, amount: &str, tranches: &Value, more: &Value) -> String {
-        let fund = crate::fund::scene(self.town, &json!({}));
-        fund.given("DK-1", amount, &json!({}));
-        let purpose = fund.purpose("P-1", amount, &[("ML07", 10_000)]);
-        fund.allocate(&purpose, amount).expect(201);
-        self.active_from(&purpose, amount, tranches, more)
+        self.active_from(&self.purpose_of(amount), amount, tranches, more)
     }
 
     /// The same, paid from a purpose that is there.
