@@ -6,6 +6,7 @@ pub mod canary;
 pub mod chance;
 pub mod client;
 pub mod patience;
+pub mod pooler;
 pub mod postgres;
 pub mod program;
 pub mod shape;

@@ -20,7 +20,7 @@ const ASKED: Duration = Duration::from_millis(500);
 /// What the lane sent since the log had so many lines: what frames its groups, and what it executed.
 fn sent_since(cluster: &Cluster, before: usize) -> (Vec<String>, Vec<String>) {
     let sent = cluster.statements().split_off(before);
-    let lane = sent.iter().find(|line| line.contains(": BEGIN")).and_then(|line| line.split(':').next()).expect("a transaction").to_owned();
+    let lane = sent.iter().find(|line| line.contains(": BEGIN; ")).and_then(|line| line.split(':').next()).expect("a transaction").to_owned();
     let trips = sent.iter().filter(|line| line.starts_with(&format!("{lane}:"))).filter_map(|line| line.split_once(":LOG:  "));
     trips.map(|(_, sent)| sent.to_owned()).partition(|sent| sent.starts_with("statement: "))
 }
@@ -32,7 +32,7 @@ fn commitments_are_few_trips_to_postgresql_and_every_one_is_prepared() {
     let place = Place::new().with("SIGIDA_DATABASE_URL", &cluster.url("sigida")).with("SIGIDA_LANES", "1");
     let cast = town::found(&target, Stage::Open);
     let service = place.serve_ready();
-    let desk = Desk::in_town(&place, cast);
+    let desk = Desk::in_town(&place, cast.clone());
     let mayor = desk.client("mayor");
     for _ in 0..BEFORE {
         desk.intent(false).ask(&mayor).expect("an answer").expect(201);
@@ -40,7 +40,9 @@ fn commitments_are_few_trips_to_postgresql_and_every_one_is_prepared() {
     let before = cluster.statements().len();
     desk.intent(false).ask(&mayor).expect("an answer").expect(201);
     let (frame, executed) = sent_since(&cluster, before);
-    assert_eq!(frame, ["statement: BEGIN", "statement: COMMIT"], "only what frames a group");
+    // Whom it is about, and as whom, is said in the trip that begins it.
+    let begin = format!("statement: BEGIN; SET LOCAL ROLE sigida_service; SET LOCAL sigida.organisations = '{}'", cast.commune);
+    assert_eq!(frame, [begin.as_str(), "statement: COMMIT"], "only what frames a group");
     // The heads of the chains, the answers of equal requests, what the rules look at, the effect, and what happened.
     assert_eq!(executed.len(), 5, "{executed:#?}");
     let anew: Vec<&String> = executed.iter().filter(|sent| sent.starts_with("execute <unnamed>")).collect();
