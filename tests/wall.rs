@@ -7,7 +7,7 @@ use db::store::{Sizes, Store};
 use db::wall::Standing;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use diesel::sql_types::Integer;
+use diesel::sql_types::{Integer, Text};
 
 use crate::harness::acknowledged::Desk;
 use crate::harness::pooler::{CONNECTIONS, Pooler};
@@ -109,6 +109,37 @@ fn many_organisations_behind_a_pooler_see_their_own() {
     assert_eq!(crate::access::second_wall::interleaved(&town, &pooled, 20, 50), 1_000);
     let store = Store::open_migrated(&pooled, Sizes::default()).expect("the store opens");
     assert_eq!(store.second_wall(), &Standing::Up);
+    // What a session would keep is said for each transaction.
+    let on = |used: &str, name: &'static str| {
+        let told = async {
+            let read = move |conn: &mut Conn| Ok(setting(conn, name));
+            if used == "a read" { store.read(read).await } else { store.keep(read).await }
+        };
+        actix_web::rt::System::new().block_on(told).expect("told")
+    };
+    for (used, name, value) in [
+        ("a read", "transaction_read_only", "on"),
+        ("a read", "statement_timeout", "10s"),
+        ("a read", "role", "sigida_service"),
+        ("a read", "enable_seqscan", "on"),
+        ("a write", "transaction_read_only", "off"),
+        ("a write", "lock_timeout", "5s"),
+        ("a write", "enable_seqscan", "off"),
+        ("a write", "TimeZone", "UTC"),
+    ] {
+        assert_eq!(on(used, name), value, "{name} of {used}");
+    }
+}
+
+fn setting(conn: &mut Conn, name: &str) -> String {
+    #[derive(QueryableByName)]
+    struct Told {
+        #[diesel(sql_type = Text)]
+        value: String,
+    }
+    let query = format!("SELECT current_setting('{name}') AS value");
+    let told: Told = db::on_engine!(conn, |inner| diesel::sql_query(query).get_result(inner)).expect("a setting");
+    told.value
 }
 
 #[test]

@@ -120,7 +120,8 @@ impl Ids {
 
     /// The ids of everything that belongs to the commune alone.
     pub fn all_its_own(&self) -> Vec<String> {
-        let owned = self.0.keys().filter(|name| **name != "organisation_id").filter_map(|name| self.of_its_own(name));
+        let owned =
+            self.0.keys().filter(|name| !["organisation_id", "partner_system_id"].contains(name)).filter_map(|name| self.of_its_own(name));
         owned.filter(|id| Uuid::parse_str(id).is_ok()).collect()
     }
 }
