@@ -48,8 +48,8 @@ const PROOFS: [&str; 24] = [
     "status",
     "suite",
     "tidy",
-    "witness",
     "wall",
+    "witness",
 ];
 
 /// What lies at the top, beside what is ignored.
