@@ -16,7 +16,8 @@ done
 umask 077
 draft=$(mktemp -d -- "$folder/.sigida-XXXXXX.partial")
 trap 'rm -rf -- "$draft"' EXIT
-pg_dump --format=custom --no-owner --no-privileges --file="$draft/$name" --dbname="$url"
+# The wall between organisations is before the owner too: all are named, and nothing is left out.
+PGOPTIONS="-c sigida.organisations=* ${PGOPTIONS:-}" pg_dump --enable-row-security --format=custom --no-owner --no-privileges --file="$draft/$name" --dbname="$url"
 # Reads all of it again; nothing is restored.
 pg_restore --file=/dev/null "$draft/$name"
 (cd -- "$draft" && sha256sum -- "$name" >"$name.sha256")

@@ -19,6 +19,8 @@ use crate::on_both_engines;
 
 mod ids;
 mod isolation;
+#[cfg(debug_assertions)]
+pub mod second_wall;
 pub use ids::Ids;
 
 /// What anyone with a token may ask, and machines are refused for what they are.

@@ -117,15 +117,15 @@ fn a_damaged_or_foreign_copy_is_refused_and_leaves_nothing_behind() {
     Place::new().refuses(&["restore", "nowhere.db"], "nowhere.db");
 }
 
-/// Runs a script of `deploy/` against a database of a cluster.
-fn script(name: &str, cluster: &Cluster, database: &str, file: &str) -> Ended {
+/// Runs a script of `deploy/` against a database, with the tools of its cluster.
+pub fn script(name: &str, cluster: &Cluster, url: &str, file: &str) -> Ended {
     let path = format!("{}:{}", cluster.binaries().display(), std::env::var("PATH").unwrap_or_default());
     let output = Command::new(top().join("deploy").join(name))
         .arg(file)
         .env_clear()
         .env("PATH", path)
         .env("SIGIDA", program())
-        .env("SIGIDA_DATABASE_URL", cluster.url(database))
+        .env("SIGIDA_DATABASE_URL", url)
         .output()
         .expect("the script runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -147,25 +147,25 @@ fn a_backup_taken_while_clients_write_restores_all_that_was_acknowledged_on_post
     let [place, fresh] = ["sigida", "restored"].map(|name| Place::new().with("SIGIDA_DATABASE_URL", &cluster.url(name)));
     let copy = place.path("sigida.dump");
     let backup = || {
-        done(&script("postgresql-backup.sh", &cluster, "sigida", &copy));
-        refused(&script("postgresql-backup.sh", &cluster, "sigida", &copy), "exists already");
+        done(&script("postgresql-backup.sh", &cluster, &cluster.url("sigida"), &copy));
+        refused(&script("postgresql-backup.sh", &cluster, &cluster.url("sigida"), &copy), "exists already");
     };
     let restore = || {
-        refused(&script("postgresql-restore.sh", &cluster, "sigida", &copy), "is not empty");
-        let ended = script("postgresql-restore.sh", &cluster, "restored", &copy);
+        refused(&script("postgresql-restore.sh", &cluster, &cluster.url("sigida"), &copy), "is not empty");
+        let ended = script("postgresql-restore.sh", &cluster, &cluster.url("restored"), &copy);
         done(&ended);
         assert!(ended.out.contains("Verified: "), "{ended:?}");
     };
     drill(&place, &target, backup, &fresh, restore);
 
     flip(&copy, None);
-    refused(&script("postgresql-restore.sh", &cluster, "spoilt", &copy), "does not have the digest");
+    refused(&script("postgresql-restore.sh", &cluster, &cluster.url("spoilt"), &copy), "does not have the digest");
     flip(&copy, None);
     // Without its digest, one that was cut.
     std::fs::remove_file(format!("{copy}.sha256")).expect("removed");
     let whole = std::fs::read(&copy).expect("the copy");
     std::fs::write(&copy, &whole[..whole.len() / 2]).expect("cut");
-    refused(&script("postgresql-restore.sh", &cluster, "spoilt", &copy), "pg_restore");
+    refused(&script("postgresql-restore.sh", &cluster, &cluster.url("spoilt"), &copy), "pg_restore");
     std::fs::write(&copy, &whole).expect("whole again");
-    done(&script("postgresql-restore.sh", &cluster, "spoilt", &copy));
+    done(&script("postgresql-restore.sh", &cluster, &cluster.url("spoilt"), &copy));
 }

@@ -7,6 +7,7 @@ pub mod chance;
 pub mod client;
 pub mod disk;
 pub mod patience;
+pub mod pooler;
 pub mod postgres;
 pub mod program;
 pub mod shape;

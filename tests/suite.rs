@@ -34,3 +34,4 @@ mod revenue;
 mod status;
 mod territory;
 mod tidy;
+mod wall;

@@ -25,7 +25,7 @@ const ROOMS: [&str; 15] = [
 ];
 
 /// Subjects of tests that are no rooms.
-const PROOFS: [&str; 23] = [
+const PROOFS: [&str; 24] = [
     "access",
     "backup",
     "bench",
@@ -48,6 +48,7 @@ const PROOFS: [&str; 23] = [
     "status",
     "suite",
     "tidy",
+    "wall",
     "witness",
 ];
 

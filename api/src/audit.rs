@@ -132,6 +132,7 @@ pub async fn list_events(call: Call, query: Query<EventQuery>) -> Answered {
         before: query.to.and_then(|day| day.checked_add_days(Days::new(1))).map(midnight),
     };
     let asked = keys.clone();
-    let rows = call.store().read(move |conn| db::audit::list_events(conn, &readable, &filter, &asked)).await?;
+    let store = call.store().within(readable.iter().copied());
+    let rows = store.read(move |conn| db::audit::list_events(conn, &readable, &filter, &asked)).await?;
     listed(&call, feed(&call, &keys, rows, |row| row.0, view))
 }

@@ -155,7 +155,8 @@ impl Desk {
     /// As [`Desk::standing`], from the database itself.
     async fn standing_anew(&self, bearer: Bearer) -> Result<Arc<Standing>, Problem> {
         let now = self.clock.now();
-        match self.store.read(move |conn| db::identity::find_standing(conn, bearer.principal, bearer.footing, now)).await {
+        // What somebody is everywhere, before it is known whither they turn.
+        match self.store.everywhere().read(move |conn| db::identity::find_standing(conn, bearer.principal, bearer.footing, now)).await {
             Ok(standing) => Ok(self.standings.put(bearer, standing)),
             Err(Fault::Missing) => Err(Problem::from(&TOKEN_INVALID)),
             Err(fault) => Err(fault.into()),
@@ -208,6 +209,8 @@ impl Shown {
 #[derive(Clone)]
 pub struct Call {
     pub desk: Arc<Desk>,
+    /// The database, as far as the organisation of the path.
+    store: Store,
     pub standing: Option<Arc<Standing>>,
     /// The session of the caller's token, if it belongs to one.
     pub session: Option<SessionId>,
@@ -238,7 +241,7 @@ pub struct Call {
 
 impl Call {
     pub fn store(&self) -> &Store {
-        &self.desk.store
+        &self.store
     }
 
     /// Whether the operation lists: then the form of the answer can be chosen.
@@ -398,6 +401,7 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
     let organisation = place.organisation.map(organisation_of).transpose()?;
     let mut call = Call {
         desk: Arc::clone(desk),
+        store: desk.store.within(organisation),
         standing,
         client_key: if let Some(Footing::Key(key)) = footing { Some(key) } else { None },
         session: if let Some(Footing::Session(session)) = footing { Some(session) } else { None },

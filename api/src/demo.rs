@@ -61,6 +61,9 @@ pub fn today() -> NaiveDate {
 pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let store = Store::open(&target(folder)?, Sizes::default()).map_err(|fault| fault.to_string())?;
+    if !store.second_wall().is_up() {
+        log::warn!("{}", store.second_wall());
+    }
     let clock = Clock::settable(year::FIRST_DAY);
     let loaded = install(&store, clock.now(), clock.today()).await.map_err(|fault| fault.to_string())?;
     println!("Sigida demo: data in {}", folder.display());

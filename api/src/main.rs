@@ -179,6 +179,7 @@ async fn serve(config: Option<&Path>) -> Result<(), String> {
     let keys = config.keys()?;
     start_log(config.log.filter());
     let store = Store::open_to_serve(&config.target, config.sizes).map_err(|fault| fault.to_string())?;
+    say_second_wall(&store);
     let ready = store.read(db::reference::is_installed).await.map_err(|fault| fault.to_string())?;
     if !ready {
         return Err("the database is not installed: run `sigida migrate` first".to_owned());
@@ -189,6 +190,12 @@ async fn serve(config: Option<&Path>) -> Result<(), String> {
     let (server, address) = server::serve(desk, &config.listening).map_err(|error| format!("{}: {error}", config.listening.address))?;
     log::info!("listening on http://{address}");
     server.await.map_err(|error| error.to_string())
+}
+
+/// Tells the operator whether the second wall stands.
+fn say_second_wall(store: &Store) {
+    let wall = store.second_wall();
+    if wall.is_up() { log::info!("{wall}") } else { log::warn!("{wall}") }
 }
 
 async fn migrate(config: Option<&Path>) -> Result<(), String> {
@@ -207,6 +214,9 @@ async fn migrate(config: Option<&Path>) -> Result<(), String> {
     match founding::first_administrator(&store, &clock).await? {
         Some(code) => println!("First administrator: login `{}`, one-time code {code} (good for 7 days, shown only now)", founding::LOGIN),
         None => println!("The database is up to date."),
+    }
+    if !store.second_wall().is_up() {
+        println!("Note: {}.", store.second_wall());
     }
     Ok(())
 }
@@ -257,7 +267,8 @@ fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<()
     };
     target.require_existing().map_err(|fault| fault.to_string())?;
     let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
-    let row = db::identity::find_principal_by_login(&mut conn, login).map_err(|_| format!("nobody signs in as {login:?}"))?;
+    let row = db::wall::reading(&mut conn, |conn| db::identity::find_principal_by_login(conn, login));
+    let row = row.map_err(|_| format!("nobody signs in as {login:?}"))?;
     println!("{}", keys.sign(row.id.0, Clock::default().now().timestamp())?);
     Ok(())
 }

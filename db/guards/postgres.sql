@@ -273,3 +273,66 @@ CREATE OR REPLACE TRIGGER indicator_periods_locked BEFORE UPDATE ON indicator_pe
     FOR EACH ROW EXECUTE FUNCTION refuse_locked_period();
 CREATE OR REPLACE TRIGGER proposals_decided_once BEFORE UPDATE ON proposals FOR EACH ROW WHEN (OLD.state <> 'open') EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER proposals_no_delete BEFORE DELETE OR TRUNCATE ON proposals EXECUTE FUNCTION refuse_change();
+
+-- Statistics of a table that grew within one import belong to its owner; whoever imports may not take them otherwise.
+CREATE OR REPLACE FUNCTION note_growth() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path FROM CURRENT SET default_statistics_target = 10 AS $$
+BEGIN
+    ANALYZE (SKIP_LOCKED) entries;
+END $$;
+
+-- The second wall: of every table with organisation_id a transaction sees and changes only the rows of the organisations that it
+-- named, the owner of the table not excepted. A new table is covered by itself; see db/src/wall.rs.
+DO $$
+DECLARE
+    owned record;
+    named constant text := 'organisation_id = ANY ((SELECT string_to_array(NULLIF(current_setting(''sigida.organisations'', true), ''*''), '','')'
+        '::uuid[])::uuid[]) OR (SELECT current_setting(''sigida.organisations'', true) = ''*'')';
+BEGIN
+    FOR owned IN
+        SELECT c.oid, c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS walled FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organisation_id' AND NOT a.attisdropped
+        WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::text::regnamespace ORDER BY c.relname
+    LOOP
+        -- A change of this policy gets another name.
+        IF NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = owned.oid AND polname = 'second_wall_1') THEN
+            EXECUTE format('CREATE POLICY second_wall_1 ON %I USING (%s)', owned.name, named);
+        END IF;
+        IF NOT owned.walled THEN
+            EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', owned.name);
+            EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', owned.name);
+        END IF;
+    END LOOP;
+    -- A key is its principal's, in whatever organisation it was used: used again elsewhere, it is refused.
+    IF NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = 'idempotency_keys'::regclass AND polname = 'of_principals_1') THEN
+        CREATE POLICY of_principals_1 ON idempotency_keys FOR SELECT USING (true);
+    END IF;
+END $$;
+
+-- The role as which the service works: made here by those who may, else by whoever sets up the database.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'sigida_service') THEN
+        BEGIN
+            CREATE ROLE sigida_service NOLOGIN;
+        EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN
+            RAISE LOG 'sigida_service was not made here: %', SQLERRM;
+        END;
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'sigida_service') THEN
+        RETURN;
+    END IF;
+    BEGIN
+        SET LOCAL ROLE sigida_service;
+        SET LOCAL ROLE NONE;
+    EXCEPTION WHEN insufficient_privilege THEN
+        BEGIN
+            GRANT sigida_service TO CURRENT_USER;
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE LOG 'sigida_service is not ours: %', SQLERRM;
+        END;
+    END;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO sigida_service', current_schema());
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO sigida_service', current_schema());
+    REVOKE INSERT, UPDATE, DELETE ON __diesel_schema_migrations FROM sigida_service;
+END $$;

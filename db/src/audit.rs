@@ -17,13 +17,16 @@ use crate::fault::Fault;
 use crate::page::{Keyset, Rows as Page};
 use crate::prepared::{Rows, Statement};
 use crate::schema::{audit_heads, event_positions, event_sequencer, events};
+use crate::wall;
 
 /// Starts the chain of a new organisation, before the organisation's own row.
 pub fn insert_head(conn: &mut Conn, organisation: OrganisationId) -> Result<(), Fault> {
-    diesel::insert_into(audit_heads::table)
-        .values((audit_heads::organisation_id.eq(Col(organisation)), audit_heads::sequence.eq(0), audit_heads::hash.eq(GENESIS.to_vec())))
-        .execute(conn)?;
-    Ok(())
+    let head = (audit_heads::organisation_id.eq(Col(organisation)), audit_heads::sequence.eq(0), audit_heads::hash.eq(GENESIS.to_vec()));
+    // The platform registers whoever was nobody before.
+    wall::beyond(conn, |conn| {
+        diesel::insert_into(audit_heads::table).values(head).execute(conn)?;
+        Ok(())
+    })
 }
 
 /// An event as readers see it.
@@ -61,6 +64,11 @@ fn list_waiting(conn: &mut Conn) -> Result<Vec<Waiting>, Fault> {
 
 /// Gives every committed event that has none its global position. One transaction, one sequencer row locked.
 pub fn position_events(conn: &mut Conn) -> Result<(), Fault> {
+    // There is one order of all events.
+    wall::beyond(conn, position_waiting)
+}
+
+fn position_waiting(conn: &mut Conn) -> Result<(), Fault> {
     if list_waiting(conn)?.is_empty() {
         return Ok(());
     }

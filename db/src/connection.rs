@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::migration::MigrationSource;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -46,6 +46,34 @@ pub enum Engine {
     Sqlite,
     Postgres,
 }
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    Reads,
+    Writes,
+}
+
+/// What PostgreSQL is told of each session, or of each transaction where sessions are not ours.
+pub fn settings(used: Use) -> impl Iterator<Item = &'static str> {
+    // No JIT: compiling a query costs more than it saves on what lasts milliseconds.
+    let all =
+        ["statement_timeout = '10s'", "lock_timeout = '5s'", "idle_in_transaction_session_timeout = '15s'", "TIME ZONE 'UTC'", "jit = off"];
+    // Writes find rows by their keys: one plan serves all values, even one made while a table was small.
+    let of_writes = ["plan_cache_mode = force_generic_plan", "enable_seqscan = off"];
+    all.into_iter().chain(of_writes.into_iter().filter(move |_| used == Use::Writes))
+}
+
+/// A URL as libpq reads it, without what only this program knows; and whether it says that a pooler stands before the server.
+fn without_pooler(url: &str) -> (String, bool) {
+    let Some((address, options)) = url.split_once('?') else { return (url.to_owned(), false) };
+    let (ours, theirs): (Vec<&str>, Vec<&str>) = options.split('&').partition(|option| *option == POOLER);
+    let options = if theirs.is_empty() { String::new() } else { format!("?{}", theirs.join("&")) };
+    (format!("{address}{options}"), !ours.is_empty())
+}
+
+/// The option of a database URL that says so.
+const POOLER: &str = "pooler=transaction";
 
 /// Hosts that need no TLS because nothing leaves the machine.
 fn is_local(host: &str) -> bool {
@@ -101,6 +129,11 @@ impl Target {
         }
     }
 
+    /// Whether a pooler lends connections for a transaction, and keeps nothing of a session: `pooler=transaction` in the URL.
+    pub fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres(url) if without_pooler(url).1)
+    }
+
     /// Opens a connection; a reader cannot write.
     pub fn connect(&self, reader: bool) -> Result<Conn, Fault> {
         let busy = |error: diesel::ConnectionError| Fault::Busy(error.to_string());
@@ -117,19 +150,18 @@ impl Target {
                 Ok(Conn::Sqlite(conn))
             }
             Target::Postgres(url) => {
+                let (url, pooled) = without_pooler(url);
                 let separator = if url.contains('?') { '&' } else { '?' };
                 let url = format!("{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10&application_name=sigida");
                 let mut conn = PgConnection::establish(&url).map_err(busy)?;
-                let access = if reader { "READ ONLY" } else { "READ WRITE" };
-                // No JIT: compiling a query costs more than it saves on what lasts milliseconds.
-                conn.batch_execute(&format!(
-                    "SET statement_timeout = '10s'; SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '15s'; \
-                     SET TIME ZONE 'UTC'; SET jit = off; SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, {access};"
-                ))?;
-                if !reader {
-                    // Writes find rows by their keys: one plan serves all values, even one made while a table was small.
-                    conn.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")?;
+                if pooled {
+                    // What is prepared stays with a connection that the next transaction may not get again.
+                    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+                    return Ok(Conn::Pg(conn));
                 }
+                let (used, access) = if reader { (Use::Reads, "READ ONLY") } else { (Use::Writes, "READ WRITE") };
+                let set: String = settings(used).map(|setting| format!("SET {setting}; ")).collect();
+                conn.batch_execute(&format!("{set}SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, {access};"))?;
                 Ok(Conn::Pg(conn))
             }
         }
@@ -171,7 +203,10 @@ const MIGRATION_LOCK: i64 = 5_167_120;
 pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     if let Conn::Pg(inner) = conn {
         // Two programs that start at once migrate one after the other; the lock ends with the connection.
-        inner.batch_execute(&format!("SET lock_timeout = '60s'; SELECT pg_advisory_lock({MIGRATION_LOCK}); SET lock_timeout = '5s';"))?;
+        // What is migrated is everybody's.
+        inner.batch_execute(&format!(
+            "SET lock_timeout = '60s'; SELECT pg_advisory_lock({MIGRATION_LOCK}); SET lock_timeout = '5s'; SET sigida.organisations = '*';"
+        ))?;
     }
     let applied = on_engine!(conn, |inner| {
         let versions = inner.run_pending_migrations(MIGRATIONS).map_err(|error| Fault::Broken(error.to_string()))?;
@@ -183,7 +218,7 @@ pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     };
     conn.batch_execute(&format!("BEGIN; {guards} COMMIT;"))?;
     if let Conn::Pg(inner) = conn {
-        inner.batch_execute(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
+        inner.batch_execute(&format!("RESET sigida.organisations; SELECT pg_advisory_unlock({MIGRATION_LOCK})"))?;
     }
     Ok(applied)
 }

@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
 use crate::schema::{activation_codes, principals, role_assignments};
 use crate::store::Tx;
-use crate::visible;
+use crate::{visible, wall};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = principals)]
@@ -173,7 +173,8 @@ pub enum Footing {
     Key(ClientKeyId),
 }
 
-/// Every role ever assigned to the principal, with its period. A token is worth what it rests on.
+/// Every role ever assigned to the principal, with its period, as far as the connection reaches: everywhere, for the guard of all
+/// calls. A token is worth what it rests on.
 pub fn find_standing(conn: &mut Conn, id: PrincipalId, footing: Footing, now: DateTime<Utc>) -> Result<Standing, Fault> {
     let principal = find_principal(conn, id)?;
     let (stands, proven_at) = match footing {
@@ -184,10 +185,15 @@ pub fn find_standing(conn: &mut Conn, id: PrincipalId, footing: Footing, now: Da
         },
         Footing::Key(key) => (principal.disabled_at.is_none() && client_key::stands(conn, id, key)?, None),
     };
-    Ok(Standing { principal: id, kind: principal.kind.0, active: stands, proven_at, assignments: assignments_of(conn, id)? })
+    Ok(Standing { principal: id, kind: principal.kind.0, active: stands, proven_at, assignments: assignments_in_reach(conn, id)? })
 }
 
+/// Every role of a principal, in all organisations: what is kept apart is so across them.
 pub fn assignments_of(conn: &mut Conn, id: PrincipalId) -> Result<Vec<Assignment>, Fault> {
+    wall::beyond(conn, |conn| assignments_in_reach(conn, id))
+}
+
+fn assignments_in_reach(conn: &mut Conn, id: PrincipalId) -> Result<Vec<Assignment>, Fault> {
     let rows: Vec<RoleAssignmentRow> =
         role_assignments::table.filter(role_assignments::principal_id.eq(Col(id))).select(RoleAssignmentRow::as_select()).load(conn)?;
     Ok(rows.into_iter().map(Assignment::from).collect())

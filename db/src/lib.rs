@@ -35,3 +35,4 @@ pub mod store;
 pub mod territory;
 pub mod verify;
 pub mod visible;
+pub mod wall;

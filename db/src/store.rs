@@ -30,6 +30,7 @@ use crate::shelf::Shelf;
 use crate::store::flush::{Disk, Flusher};
 use crate::store::lane::{Job, Lane, Work};
 use crate::store::reader::{Caller, Reader, Waiting};
+use crate::wall::{Reach, Standing, inspect};
 
 /// The most writes that wait for a lane before new ones are refused.
 pub const WRITES_WAITING_MAX: usize = 1024;
@@ -54,10 +55,11 @@ impl Default for Sizes {
     }
 }
 
-/// The database. Cheap to clone.
+/// The database, and whose rows may be read through it. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    reach: Reach,
 }
 
 struct Inner {
@@ -70,6 +72,26 @@ struct Inner {
     shelf: Arc<Shelf>,
     /// What has reached it; nothing where the engine shows only what has.
     disk: Option<Arc<Disk>>,
+    standing: Standing,
+}
+
+/// Which of the walls between organisations stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walls {
+    All,
+    /// All but the first.
+    #[cfg(debug_assertions)]
+    Second,
+}
+
+impl Walls {
+    /// Prepares a thread that asks the database.
+    fn raise(self) {
+        #[cfg(debug_assertions)]
+        if self == Self::Second {
+            crate::visible::rehearsal::take_down();
+        }
+    }
 }
 
 /// When and by whom a write is done.
@@ -144,37 +166,57 @@ pub enum Outcome<T> {
 impl Store {
     /// Opens the database, applies migrations and guards, and starts the lanes.
     pub fn open(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
+        if target.is_pooled() {
+            return Err(Fault::Broken(
+                "a schema is migrated over a connection of its own: name PostgreSQL itself, not a pooler".to_owned(),
+            ));
+        }
         let mut conn = target.connect(false)?;
         require_durable(&mut conn)?;
         migrate(&mut conn)?;
-        Self::start(target, sizes, conn)
+        Self::start(target, sizes, conn, Walls::All)
     }
 
     /// Opens a database to serve from: durable, and migrated by `sigida migrate`; never changes its schema.
     pub fn open_to_serve(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
         target.require_existing()?;
         let mut conn = target.connect(false)?;
+        // Through a pooler, only what is asked in one transaction is asked of one server.
+        conn.batch_execute("BEGIN")?;
         require_durable(&mut conn)?;
         if !is_migrated(&mut conn)? {
             return Err(Fault::Broken("the schema is not up to date: run `sigida migrate` first".to_owned()));
         }
-        Self::start(target, sizes, conn)
+        conn.batch_execute("COMMIT")?;
+        Self::start(target, sizes, conn, Walls::All)
     }
 
     /// Opens a database that is already migrated, without asking how durable it is: for tests.
     pub fn open_migrated(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
         let conn = target.connect(false)?;
-        Self::start(target, sizes, conn)
+        Self::start(target, sizes, conn, Walls::All)
     }
 
-    fn start(target: &Target, sizes: Sizes, mut first: Conn) -> Result<Self, Fault> {
+    /// As [`Store::open_migrated`], without the scopes of the finders: for the proof that the second wall stands by itself.
+    #[cfg(debug_assertions)]
+    pub fn open_without_first_wall(target: &Target, sizes: Sizes) -> Result<Self, Fault> {
+        let conn = target.connect(false)?;
+        Self::start(target, sizes, conn, Walls::Second)
+    }
+
+    fn start(target: &Target, sizes: Sizes, mut first: Conn, walls: Walls) -> Result<Self, Fault> {
         flushed_by_another(&mut first)?;
+        let (gate, standing) = inspect(&mut first, target.is_pooled())?;
         let engine = target.engine();
         let broken = |error: std::io::Error| Fault::Broken(error.to_string());
         let (reads, queue) = unbounded();
         for index in 0..sizes.readers {
-            let (reader, queue) = (Reader::new(target.clone()), queue.clone());
-            std::thread::Builder::new().name(format!("reader-{index}")).spawn(move || reader.run(&queue)).map_err(broken)?;
+            let (reader, queue) = (Reader::new(target.clone(), gate), queue.clone());
+            let run = move || {
+                walls.raise();
+                reader.run(&queue);
+            };
+            std::thread::Builder::new().name(format!("reader-{index}")).spawn(run).map_err(broken)?;
         }
         let count = match engine {
             Engine::Sqlite => 1,
@@ -190,12 +232,35 @@ impl Store {
                 Target::Postgres(_) => None,
             };
             disk = flusher.as_ref().map(|flusher| Arc::clone(&flusher.disk));
-            let lane = Lane { target: target.clone(), conn: first.take(), jobs: receiver, shelf: Arc::clone(&shelf), wary: 0, flusher };
-            std::thread::Builder::new().name(format!("lane-{index}")).spawn(move || lane.run()).map_err(broken)?;
+            let (target, shelf) = (target.clone(), Arc::clone(&shelf));
+            let lane = Lane { target, gate, conn: first.take(), jobs: receiver, shelf, wary: 0, flusher };
+            let run = move || {
+                walls.raise();
+                lane.run();
+            };
+            std::thread::Builder::new().name(format!("lane-{index}")).spawn(run).map_err(broken)?;
             lanes.push(sender);
         }
         let places = Arc::new(Semaphore::new(sizes.readers + sizes.reads_waiting));
-        Ok(Self { inner: Arc::new(Inner { engine, reads, places, lanes, shelf, disk }) })
+        let inner = Inner { engine, reads, places, lanes, shelf, disk, standing };
+        Ok(Self { inner: Arc::new(inner), reach: Reach::default() })
+    }
+
+    /// The same, for reads that touch these organisations. What a write touches it says itself.
+    #[must_use]
+    pub fn within(&self, organisations: impl IntoIterator<Item = OrganisationId>) -> Self {
+        Self { inner: Arc::clone(&self.inner), reach: Reach::of(organisations) }
+    }
+
+    /// The same, for reads that the service does for itself, in all organisations.
+    #[must_use]
+    pub fn everywhere(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), reach: Reach::Everyone }
+    }
+
+    /// Whether the second wall between organisations stands.
+    pub fn second_wall(&self) -> &Standing {
+        &self.inner.standing
     }
 
     pub fn engine(&self) -> Engine {
@@ -206,7 +271,7 @@ impl Store {
     pub async fn read<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let place = Arc::clone(&self.inner.places).try_acquire_owned();
         let place = place.map_err(|_| Fault::Busy("too many reads are waiting".to_owned()))?;
-        let (waiting, mut read) = Waiting::new(place, query);
+        let (waiting, mut read) = Waiting::new(place, self.reach.clone(), query);
         let caller = Caller(waiting.clone());
         self.inner.reads.send(waiting).map_err(|error| Fault::Broken(error.to_string()))?;
         let read = match tokio::time::timeout(READ_PATIENCE, &mut read).await {

@@ -15,6 +15,7 @@ mod money;
 mod project;
 mod revenue;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use domain::id::OrganisationId;
 
@@ -22,6 +23,7 @@ use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::schema::{audit_heads, organisations};
+use crate::wall::{self, Reach};
 
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,8 +62,20 @@ fn wrong<T>(what: String) -> Result<T, Failure> {
     Err(Failure::Wrong(what))
 }
 
-/// Verifies everything, organisation by organisation.
+/// Verifies everything, organisation by organisation, as it stands at one instant.
 pub fn verify(conn: &mut Conn) -> Result<Checked, Failure> {
+    if let Conn::Pg(conn) = conn {
+        // Nothing is exempt: all organisations are named.
+        conn.batch_execute(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", wall::turn(&Reach::Everyone)))?;
+    }
+    let checked = verify_all(conn);
+    if let Conn::Pg(conn) = conn {
+        conn.batch_execute("ROLLBACK")?;
+    }
+    checked
+}
+
+fn verify_all(conn: &mut Conn) -> Result<Checked, Failure> {
     let mut checked = Checked::default();
     let all: Vec<(Col<OrganisationId>, String)> =
         organisations::table.order(organisations::id).select((organisations::id, organisations::code)).load(conn)?;

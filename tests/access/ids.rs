@@ -117,4 +117,11 @@ impl Ids {
             |known: &&str| *known == name || name.strip_suffix("_ids").is_some_and(|stem| known.strip_suffix("_id") == Some(stem));
         if NOBODYS.iter().any(nobodys) { None } else { self.of_member(name) }
     }
+
+    /// The ids of everything that belongs to the commune alone.
+    pub fn all_its_own(&self) -> Vec<String> {
+        let owned =
+            self.0.keys().filter(|name| !["organisation_id", "partner_system_id"].contains(name)).filter_map(|name| self.of_its_own(name));
+        owned.filter(|id| Uuid::parse_str(id).is_ok()).collect()
+    }
 }

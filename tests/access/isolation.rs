@@ -43,7 +43,7 @@ fn subject(client: &Client) -> String {
 }
 
 /// The ids in a body: where each stands, and what its member is called.
-fn ids_in(body: &Value, at: &str, name: &str, found: &mut Vec<(String, String)>) {
+pub fn ids_in(body: &Value, at: &str, name: &str, found: &mut Vec<(String, String)>) {
     match body {
         Value::Object(members) => members.iter().for_each(|(name, member)| ids_in(member, &format!("{at}/{name}"), name, found)),
         Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| ids_in(item, &format!("{at}/{index}"), name, found)),
@@ -233,7 +233,7 @@ impl Rehearsal for Wall {
 }
 
 /// Founds a second commune under the same supervision, where everybody has the roles that they have in the first.
-fn twin(town: &Town) -> Uuid {
+pub fn twin(town: &Town) -> Uuid {
     let admin = town.client("administrator");
     let first = admin.get(&format!("/v1/organisations/{}", town.commune_id())).expect(200).json();
     let unit = town.stranger().get("/v1/territorial-units?level=commune&limit=1").expect(200).text("/data/0/id");

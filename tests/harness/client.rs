@@ -15,6 +15,8 @@ pub struct Client {
     base: String,
     token: Option<String>,
     rehearsal: Option<Arc<dyn Rehearsal>>,
+    /// Whether what it is answered counts.
+    unheard: bool,
 }
 
 /// A request, before it is sent.
@@ -96,13 +98,19 @@ impl Client {
             .http_status_as_error(false)
             .max_idle_connections_per_host(1)
             .timeout_global(Some(patience::ANSWER));
-        Self { agent: config.build().into(), base: base.to_owned(), token, rehearsal: None }
+        Self { agent: config.build().into(), base: base.to_owned(), token, rehearsal: None, unheard: false }
     }
 
     /// The same, with something tried around each of its writes.
     #[must_use]
     pub fn rehearsing(self, rehearsal: Option<Arc<dyn Rehearsal>>) -> Self {
         Self { rehearsal, ..self }
+    }
+
+    /// The same, of a service that is broken on purpose: what it answers is held against nothing.
+    #[must_use]
+    pub fn unheard(self) -> Self {
+        Self { unheard: true, ..self }
     }
 
     /// The token that it shows.
@@ -140,6 +148,9 @@ impl Client {
         let status = response.status().as_u16();
         let bytes = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
         let answer = Answer { status, headers: received, bytes };
+        if self.unheard {
+            return Ok(answer);
+        }
         canary::sent(self.token.as_deref(), body, &answer);
         if witness::saw(method, path, body, &answer) {
             self.keep(path, headers, &answer);

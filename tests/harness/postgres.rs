@@ -53,7 +53,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// The server refuses to run as root: then it runs as the user `postgres`.
-fn user() -> Option<(u32, u32)> {
+pub fn user() -> Option<(u32, u32)> {
     let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     let passwd = std::fs::read_to_string("/etc/passwd").ok().filter(|_| root)?;
     let line = passwd.lines().find(|line| line.starts_with("postgres:"))?;
@@ -204,7 +204,7 @@ impl Drop for Cluster {
     }
 }
 
-fn as_user(program: &Path) -> Command {
+pub fn as_user(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
     if let Some((uid, gid)) = user() {

@@ -77,8 +77,11 @@ struct Running {
 impl Running {
     fn start(target: &Target, clock: Clock, sign_in: SignInPolicy, rates: RatePolicy, issuers: &[IssuerPolicy]) -> (Self, Store) {
         let store = Store::open_migrated(target, Sizes { lanes: 3, ..Sizes::default() }).expect("the store opens");
-        let desk =
-            Desk::new(store.clone(), clock.clone(), keys(), operations().expect("every route declares who may call it")).expect("a desk");
+        (Self::on(store.clone(), clock, sign_in, rates, issuers), store)
+    }
+
+    fn on(store: Store, clock: Clock, sign_in: SignInPolicy, rates: RatePolicy, issuers: &[IssuerPolicy]) -> Self {
+        let desk = Desk::new(store, clock.clone(), keys(), operations().expect("every route declares who may call it")).expect("a desk");
         let desk = desk.with_sign_in(sign_in).with_rates(rates).with_issuers(issuers).expect("issuers");
         let desk = desk.with_seal(Some(Seal::of([7; 32]).expect("a key")));
         let (sender, receiver) = mpsc::channel();
@@ -91,7 +94,7 @@ impl Running {
             });
         });
         let (handle, address) = receiver.recv().expect("the server started");
-        (Self { address, handle, thread: Some(thread), clock }, store)
+        Self { address, handle, thread: Some(thread), clock }
     }
 
     fn stop(&mut self) {
@@ -243,6 +246,11 @@ impl Town {
     /// As [`Town::annex`], with quotas that a story meets.
     pub fn limited(&self, sign_in: SignInPolicy, rates: RatePolicy) -> Annex {
         Annex(Running::start(&self.target, self.running.clock.clone(), sign_in, rates, &[]).0)
+    }
+
+    /// As [`Town::annex`], on a store of one's own.
+    pub fn annex_on(&self, store: Store) -> Annex {
+        Annex(Running::on(store, self.running.clock.clone(), SignInPolicy::default(), UNHURRIED, &[]))
     }
 
     /// As [`Town::annex`], where the word of other identity providers is taken.

@@ -108,6 +108,7 @@ pub fn open(player: &Player, town: &Town) -> Result<(), String> {
 pub async fn is_played(store: &Store, commune: OrganisationId) -> Result<bool, String> {
     let scope = Scope { organisation: commune, clearance: Sensitivity::Restricted };
     let filter = ReceiptFilter { from: Some(LAST_ACT), to: Some(LAST_ACT), ..ReceiptFilter::default() };
+    let store = store.within([commune]);
     let found = store.read(move |conn| list_receipts(conn, &scope, &filter, &Keyset { after: None, limit: 1 }));
     Ok(!found.await.map_err(|fault| fault.to_string())?.rows.is_empty())
 }

@@ -56,7 +56,7 @@ impl Json for NewDrawingAgreementBody {}
 /// A line of the beneficiary's budget that can be executed in the year of the right, as a partner sees it.
 fn line_of(tx: &mut Tx<'_>, row: &DrawingRightRow, beneficiary: OrganisationId, id: BudgetLineId) -> Result<StoredLine, Fault> {
     let scope = Scope { organisation: beneficiary, clearance: Sensitivity::Partner };
-    let (line, budget) = db::budget::find_line(tx.conn, &scope, id)?;
+    let (line, budget) = db::wall::beyond(tx.conn, |conn| db::budget::find_line(conn, &scope, id))?;
     if budget.fiscal_year != row.fiscal_year || !budget.state.is_executable() {
         return Err(BUDGET_NOT_EXECUTABLE.refuse().with("fiscal_year", row.fiscal_year).into());
     }

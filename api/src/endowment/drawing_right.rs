@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, get, post, web};
 use chrono::NaiveDate;
 use db::column::Col;
+use db::connection::Conn;
 use db::endowment::drawing_agreement::{DrawingAgreement, DrawingTrancheRow};
 use db::endowment::drawing_right::{DrawingRightFilter, DrawingRightRow};
 use db::fault::Fault;
@@ -253,8 +254,8 @@ pub async fn read_drawing_right(call: Call, request: HttpRequest, path: RightPat
             let row = db::endowment::drawing_right::find_drawing_right(conn, &scope, id)?;
             // What was agreed belongs to whoever granted the right; whoever sees the right sees it.
             let granting = Scope { organisation: row.organisation_id.0, clearance: scope.clearance };
-            let agreements = db::endowment::drawing_agreement::list_drawing_agreements(conn, &granting, id)?;
-            Ok((row, agreements))
+            let agreed = |conn: &mut Conn| db::endowment::drawing_agreement::list_drawing_agreements(conn, &granting, id);
+            Ok((row, db::wall::beyond(conn, agreed)?))
         })
         .await?;
     let currency = known_currency(&row.currency)?;

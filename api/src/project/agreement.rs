@@ -317,7 +317,8 @@ pub(super) fn require_held(conn: &mut Conn, project: &Project, on: NaiveDate) ->
     let scope = Scope { organisation: receiver, clearance: Sensitivity::Public };
     let mut wanted = Vec::with_capacity(2);
     for (direction, article) in [(Direction::Revenue, &revenue), (Direction::Expenditure, &expenditure)] {
-        let provided = db::budget::provides(conn, &scope, on.year(), direction, article)?;
+        // The budget is the receiver's.
+        let provided = db::wall::beyond(conn, |conn| db::budget::provides(conn, &scope, on.year(), direction, article))?;
         wanted.push(WantedLine { direction, article, provided });
     }
     Ok(require_budget_lines(on.year(), &wanted)?)

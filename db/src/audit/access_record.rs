@@ -17,7 +17,7 @@ use crate::page::{Keyset, Rows};
 use crate::prepared::Statement;
 use crate::schema::{access_record_subjects, access_records, principals};
 use crate::store::Tx;
-use crate::visible;
+use crate::{visible, wall};
 
 /// A record without what it is about.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -65,12 +65,17 @@ pub fn append_access_record(tx: &mut Tx<'_>, new: &AccessRecord) -> Result<(), F
 pub fn told_lately(tx: &mut Tx<'_>, reader: PrincipalId, operations: &[&str], since: DateTime<Utc>) -> Result<ToldLately, Fault> {
     let row = principals::table.filter(principals::id.eq(Col(reader))).select(principals::id);
     let _: Col<PrincipalId> = Locked(row).get_result(tx.conn)?;
+    // Who may be told so much may be so anywhere.
+    wall::beyond(tx.conn, |conn| told_anywhere(conn, reader, operations, since))
+}
+
+fn told_anywhere(conn: &mut Conn, reader: PrincipalId, operations: &[&str], since: DateTime<Utc>) -> Result<ToldLately, Fault> {
     let lately = access_records::table
         .filter(access_records::principal_id.eq(Col(reader)))
         .filter(access_records::recorded_at.gt(Col(since)))
         .filter(access_records::operation.eq_any(operations.to_vec()));
     let first: Option<Col<DateTime<Utc>>> =
-        lately.clone().order(access_records::recorded_at).select(access_records::recorded_at).first(tx.conn).optional()?;
+        lately.clone().order(access_records::recorded_at).select(access_records::recorded_at).first(conn).optional()?;
     let subjects: Vec<Col<Uuid>> = lately
         .inner_join(
             access_record_subjects::table.on(access_record_subjects::organisation_id
@@ -79,7 +84,7 @@ pub fn told_lately(tx: &mut Tx<'_>, reader: PrincipalId, operations: &[&str], si
         )
         .select(access_record_subjects::subject_id)
         .distinct()
-        .load(tx.conn)?;
+        .load(conn)?;
     Ok(ToldLately { subjects: subjects.into_iter().map(|id| id.0).collect(), since: first.map(|at| at.0) })
 }
 

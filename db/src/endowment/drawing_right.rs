@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::page::{Keyset, Rows, Totalled};
 use crate::schema::{drawing_rights, organisations};
 use crate::store::Tx;
-use crate::{totalled, visible};
+use crate::{totalled, visible, wall};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = drawing_rights)]
@@ -112,8 +112,9 @@ fn granted_or_own(conn: &mut Conn, scope: &Scope) -> Result<drawing_rights::Boxe
 
 /// A right that the organisation of the scope granted or got.
 pub fn find_drawing_right(conn: &mut Conn, scope: &Scope, id: DrawingRightId) -> Result<DrawingRightRow, Fault> {
-    let query = granted_or_own(conn, scope)?;
-    Ok(query.filter(drawing_rights::id.eq(Col(id))).select(DrawingRightRow::as_select()).first(conn)?)
+    let query = granted_or_own(conn, scope)?.filter(drawing_rights::id.eq(Col(id))).select(DrawingRightRow::as_select());
+    // Here and below: a right is seen by whom it is for as well.
+    wall::beyond(conn, |conn| Ok(query.first(conn)?))
 }
 
 /// A right that the organisation of the scope granted: whoever got it does not change it.
@@ -161,13 +162,13 @@ pub fn list_drawing_rights(
     if let Some(after) = page.after {
         query = query.filter(drawing_rights::id.gt(Col(after)));
     }
-    Ok(page.cut(query.load(conn)?))
+    Ok(page.cut(wall::beyond(conn, |conn| Ok(query.load(conn)?))?))
 }
 
 /// What the list adds up to.
 pub fn total_drawing_rights(conn: &mut Conn, scope: &Scope, filter: &DrawingRightFilter) -> Result<Totalled, Fault> {
     let query = selected(conn, scope, filter)?;
-    Ok(totalled!(conn, query, "drawing_rights.amount"))
+    wall::beyond(conn, |conn| Ok(totalled!(conn, query, "drawing_rights.amount")))
 }
 
 /// Keeps what became of a right, and why it ended, if it did.

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
 use crate::schema::{external_identities, principals, proposals, role_assignments};
 use crate::store::Tx;
-use crate::visible;
+use crate::{visible, wall};
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = proposals)]
@@ -125,31 +125,32 @@ pub fn list_proposals(conn: &mut Conn, scope: &Scope, operations: &[&str], page:
 /// Who may do what these roles may in the organisation of the write, or lately might. Administrators of the platform are
 /// administrators everywhere.
 pub fn entitled(tx: &mut Tx<'_>, roles: &[Role]) -> Result<Vec<Entitled>, Fault> {
-    let mut holders = holders(tx, tx.organisation, roles)?;
-    if tx.organisation != OrganisationId::platform() && roles.contains(&Role::Administrator) {
-        holders.extend(self::holders(tx, OrganisationId::platform(), &[Role::Administrator])?);
-    }
     let (today, now) = (tx.today(), tx.now());
+    let mut holders = holders(tx.conn, tx.organisation, today, roles)?;
+    if tx.organisation != OrganisationId::platform() && roles.contains(&Role::Administrator) {
+        let platform = OrganisationId::platform();
+        holders.extend(wall::beyond(tx.conn, |conn| self::holders(conn, platform, today, &[Role::Administrator]))?);
+    }
     Ok(holders.iter().filter_map(|holder| holder.entitled(today, now)).collect())
 }
 
 type HolderRow = (Col<PrincipalId>, Option<NaiveDate>, Option<Col<DateTime<Utc>>>, Option<String>);
 
-fn holders(tx: &mut Tx<'_>, organisation: OrganisationId, roles: &[Role]) -> Result<Vec<Holder>, Fault> {
+fn holders(conn: &mut Conn, organisation: OrganisationId, today: NaiveDate, roles: &[Role]) -> Result<Vec<Holder>, Fault> {
     let rows: Vec<HolderRow> = role_assignments::table
         .inner_join(principals::table.on(principals::id.eq(role_assignments::principal_id)))
         .filter(role_assignments::organisation_id.eq(Col(organisation)))
         .filter(role_assignments::role.eq_any(roles.iter().copied().map(Col).collect::<Vec<_>>()))
-        .filter(role_assignments::valid_from.le(tx.today()))
+        .filter(role_assignments::valid_from.le(today))
         .filter(principals::kind.eq(Col(PrincipalKind::Person)))
         .select((role_assignments::principal_id, role_assignments::valid_to, principals::disabled_at, principals::secret_hash))
-        .load(tx.conn)?;
+        .load(conn)?;
     let people: Vec<Col<PrincipalId>> = rows.iter().map(|row| row.0).collect();
     let linked: Vec<Col<PrincipalId>> = external_identities::table
         .filter(external_identities::principal_id.eq_any(people))
         .filter(external_identities::ended_at.is_null())
         .select(external_identities::principal_id)
-        .load(tx.conn)?;
+        .load(conn)?;
     let linked: HashSet<PrincipalId> = linked.into_iter().map(|id| id.0).collect();
     let holder = |(principal, valid_to, disabled_at, secret): HolderRow| Holder {
         principal: principal.0,

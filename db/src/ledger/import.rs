@@ -231,7 +231,7 @@ fn move_balance(tx: &mut Tx<'_>, fiscal_year: i32, account: &str, (debit, credit
 /// grew with the square of its size. A small sample tells enough; where somebody else analyses or vacuums, nobody waits.
 fn note_growth(conn: &mut Conn) -> QueryResult<()> {
     match conn {
-        Conn::Pg(conn) => conn.batch_execute("SET LOCAL default_statistics_target = 10; ANALYZE (SKIP_LOCKED) entries"),
+        Conn::Pg(conn) => conn.batch_execute("SELECT note_growth()"),
         Conn::Sqlite(_) => Ok(()),
     }
 }

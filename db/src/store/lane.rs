@@ -15,11 +15,12 @@ use super::flush::Flusher;
 use super::{Author, Known, Outcome, Tx, panic_text};
 use crate::audit::Claim;
 use crate::audit::log::Log;
-use crate::connection::{Conn, Target};
+use crate::connection::{Conn, Target, Use};
 use crate::expenditure::chargeable::{Foreseen, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
+use crate::wall::{Gate, Reach, turn};
 
 /// The most jobs that share one transaction.
 const GROUP_MAX: usize = 512;
@@ -162,6 +163,7 @@ where
 
 pub struct Lane {
     pub target: Target,
+    pub gate: Gate,
     pub conn: Option<Conn>,
     pub jobs: Receiver<Box<dyn Job>>,
     pub shelf: Arc<Shelf>,
@@ -204,7 +206,7 @@ impl Lane {
                 None => self.target.connect_lane().map_err(|fault| Lost::ForNow(fault.to_string()))?,
             };
             let how = if self.wary > 0 { How::Apart } else { How::Together };
-            let failure = match attempt(&mut conn, group, &self.shelf, how, self.flusher.as_ref()) {
+            let failure = match attempt(&mut conn, self.gate, group, &self.shelf, how, self.flusher.as_ref()) {
                 Ok(()) => {
                     self.wary = self.wary.saturating_sub(1);
                     self.conn = Some(conn);
@@ -246,29 +248,42 @@ enum Failure {
     Commit(String),
 }
 
-fn attempt(conn: &mut Conn, group: &mut [Box<dyn Job>], shelf: &Shelf, how: How, flusher: Option<&Flusher>) -> Result<(), Failure> {
+fn attempt(
+    conn: &mut Conn,
+    gate: Gate,
+    group: &mut [Box<dyn Job>],
+    shelf: &Shelf,
+    how: How,
+    flusher: Option<&Flusher>,
+) -> Result<(), Failure> {
     let before = |error: diesel::result::Error| Failure::Before(error.to_string());
     let apart = how == How::Apart;
+    let organisations: Vec<OrganisationId> = group.iter().map(|job| job.organisation()).collect();
+    // What all need at the beginning is read for all; so is what they do, where nothing keeps them apart.
+    let begin = match &conn {
+        Conn::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
+        Conn::Pg(_) => gate.begin(Use::Writes, &Reach::of(organisations.iter().copied())),
+    };
     // Apart, one trip opens a savepoint and ends the one before; the commit ends the last.
-    conn.batch_execute(match (&conn, apart) {
-        (Conn::Sqlite(_), false) => "BEGIN IMMEDIATE",
-        (Conn::Sqlite(_), true) => "BEGIN IMMEDIATE; SAVEPOINT job",
-        (Conn::Pg(_), false) => "BEGIN",
-        (Conn::Pg(_), true) => "BEGIN; SAVEPOINT job",
-    })
-    .map_err(before)?;
+    conn.batch_execute(&if apart { begin + "; SAVEPOINT job" } else { begin }).map_err(before)?;
     let mut together = Group::open(conn, group, how).map_err(|fault| match fault {
         Fault::Busy(why) => Failure::Before(why),
         fault => Failure::Broken(fault.to_string()),
     })?;
-    for job in group.iter_mut() {
+    for (index, job) in group.iter_mut().enumerate() {
         together.make_way(conn, job.as_ref()).map_err(Failure::of_storing)?;
-        match job.run(conn, shelf, &mut together, how) {
-            Ok(()) if apart => conn.batch_execute("RELEASE SAVEPOINT job; SAVEPOINT job").map_err(before)?,
+        let done = job.run(conn, shelf, &mut together, how);
+        // The next of those that are kept apart reaches its own organisation only.
+        let next = match (&conn, organisations.get(index + 1)) {
+            (Conn::Pg(_), Some(next)) => turn(&Reach::of([*next])) + "; ",
+            _ => String::new(),
+        };
+        match done {
+            Ok(()) if apart => conn.batch_execute(&format!("RELEASE SAVEPOINT job; {next}SAVEPOINT job")).map_err(before)?,
             Ok(()) => {}
             Err(Retry::No) if apart => {
                 together.forget();
-                conn.batch_execute("ROLLBACK TO SAVEPOINT job").map_err(before)?;
+                conn.batch_execute(&format!("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job; {next}SAVEPOINT job")).map_err(before)?;
             }
             Err(Retry::No) => return Err(Failure::Refused),
             Err(Retry::Group(why)) => return Err(Failure::Before(why)),
