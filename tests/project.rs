@@ -6,6 +6,7 @@ mod delivery;
 mod handover;
 mod life;
 mod money;
+mod recipient;
 mod refusals;
 mod site;
 mod spending;

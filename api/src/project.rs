@@ -12,6 +12,7 @@ mod filter;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod recipient;
 pub mod report;
 pub mod review;
 pub mod settlement;
@@ -43,6 +44,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::filter::narrowing;
+use self::recipient::{NewProjectRecipient, ProjectRecipientView};
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
@@ -125,14 +127,18 @@ pub struct ProjectView {
     lines: Vec<ProjectBudgetLineView>,
     #[schema(max_items = 50)]
     need_ids: Vec<CommunityNeedId>,
+    /// Who has a part of the budget, where they are named; with two or more of them the project is joint.
+    #[schema(max_items = 20)]
+    recipients: Vec<ProjectRecipientView>,
     #[schema(minimum = 1)]
     version: i64,
 }
 
 pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
     let effective_ends_on = suspension::effective_ends_on(&project);
+    let currency = project.row.currency()?;
+    let recipients = recipient::view(&project, currency);
     let row = project.row;
-    let currency = row.currency()?;
     let sensitivity = row.sensitivity()?;
     let share = |share: db::project::ProjectShareRow| ProjectShareView { dimension: share.dimension.0, term: share.term, bps: share.bps };
     let line = |line: db::project::ProjectBudgetLineRow| ProjectBudgetLineView {
@@ -172,6 +178,7 @@ pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
         shares: project.shares.into_iter().map(share).collect(),
         lines: project.lines.into_iter().map(line).collect(),
         need_ids: project.needs,
+        recipients,
         version: row.version,
     })
 }
@@ -280,6 +287,11 @@ pub struct ProjectProposal {
     #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 50>")]
     #[schema(max_items = 50)]
     need_ids: Vec<CommunityNeedId>,
+    /// Who has a part of the budget and is paid in tranches of its own; none where all of it goes to who carries the project out. Otherwise
+    /// who carries it out is one of them.
+    #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
+    #[schema(max_items = 20)]
+    recipients: Vec<NewProjectRecipient>,
 }
 
 impl ProjectProposal {
@@ -313,6 +325,7 @@ impl ProjectProposal {
         if let Some(implementer) = &self.implementer {
             db::organisation::supplier::find_supplier(conn, scope, implementer.supplier_id)?;
         }
+        let recipients = recipient::read(conn, scope, &self.recipients, currency)?;
         let needs: BTreeSet<CommunityNeedId> = self.need_ids.iter().copied().collect();
         for need in &needs {
             db::programme::find_need(conn, scope, *need)?;
@@ -336,6 +349,7 @@ impl ProjectProposal {
             lines,
             needs: needs.into_iter().collect(),
             nature: self.nature.unwrap_or(ProjectNature::Services),
+            recipients,
         })
     }
 }

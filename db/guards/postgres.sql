@@ -175,6 +175,41 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER project_disbursements_agreed BEFORE UPDATE ON project_disbursements
     FOR EACH ROW EXECUTE FUNCTION refuse_payment();
+-- What is paid, reported or refunded on a project with recipients is that of one of them; on another it is of nobody's.
+CREATE OR REPLACE FUNCTION refuse_recipient() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.recipient_number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+            AND one.project_id = NEW.project_id AND one.number = NEW.recipient_number))
+        OR (NEW.recipient_number IS NULL AND EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+            AND one.project_id = NEW.project_id)) THEN
+        RAISE EXCEPTION 'no recipient of the project';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_tranches_recipient BEFORE INSERT ON project_tranches
+    FOR EACH ROW EXECUTE FUNCTION refuse_recipient();
+CREATE OR REPLACE TRIGGER project_expenditure_reports_recipient BEFORE INSERT ON project_expenditure_reports
+    FOR EACH ROW EXECUTE FUNCTION refuse_recipient();
+CREATE OR REPLACE TRIGGER project_refunds_recipient BEFORE INSERT ON project_refunds
+    FOR EACH ROW EXECUTE FUNCTION refuse_recipient();
+-- Recipients and their parts stay as they are once there is an agreement.
+CREATE OR REPLACE FUNCTION refuse_other_recipients() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'recipients are not changed';
+    ELSIF TG_OP = 'INSERT' THEN
+        IF EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id AND agreed.project_id = NEW.project_id) THEN
+            RAISE EXCEPTION 'recipients are agreed on';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = OLD.organisation_id AND agreed.project_id = OLD.project_id) THEN
+        RAISE EXCEPTION 'recipients are agreed on';
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE OR REPLACE TRIGGER project_recipients_fixed BEFORE INSERT OR UPDATE OR DELETE ON project_recipients
+    FOR EACH ROW EXECUTE FUNCTION refuse_other_recipients();
 -- Whoever brought evidence for a milestone does not verify it.
 CREATE OR REPLACE FUNCTION refuse_own_evidence() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

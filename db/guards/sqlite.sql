@@ -378,6 +378,40 @@ WHEN NEW.state = 'paid' AND NEW.amount + (SELECT COALESCE(SUM(paid.amount), 0) F
     > (SELECT agreed.amount FROM project_agreements agreed
         WHERE agreed.organisation_id = NEW.organisation_id AND agreed.project_id = NEW.project_id)
 BEGIN SELECT RAISE(ABORT, 'more is paid than was agreed'); END;
+-- What is paid, reported or refunded on a project with recipients is that of one of them; on another it is of nobody's.
+DROP TRIGGER IF EXISTS project_tranches_recipient;
+CREATE TRIGGER project_tranches_recipient BEFORE INSERT ON project_tranches
+WHEN (NEW.recipient_number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+        AND one.project_id = NEW.project_id AND one.number = NEW.recipient_number))
+    OR (NEW.recipient_number IS NULL AND EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+        AND one.project_id = NEW.project_id))
+BEGIN SELECT RAISE(ABORT, 'no recipient of the project'); END;
+DROP TRIGGER IF EXISTS project_expenditure_reports_recipient;
+CREATE TRIGGER project_expenditure_reports_recipient BEFORE INSERT ON project_expenditure_reports
+WHEN (NEW.recipient_number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+        AND one.project_id = NEW.project_id AND one.number = NEW.recipient_number))
+    OR (NEW.recipient_number IS NULL AND EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+        AND one.project_id = NEW.project_id))
+BEGIN SELECT RAISE(ABORT, 'no recipient of the project'); END;
+DROP TRIGGER IF EXISTS project_refunds_recipient;
+CREATE TRIGGER project_refunds_recipient BEFORE INSERT ON project_refunds
+WHEN (NEW.recipient_number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+        AND one.project_id = NEW.project_id AND one.number = NEW.recipient_number))
+    OR (NEW.recipient_number IS NULL AND EXISTS (SELECT 1 FROM project_recipients one WHERE one.organisation_id = NEW.organisation_id
+        AND one.project_id = NEW.project_id))
+BEGIN SELECT RAISE(ABORT, 'no recipient of the project'); END;
+-- Recipients and their parts stay as they are once there is an agreement.
+DROP TRIGGER IF EXISTS project_recipients_fixed;
+CREATE TRIGGER project_recipients_fixed BEFORE UPDATE ON project_recipients
+BEGIN SELECT RAISE(ABORT, 'recipients are not changed'); END;
+DROP TRIGGER IF EXISTS project_recipients_agreed_insert;
+CREATE TRIGGER project_recipients_agreed_insert BEFORE INSERT ON project_recipients
+WHEN EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = NEW.organisation_id AND agreed.project_id = NEW.project_id)
+BEGIN SELECT RAISE(ABORT, 'recipients are agreed on'); END;
+DROP TRIGGER IF EXISTS project_recipients_agreed_delete;
+CREATE TRIGGER project_recipients_agreed_delete BEFORE DELETE ON project_recipients
+WHEN EXISTS (SELECT 1 FROM project_agreements agreed WHERE agreed.organisation_id = OLD.organisation_id AND agreed.project_id = OLD.project_id)
+BEGIN SELECT RAISE(ABORT, 'recipients are agreed on'); END;
 -- Whoever brought evidence for a milestone does not verify it.
 DROP TRIGGER IF EXISTS project_milestones_verified_by_another;
 CREATE TRIGGER project_milestones_verified_by_another BEFORE UPDATE ON project_milestones

@@ -10,6 +10,7 @@ pub mod finance;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod recipient;
 pub mod report;
 pub mod review;
 pub mod site;
@@ -32,6 +33,7 @@ use domain::word::Word;
 
 use self::evidence::{SuspensionRow, suspensions_of};
 use self::filter::{ProjectFilter, Terms, narrowed};
+use self::recipient::{AskedRecipient, ProjectRecipientRow, delete_recipients, insert_recipients, recipients_of};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
@@ -115,6 +117,7 @@ pub struct Project {
     pub lines: Vec<ProjectBudgetLineRow>,
     pub needs: Vec<CommunityNeedId>,
     pub suspensions: Vec<SuspensionRow>,
+    pub recipients: Vec<ProjectRecipientRow>,
 }
 
 impl Project {
@@ -146,6 +149,7 @@ pub struct Asked {
     pub lines: Vec<(BudgetCategory, String, i64)>,
     pub needs: Vec<CommunityNeedId>,
     pub nature: ProjectNature,
+    pub recipients: Vec<AskedRecipient>,
 }
 
 /// A new project.
@@ -239,7 +243,7 @@ fn insert_parts(tx: &mut Tx<'_>, id: ProjectId, asked: &Asked) -> Result<(), Fau
             ))
             .execute(tx.conn)?;
     }
-    Ok(())
+    insert_recipients(tx, id, &asked.recipients)
 }
 
 /// Puts other wishes in the place of what a project asks for.
@@ -275,6 +279,7 @@ pub fn replace_asked(tx: &mut Tx<'_>, row: &ProjectRow, asked: &Asked) -> Result
     diesel::delete(lines).execute(tx.conn)?;
     diesel::delete(project_needs::table.filter(project_needs::organisation_id.eq(owner)).filter(project_needs::project_id.eq(id)))
         .execute(tx.conn)?;
+    delete_recipients(tx, row)?;
     insert_parts(tx, id.0, asked)
 }
 
@@ -300,8 +305,10 @@ fn with_parts(conn: &mut Conn, scope: &Scope, rows: Vec<ProjectRow>) -> Result<V
         .select((project_needs::project_id, project_needs::need_id))
         .load(conn)?;
     let suspensions = suspensions_of(conn, scope, &ids)?;
+    let recipients = recipients_of(conn, scope.organisation, &ids)?;
     let whole = |row: ProjectRow| Project {
         suspensions: suspensions.iter().filter(|one| one.project_id == row.id).cloned().collect(),
+        recipients: recipients.iter().filter(|one| one.project_id == row.id).cloned().collect(),
         shares: shares.iter().filter(|share| share.project_id == row.id).cloned().collect(),
         lines: lines.iter().filter(|line| line.project_id == row.id).cloned().collect(),
         needs: needs.iter().filter(|(project, _)| *project == row.id).map(|(_, need)| need.0).collect(),

@@ -181,6 +181,7 @@ one_query!(
     project_shares,
     project_sites,
     project_budget_lines,
+    project_recipients,
     project_needs,
     project_duties,
     project_interests,
@@ -203,4 +204,5 @@ one_query!(
 );
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(projects::currency, project_shares::term);
+diesel::allow_columns_to_appear_in_same_group_by_clause!(projects::currency, project_recipients::supplier_id);
 diesel::allow_columns_to_appear_in_same_group_by_clause!(funds::currency, contributions::donor_id, fund_movements::purpose_id);

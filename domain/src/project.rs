@@ -16,6 +16,7 @@ pub mod guard;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod recipient;
 pub mod release;
 pub mod report;
 pub mod settlement;

@@ -40,7 +40,7 @@ impl Scene<'_> {
     }
 
     /// An approved project of another instrument and amount; gives its path.
-    fn approved_for(&self, amount: &str, more: &Value) -> String {
+    pub fn approved_for(&self, amount: &str, more: &Value) -> String {
         let fund = crate::fund::scene(self.town, &json!({}));
         fund.given("DK-1", amount, &json!({}));
         let purpose = fund.purpose("P-1", amount, &[("ML07", 10_000)]);

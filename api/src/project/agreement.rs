@@ -4,18 +4,20 @@ use actix_web::{HttpRequest, get, post};
 use chrono::NaiveDate;
 use db::fault::Fault;
 use db::project::Project;
-use db::project::agreement::{NewAgreement, ProjectAgreement};
+use db::project::agreement::{NewAgreement, NewTranche, ProjectAgreement};
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::calendar::not_future;
 use domain::fund::FUND_PURPOSE_USED;
 use domain::id::{PrincipalId, ProjectId, SupplierId};
 use domain::identity::Role;
-use domain::money::Amount;
-use domain::project::ProjectAction;
+use domain::money::{Amount, Currency};
+use domain::programme::rule_set::RuleSet;
 use domain::project::agreement::{AskedTranche, ProjectAgreementKind, ProjectAgreementSide, ProjectChannel, plan, require_approved, sign};
 use domain::project::duty::Duty;
 use domain::project::finance::{ACCOUNT_VERIFIED, AGREEMENT_DUPLICATE, AGREEMENT_SIDE, lapsed};
+use domain::project::recipient::joint_plan;
+use domain::project::{JOINT_SPLIT, ProjectAction};
 use domain::text::Text;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -23,6 +25,7 @@ use utoipa::ToSchema;
 use super::ProjectPath;
 use super::act::take;
 use super::case::Case;
+use super::recipient::{meant, whose};
 use crate::answer::{Answered, created, done, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json};
@@ -40,6 +43,8 @@ pub struct ProjectTrancheView {
     #[schema(max_length = 21)]
     amount: String,
     planned_on: Option<NaiveDate>,
+    /// Whose it is, where the project names recipients.
+    supplier_id: Option<SupplierId>,
 }
 
 /// A signature of an agreement.
@@ -75,8 +80,8 @@ pub struct ProjectAgreementView {
     account_sha256: Option<String>,
     account_verified_by: Option<PrincipalId>,
     account_verified_on: Option<NaiveDate>,
-    /// Their amounts make that of the agreement.
-    #[schema(max_items = 20)]
+    /// Their amounts make that of the agreement; those of each recipient its part.
+    #[schema(max_items = 60)]
     tranches: Vec<ProjectTrancheView>,
     #[schema(max_items = 2)]
     signatures: Vec<ProjectSignatureView>,
@@ -92,6 +97,7 @@ fn view(project: &Project, version: i64, found: ProjectAgreement) -> Result<Proj
         bps: row.bps,
         amount: shown(row.amount, currency),
         planned_on: row.planned_on,
+        supplier_id: whose(project, row.recipient_number),
     };
     let signature = |row: db::project::agreement::SignatureRow| ProjectSignatureView {
         side: row.side.0,
@@ -159,6 +165,8 @@ pub struct NewProjectTranche {
     amount: Option<AmountText>,
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     planned_on: Option<NaiveDate>,
+    /// The recipient to whom it goes, where the project names recipients.
+    supplier_id: Option<SupplierId>,
 }
 
 /// An agreement on a project.
@@ -173,8 +181,9 @@ pub struct NewProjectAgreement {
     currency: CurrencyText,
     /// Of the account to which the partner is paid.
     account_ending: AccountEnding,
-    #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 20>")]
-    #[schema(min_items = 1, max_items = 20)]
+    /// Where the project names recipients, those of each make its part, in the shares of its kind.
+    #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 60>")]
+    #[schema(min_items = 1, max_items = 60)]
     tranches: Vec<NewProjectTranche>,
 }
 
@@ -218,12 +227,7 @@ fn found(tx: &mut Tx<'_>, project: &Project) -> Result<ProjectAgreement, Fault> 
     db::project::agreement::find_agreement(tx.conn, &project.row)?.ok_or(Fault::Missing)
 }
 
-fn read(
-    body: &NewProjectAgreement,
-    project: &Project,
-    rules: &domain::programme::rule_set::RuleSet,
-    by: PrincipalId,
-) -> Result<NewAgreement, Fault> {
+fn read(body: &NewProjectAgreement, project: &Project, rules: &RuleSet, by: PrincipalId) -> Result<NewAgreement, Fault> {
     let currency = project.row.currency()?;
     currency.require(&body.currency.0)?;
     let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
@@ -234,10 +238,24 @@ fn read(
         let amount = told.map_err(|refusal| refusal.at(&format!("/tranches/{index}/amount")))?;
         asked.push(AskedTranche { bps: tranche.bps.map(|bps| bps.0), amount });
     }
-    let amounts = plan(rules, project.row.implementer_kind.map(|kind| kind.0), (amount, currency), &asked)?;
+    let mut recipients = Vec::with_capacity(asked.len());
+    for (index, tranche) in body.tranches.iter().enumerate() {
+        recipients.push(meant(project, tranche.supplier_id, &format!("/tranches/{index}/supplier_id"))?);
+    }
+    let amounts = if project.recipients.is_empty() {
+        plan(rules, project.row.implementer_kind.map(|kind| kind.0), (amount, currency), &asked)?
+    } else {
+        parted(project, rules, (amount, currency), &recipients, &asked)?
+    };
     let supplier = project.row.supplier_id.ok_or_else(|| Fault::Corrupt("an approved project without an implementer".to_owned()))?;
     let bps = |tranche: &NewProjectTranche| tranche.bps.and_then(|bps| i32::try_from(bps.0).ok());
-    let tranches = body.tranches.iter().zip(amounts).map(|(asked, amount)| (bps(asked), amount.minor(), asked.planned_on));
+    let tranche = |((asked, amount), recipient): ((&NewProjectTranche, Amount), Option<i32>)| NewTranche {
+        bps: bps(asked),
+        amount: amount.minor(),
+        planned_on: asked.planned_on,
+        recipient,
+    };
+    let tranches = body.tranches.iter().zip(amounts).zip(recipients).map(tranche);
     Ok(NewAgreement {
         kind: body.kind,
         reference: body.reference.as_str().to_owned(),
@@ -249,6 +267,25 @@ fn read(
         tranches: tranches.collect(),
         recorded_by: by,
     })
+}
+
+/// The amounts of the tranches of recipients. Such an agreement is on the whole of what was approved, as the parts are.
+fn parted(
+    project: &Project,
+    rules: &RuleSet,
+    (amount, currency): (Amount, Currency),
+    recipients: &[Option<i32>],
+    asked: &[AskedTranche],
+) -> Result<Vec<Amount>, Fault> {
+    let parts = project.recipients.iter().map(|one| Ok((one.kind.0, db::budget::amount(one.part)?))).collect::<Result<Vec<_>, Fault>>()?;
+    let whole = Amount::sum(parts.iter().map(|(_, part)| *part)).unwrap_or_default();
+    if whole != amount {
+        let refusal = JOINT_SPLIT.refuse().with("sum", whole.display(currency)).with("budget", amount.display(currency));
+        return Err(refusal.with("currency", currency.code()).at("/amount").into());
+    }
+    let place = |number: &Option<i32>| project.recipients.iter().position(|one| Some(one.number) == *number).unwrap_or_default();
+    let placed: Vec<(usize, AskedTranche)> = recipients.iter().map(place).zip(asked.iter().copied()).collect();
+    Ok(joint_plan(rules, &parts, currency, &placed)?)
 }
 
 /// The verification of an account.

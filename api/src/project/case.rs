@@ -4,11 +4,11 @@ use db::connection::Conn;
 use db::fault::Fault;
 use db::project::{Project, ProjectRow};
 use domain::fund::FundVocabulary;
-use domain::id::TerritorialUnitId;
+use domain::id::{SupplierId, TerritorialUnitId};
 use domain::money::Amount;
 use domain::programme::Instrument;
 use domain::programme::context::{election_near, eligibility};
-use domain::programme::rule_set::{RuleSet, find, in_force};
+use domain::programme::rule_set::{ImplementerKind, RuleSet, find, in_force};
 use domain::project::amendment::AmendmentKind;
 use domain::project::check::{Check, POLICE_STUDIES, Study, on_neutrality};
 use domain::project::evidence::StudyState;
@@ -16,6 +16,7 @@ use domain::project::finance::Finance;
 use domain::project::guard::{Facts, Guard, Implementer, Proposal, Review, Share, ShareDimension};
 use domain::project::handover::narrative_due_on;
 use domain::project::milestone::Work;
+use domain::project::recipient::{Recipient, joint_releasable, ledger_of};
 use domain::project::release::{Delivery, TrancheFacts, payable, releasable};
 use domain::project::report::require_reported;
 use domain::project::{ProjectAction, ProjectState, Transition};
@@ -98,18 +99,22 @@ impl Case {
 
     /// Refuses money for a tranche to a project that may not have any now.
     pub fn require_payable(&self, state: ProjectState, tranche: u32) -> Result<(), Refusal> {
-        payable(state, tranche, &self.review.delivery)
+        payable(state, self.review.finance.round_of(tranche), &self.review.delivery)
     }
 
     /// Refuses a tranche whose condition is not met.
     pub fn require_releasable(&self, tranche: u32) -> Result<(), Refusal> {
-        let finance = &self.review.finance;
+        let (finance, currency) = (&self.review.finance, self.proposal.currency);
+        if let Some(ledger) = ledger_of(&finance.recipients, tranche) {
+            require_reported(self.rules, &ledger.payments, &ledger.reported, self.today)?;
+            return joint_releasable(self.rules, (tranche, &finance.recipients), &self.review.delivery, currency);
+        }
         require_reported(self.rules, &finance.payments, &finance.reported, self.today)?;
         let amounts = finance.agreement.iter().flat_map(|agreement| &agreement.tranches);
         let fact =
             |(number, amount): (u32, &Amount)| TrancheFacts { number, amount: *amount, paid: finance.tranches_paid.contains(&number) };
         let plan: Vec<TrancheFacts> = (1..).zip(amounts).map(fact).collect();
-        releasable(self.rules, (tranche, &plan), &self.review.delivery, (finance.accepted, self.proposal.currency))
+        releasable(self.rules, (tranche, &plan), &self.review.delivery, (finance.accepted, currency))
     }
 }
 
@@ -134,14 +139,14 @@ fn terms(project: &Project, dimension: ShareDimension) -> impl Iterator<Item = &
 
 fn proposal(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<Proposal, Fault> {
     let row = &project.row;
-    let implementer = match (row.implementer_kind, row.supplier_id) {
-        (Some(kind), Some(supplier)) => {
-            let file = db::organisation::supplier::find_supplier(conn, &sealed(scope), supplier.0)?;
-            let registered = file.tax_number.is_some();
-            Some(Implementer { kind: kind.0, registered, active: file.active, debarred_until: file.debarred_until })
-        }
-        _ => None,
-    };
+    let implementer =
+        row.implementer_kind.zip(row.supplier_id).map(|(kind, supplier)| admitted(conn, scope, kind.0, supplier.0)).transpose()?;
+    let mut recipients = Vec::with_capacity(project.recipients.len());
+    for one in &project.recipients {
+        let leads = row.supplier_id == Some(one.supplier_id);
+        let implementer = admitted(conn, scope, one.kind.0, one.supplier_id.0)?;
+        recipients.push(Recipient { implementer, part: minor(one.part), leads });
+    }
     let places: Vec<&str> = terms(project, ShareDimension::Place).collect();
     let mut elsewhere = Vec::new();
     for need in &project.needs {
@@ -164,7 +169,7 @@ fn proposal(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<Proposa
         currency: row.currency()?,
         budget: minor(row.budget),
         lines: project.lines.iter().map(|line| (line.category.0, minor(line.amount))).collect(),
-        recipients: Vec::new(),
+        recipients,
         starts_on: row.starts_on,
         ends_on: row.ends_on,
         gender_marker: row.gender_marker.and_then(|marker| u32::try_from(marker).ok()),
@@ -172,6 +177,13 @@ fn proposal(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<Proposa
         needs: project.needs.len(),
         needs_elsewhere: elsewhere,
     })
+}
+
+/// Who carries a project out, or a part of it, as their file tells.
+fn admitted(conn: &mut Conn, scope: &Scope, kind: ImplementerKind, supplier: SupplierId) -> Result<Implementer, Fault> {
+    let file = db::organisation::supplier::find_supplier(conn, &sealed(scope), supplier)?;
+    let registered = file.tax_number.is_some();
+    Ok(Implementer { kind, registered, active: file.active, debarred_until: file.debarred_until })
 }
 
 /// A rule looks at the file of who carries a project out, whether the caller may or not; it tells only what is wrong.

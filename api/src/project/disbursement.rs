@@ -15,6 +15,7 @@ use domain::money::Currency;
 use domain::project::disbursement::{ProjectDisbursementAction as Action, ProjectDisbursementState, require_agreed, require_other};
 use domain::project::duty::Duty;
 use domain::project::finance::{AGREEMENT_MISSING, TRANCHE_TAKEN, TRANCHE_UNKNOWN};
+use domain::project::recipient::ledger_of;
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -148,8 +149,8 @@ pub async fn read_project_disbursement(call: Call, request: HttpRequest, path: D
 #[serde(deny_unknown_fields)]
 pub struct NewProjectDisbursement {
     /// Its number in the plan.
-    #[schema(value_type = u32, minimum = 1, maximum = 20)]
-    tranche: Bounded<1, 20>,
+    #[schema(value_type = u32, minimum = 1, maximum = 60)]
+    tranche: Bounded<1, 60>,
 }
 
 impl Json for NewProjectDisbursement {}
@@ -165,7 +166,8 @@ fn event(kind: &'static str, project: &Project, row: &DisbursementRow) -> Result
 }
 
 /// Requests a tranche of an agreement. The first goes to a project that is contracted; each other to an active one, when the one before
-/// is paid and what the rules of the instrument ask for is met.
+/// is paid and what the rules of the instrument ask for is met. Where the project names recipients, each has its own first tranche, and
+/// what has to be delivered before the next is what all of them delivered, or each, as the rules say.
 #[utoipa::path(tag = "project", request_body = NewProjectDisbursement, responses((status = 201, body = ProjectDisbursementView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/disbursements")]
 pub async fn request_project_disbursement(asked: Asked<NewProjectDisbursement>, path: ProjectPath) -> Answered {
@@ -274,10 +276,13 @@ pub async fn approve_project_disbursement(asked: Asked<Nothing>, path: Disbursem
     .await
 }
 
-/// Refuses what would be paid above the agreement.
+/// Refuses what would be paid above the agreement, and above what it promises the recipient.
 fn within(case: &Case, found: &Found) -> Result<(), Fault> {
     let finance = case.finance();
     let agreed = finance.agreement.as_ref().ok_or_else(|| AGREEMENT_MISSING.refuse())?.amount;
+    if let Some(ledger) = ledger_of(&finance.recipients, found.row.tranche()) {
+        require_agreed(ledger.paid, found.row.amount()?, ledger.agreed(), found.project.row.currency()?)?;
+    }
     Ok(require_agreed(finance.paid, found.row.amount()?, agreed, found.project.row.currency()?)?)
 }
 

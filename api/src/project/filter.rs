@@ -25,6 +25,13 @@ macro_rules! narrowing {
             /// Only projects with a share in a sector whose purpose code (OECD-DAC) begins with this.
             #[param(max_length = 5, example = "151")]
             purpose_code: Option<String>,
+            /// Only projects with a share in this country (ISO 3166-1).
+            #[param(max_length = 2, example = "ML")]
+            country: Option<String>,
+            /// Only projects of which this is a recipient, by its file.
+            recipient_id: Option<domain::id::SupplierId>,
+            /// Only joint projects, with two recipients or more; or only the others.
+            joint: Option<bool>,
             /// Only projects of this programme.
             programme_id: Option<domain::id::ProgrammeId>,
             /// Only projects to which something was allocated from a contribution of this donor.
@@ -47,6 +54,9 @@ macro_rules! narrowing {
                     place: self.territorial_unit_id,
                     sector: self.sector.clone(),
                     purpose_code: self.purpose_code.clone(),
+                    country: self.country.clone(),
+                    recipient: self.recipient_id,
+                    joint: self.joint,
                     programme: self.programme_id,
                     donor: self.donor_id,
                     from: self.from,

@@ -8,7 +8,7 @@ use db::project::report::{ExpenditureReport, NewReportRow, ReportRow};
 use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::fund::FundUseKind;
-use domain::id::{ExpenditureReportId, OrganisationId, PrincipalId, ProjectId};
+use domain::id::{ExpenditureReportId, OrganisationId, PrincipalId, ProjectId, SupplierId};
 use domain::money::{Amount, Currency};
 use domain::project::disbursement::require_other;
 use domain::project::duty::Duty;
@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::ProjectPath;
 use super::case::Case;
 use super::disbursement::through_fund;
+use super::recipient::{ledger, meant, whose};
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Nothing, Query};
@@ -73,13 +74,16 @@ pub struct ExpenditureReportView {
     rejected_on: Option<NaiveDate>,
     #[schema(max_length = 1000)]
     reason: Option<String>,
+    /// Who spent it, where the project names recipients.
+    supplier_id: Option<SupplierId>,
     #[schema(max_items = 100)]
     lines: Vec<ExpenditureReportLineView>,
     #[schema(minimum = 1)]
     version: i64,
 }
 
-fn view(report: ExpenditureReport, currency: Currency) -> ExpenditureReportView {
+fn view(report: ExpenditureReport, project: &Project) -> Result<ExpenditureReportView, Fault> {
+    let currency = project.row.currency()?;
     let line = |line: db::project::report::ReportLineRow| ExpenditureReportLineView {
         number: line.number,
         category: line.category.0,
@@ -87,7 +91,7 @@ fn view(report: ExpenditureReport, currency: Currency) -> ExpenditureReportView 
         amount: shown(line.amount, currency),
     };
     let row = report.row;
-    ExpenditureReportView {
+    Ok(ExpenditureReportView {
         id: row.id.0,
         project_id: row.project_id.0,
         number: row.number,
@@ -107,9 +111,10 @@ fn view(report: ExpenditureReport, currency: Currency) -> ExpenditureReportView 
         rejected_by: row.ended_by.map(|by| by.0),
         rejected_on: row.ended_on,
         reason: row.reason,
+        supplier_id: whose(project, row.recipient_number),
         lines: report.lines.into_iter().map(line).collect(),
         version: row.version,
-    }
+    })
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -138,9 +143,9 @@ pub async fn list_expenditure_reports(call: Call, path: ProjectPath, query: Quer
         .store()
         .read(move |conn| {
             let project = db::project::find_project(conn, &scope, id)?;
-            let currency = project.row.currency()?;
             let rows = db::project::report::list_reports(conn, &project.row, query.state, &asked)?;
-            Ok(db::page::Rows { more: rows.more, rows: rows.rows.into_iter().map(|one| view(one, currency)).collect::<Vec<_>>() })
+            let views = rows.rows.into_iter().map(|one| view(one, &project)).collect::<Result<Vec<_>, _>>()?;
+            Ok(db::page::Rows { more: rows.more, rows: views })
         })
         .await?;
     listed(&call, page(&call, &keys, rows, |one| one.id, |one| one))
@@ -159,7 +164,7 @@ pub async fn read_expenditure_report(call: Call, request: HttpRequest, path: Rep
         .read(move |conn| {
             let project = db::project::find_project(conn, &scope, project)?;
             let report = db::project::report::find_report(conn, &project.row, id)?;
-            Ok(view(report, project.row.currency()?))
+            view(report, &project)
         })
         .await?;
     versioned(&request, found.version, &found)
@@ -191,6 +196,8 @@ pub struct NewExpenditureReport {
     currency: CurrencyText,
     /// Of the signed report with its papers.
     document_sha256: Sha256Hex,
+    /// The recipient that spent it, where the project names recipients: each reports for itself.
+    supplier_id: Option<SupplierId>,
     #[serde(deserialize_with = "crate::wire::few::<_, _, 0, 100>")]
     #[schema(max_items = 100)]
     lines: Vec<NewExpenditureReportLine>,
@@ -234,7 +241,8 @@ pub async fn submit_expenditure_report(asked: Asked<NewExpenditureReport>, path:
             let currency = project.row.currency()?;
             currency.require(&body.currency.0)?;
             let amounts = read(body, currency)?;
-            let amount = judge(tx, call, &project, body, &amounts)?;
+            let recipient = meant(&project, body.supplier_id, "/supplier_id")?;
+            let amount = judge(tx, call, (&project, recipient), body, &amounts)?;
             db::project::review::take_duty(tx, project_id, by, Duty::Proponent)?;
             let told = |(line, (_, amount)): (&NewExpenditureReportLine, &(BudgetCategory, Amount))| {
                 (line.category, line.description.as_str().to_owned(), amount.minor())
@@ -248,6 +256,7 @@ pub async fn submit_expenditure_report(asked: Asked<NewExpenditureReport>, path:
                 document_sha256: body.document_sha256.0.clone(),
                 lines: body.lines.iter().zip(&amounts).map(told).collect(),
                 submitted_by: by,
+                recipient,
             };
             db::project::report::insert_report(tx, &new)?;
             db::project::touch_project(tx, &project.row)?;
@@ -255,7 +264,7 @@ pub async fn submit_expenditure_report(asked: Asked<NewExpenditureReport>, path:
             let submitted = event("expenditure_report.submitted", &project, &report.row, 1)?.begun(report.row.state.0);
             let touched = project.row.event("project.reported")?;
             let location = format!("/v1/organisations/{organisation}/projects/{project_id}/expenditure-reports/{id}");
-            Ok((created(location, 1, &view(report, currency))?, Events::from(submitted).and(touched)))
+            Ok((created(location, 1, &view(report, &project)?)?, Events::from(submitted).and(touched)))
         })
         .await
 }
@@ -272,23 +281,21 @@ fn read(body: &NewExpenditureReport, currency: Currency) -> Result<Vec<(BudgetCa
 fn judge(
     tx: &mut Tx<'_>,
     call: &Call,
-    project: &Project,
+    (project, recipient): (&Project, Option<i32>),
     body: &NewExpenditureReport,
     lines: &[(BudgetCategory, Amount)],
 ) -> Result<Amount, Fault> {
     let case = Case::load(tx.conn, &tx.all(), project, call.today)?;
-    let earlier = db::project::report::reported_of(tx.conn, &project.row)?;
     let budget: Vec<BudgetCategory> = project.lines.iter().map(|line| line.category.0).collect();
     let finance = case.finance();
-    let against = Against {
-        rules: case.rules,
-        budget: &budget,
-        earlier: &earlier,
-        paid: finance.paid,
-        agreed: finance.agreement.as_ref().map(|agreement| agreement.amount).unwrap_or_default(),
-        currency: project.row.currency()?,
-        today: call.today,
+    let agreed = finance.agreement.as_ref().map(|agreement| agreement.amount).unwrap_or_default();
+    // A recipient is held against its own ledger.
+    let (earlier, paid, agreed) = match ledger(finance, recipient) {
+        Some(own) => (own.reported.as_slice(), own.paid, own.agreed()),
+        None => (finance.reported.as_slice(), finance.paid, agreed),
     };
+    let against =
+        Against { rules: case.rules, budget: &budget, earlier, paid, agreed, currency: project.row.currency()?, today: call.today };
     Ok(submit(&NewReport { from: body.period_from, to: body.period_to, lines: lines.to_vec() }, &against)?)
 }
 
@@ -323,7 +330,7 @@ async fn act<T: Sync + Send + 'static>(
             let kept = db::project::report::find_report(tx.conn, &found.project.row, id)?;
             let version = kept.row.version;
             let happened = event(told, &found.project, &kept.row, version)?.moved(before, state);
-            let view = view(kept, found.project.row.currency()?);
+            let view = view(kept, &found.project)?;
             Ok((done(version, &view)?, Events::from(happened).also(besides)))
         })
         .await

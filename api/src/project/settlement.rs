@@ -10,10 +10,11 @@ use db::store::Tx;
 use domain::audit::{Event, Events};
 use domain::calendar::not_future;
 use domain::fund::FundUseKind;
-use domain::id::{CommitteeId, ProjectId, ProjectRefundId};
+use domain::id::{CommitteeId, ProjectId, ProjectRefundId, SupplierId};
 use domain::money::Amount;
 use domain::project::agreement::Agreement;
 use domain::project::finance::{AGREEMENT_MISSING, ATTRIBUTION_OPEN, Finance};
+use domain::project::recipient::require_left;
 use domain::project::settlement::{Settlement, residual_max};
 use domain::project::{ProjectAction, ProjectState, VOTER_ABSENT};
 use domain::sensitivity::Scope;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 use super::act::take;
 use super::case::{Case, allocated};
 use super::disbursement::{purpose_of, through_fund};
+use super::recipient::{RecipientLedgerView, ledger, ledgers, meant};
 use super::{ProjectPath, ProjectView, view};
 use crate::answer::{Answered, done, versioned};
 use crate::auth::Call;
@@ -69,6 +71,9 @@ pub struct FinanceSummary {
     rest: String,
     /// Until when the rest of a project that was terminated is due.
     refund_due_on: Option<NaiveDate>,
+    /// The ledgers of the recipients, where the project names them; together they make those of the project.
+    #[schema(max_items = 20)]
+    recipients: Vec<RecipientLedgerView>,
     /// Of the project.
     #[schema(minimum = 1)]
     version: i64,
@@ -96,6 +101,7 @@ fn summary(conn: &mut Conn, scope: &Scope, project: &Project, version: i64) -> R
         refunded: shown(finance.refunded),
         rest: shown(finance.paid.checked_sub(spent).unwrap_or_default()),
         refund_due_on: settled.and_then(|settled| settled.due_on),
+        recipients: ledgers(project, &finance, currency),
         version,
     })
 }
@@ -130,6 +136,8 @@ pub struct ProjectRefund {
     bank_reference: Text<80>,
     /// Of the donor's consent, where money returns to a contribution that has ended; without it, the refund is held until it is given.
     donor_consent: Option<Text<80>>,
+    /// The recipient that gives it back, where the project names recipients.
+    supplier_id: Option<SupplierId>,
 }
 
 impl Json for ProjectRefund {}
@@ -148,8 +156,13 @@ pub async fn record_project_refund(asked: Asked<ProjectRefund>, path: ProjectPat
             let currency = project.row.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            if db::project::finance::finance_of(tx.conn, &project.row)?.agreement.is_none() {
+            let finance = db::project::finance::finance_of(tx.conn, &project.row)?;
+            if finance.agreement.is_none() {
                 return Err(AGREEMENT_MISSING.refuse().into());
+            }
+            let recipient = meant(&project, body.supplier_id, "/supplier_id")?;
+            if let Some(ledger) = ledger(&finance, recipient) {
+                require_left(ledger, amount, currency)?;
             }
             let used = PurposeUse {
                 act,
@@ -163,7 +176,7 @@ pub async fn record_project_refund(asked: Asked<ProjectRefund>, path: ProjectPat
             let moved = through_fund(call, tx, &project, &used)?;
             let bank_reference = body.bank_reference.as_str().to_owned();
             let (amount, received_on, recorded_by) = (amount.minor(), body.on, by);
-            let new = NewRefund { id: refund, project: id, amount, received_on, bank_reference, act, recorded_by };
+            let new = NewRefund { id: refund, project: id, amount, received_on, bank_reference, act, recorded_by, recipient };
             db::project::report::insert_refund(tx, &new)?;
             db::project::touch_project(tx, &project.row)?;
             let freed = free_settled(tx, &project)?;

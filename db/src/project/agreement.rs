@@ -42,6 +42,8 @@ pub struct TrancheRow {
     pub bps: Option<i32>,
     pub amount: i64,
     pub planned_on: Option<NaiveDate>,
+    /// Whose it is, where the project names recipients.
+    pub recipient_number: Option<i32>,
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -73,6 +75,15 @@ impl ProjectAgreement {
     }
 }
 
+/// A tranche to keep.
+#[derive(Clone, Copy, Debug)]
+pub struct NewTranche {
+    pub bps: Option<i32>,
+    pub amount: i64,
+    pub planned_on: Option<NaiveDate>,
+    pub recipient: Option<i32>,
+}
+
 /// A new agreement, already judged.
 #[derive(Clone, Debug)]
 pub struct NewAgreement {
@@ -84,8 +95,7 @@ pub struct NewAgreement {
     /// The local government through whose treasury money comes, and the codes of the lines of its budget.
     pub receiver: Option<(OrganisationId, String, String)>,
     pub account_ending: String,
-    /// Share, amount, planned day.
-    pub tranches: Vec<(Option<i32>, i64, Option<NaiveDate>)>,
+    pub tranches: Vec<NewTranche>,
     pub recorded_by: PrincipalId,
 }
 
@@ -108,15 +118,16 @@ pub fn insert_agreement(tx: &mut Tx<'_>, project: ProjectId, new: &NewAgreement)
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| AGREEMENT_DUPLICATE.refuse().with("reference", &new.reference)))?;
-    for (number, (bps, amount, planned_on)) in (1_i32..).zip(&new.tranches) {
+    for (number, tranche) in (1_i32..).zip(&new.tranches) {
         diesel::insert_into(project_tranches::table)
             .values((
                 project_tranches::organisation_id.eq(Col(tx.organisation)),
                 project_tranches::project_id.eq(Col(project)),
                 project_tranches::number.eq(number),
-                project_tranches::bps.eq(*bps),
-                project_tranches::amount.eq(*amount),
-                project_tranches::planned_on.eq(*planned_on),
+                project_tranches::bps.eq(tranche.bps),
+                project_tranches::amount.eq(tranche.amount),
+                project_tranches::planned_on.eq(tranche.planned_on),
+                project_tranches::recipient_number.eq(tranche.recipient),
             ))
             .execute(tx.conn)?;
     }

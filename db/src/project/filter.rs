@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::fund::{FundMovementKind, FundVocabulary};
-use domain::id::{DonorId, FundPurposeId, ProgrammeId, TerritorialUnitId};
+use domain::id::{DonorId, FundPurposeId, ProgrammeId, SupplierId, TerritorialUnitId};
 use domain::programme::Instrument;
 use domain::project::{ProjectState, StateClass};
 use domain::sensitivity::Scope;
@@ -49,6 +49,12 @@ pub struct ProjectFilter {
     /// How the purpose codes of the sectors begin.
     pub purpose_code: Option<String>,
     pub programme: Option<ProgrammeId>,
+    /// A country that has a share.
+    pub country: Option<String>,
+    /// Who has a part of the budget.
+    pub recipient: Option<SupplierId>,
+    /// With two recipients or more, or not.
+    pub joint: Option<bool>,
     /// Who gave what was allocated to them.
     pub donor: Option<DonorId>,
     /// That go on, as planned, on this day or later.
@@ -96,7 +102,7 @@ fn paid_by(conn: &mut Conn, scope: &Scope, donor: DonorId) -> Result<Vec<Option<
 /// Narrows a boxed query of projects, whatever it is joined with, by a [`ProjectFilter`] and its [`Terms`].
 macro_rules! narrowed {
     ($query:ident, $scope:expr, $filter:expr, $terms:expr) => {{
-        use $crate::schema::{project_shares, projects};
+        use $crate::schema::{project_recipients, project_shares, projects};
         if let Some(text) = &$filter.text {
             $query = $query.filter(projects::folded_title.like($crate::page::containing(text)));
         }
@@ -121,7 +127,27 @@ macro_rules! narrowed {
         if let Some(purposes) = $terms.purposes {
             $query = $query.filter(projects::fund_purpose_id.eq_any(purposes));
         }
-        for (dimension, terms) in [(ShareDimension::Place, $terms.places), (ShareDimension::Sector, $terms.sectors)] {
+        let countries = $filter.country.clone().map(|country| vec![country]);
+        if let Some(recipient) = $filter.recipient {
+            let recipients = diesel::alias!(project_recipients as recipients);
+            let named = recipients
+                .filter(recipients.field(project_recipients::organisation_id).eq(Col($scope.organisation)))
+                .filter(recipients.field(project_recipients::supplier_id).eq(Col(recipient)))
+                .select(recipients.field(project_recipients::project_id));
+            $query = $query.filter(projects::id.eq_any(named));
+        }
+        if let Some(joint) = $filter.joint {
+            let seconds = diesel::alias!(project_recipients as seconds);
+            // Recipients are numbered from one: with a second, the project is joint.
+            let several = seconds
+                .filter(seconds.field(project_recipients::organisation_id).eq(Col($scope.organisation)))
+                .filter(seconds.field(project_recipients::number).eq(2))
+                .select(seconds.field(project_recipients::project_id));
+            $query = if joint { $query.filter(projects::id.eq_any(several)) } else { $query.filter(projects::id.ne_all(several)) };
+        }
+        for (dimension, terms) in
+            [(ShareDimension::Place, $terms.places), (ShareDimension::Sector, $terms.sectors), (ShareDimension::Country, countries)]
+        {
             let Some(terms) = terms else { continue };
             let shares = diesel::alias!(project_shares as shares);
             let shared = shares

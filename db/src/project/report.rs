@@ -43,6 +43,8 @@ pub struct ReportRow {
     pub reason: Option<String>,
     pub recorded_at: RecordedAt,
     pub version: i64,
+    /// Whose it is, where the project names recipients.
+    pub recipient_number: Option<i32>,
 }
 
 impl ReportRow {
@@ -87,6 +89,7 @@ pub struct NewReportRow {
     pub document_sha256: String,
     pub lines: Vec<(BudgetCategory, String, i64)>,
     pub submitted_by: PrincipalId,
+    pub recipient: Option<i32>,
 }
 
 pub fn insert_report(tx: &mut Tx<'_>, new: &NewReportRow) -> Result<(), Fault> {
@@ -113,6 +116,7 @@ pub fn insert_report(tx: &mut Tx<'_>, new: &NewReportRow) -> Result<(), Fault> {
             project_expenditure_reports::submitted_on.eq(tx.today()),
             project_expenditure_reports::recorded_at.eq(Col(tx.now())),
             project_expenditure_reports::version.eq(1),
+            project_expenditure_reports::recipient_number.eq(new.recipient),
         ))
         .execute(tx.conn)?;
     for (number, (category, description, amount)) in (1_i32..).zip(&new.lines) {
@@ -153,8 +157,8 @@ pub fn find_report(conn: &mut Conn, project: &ProjectRow, id: ExpenditureReportI
     with_lines(conn, project.organisation_id, vec![row])?.pop().ok_or(Fault::Missing)
 }
 
-/// Every report of a project that was not refused, the first first.
-pub fn reported_of(conn: &mut Conn, project: &ProjectRow) -> Result<Vec<Reported>, Fault> {
+/// Every report of a project that was not refused, the first first, and whose it is.
+pub fn reported_of(conn: &mut Conn, project: &ProjectRow) -> Result<Vec<(Option<i32>, Reported)>, Fault> {
     let rows: Vec<ReportRow> = project_expenditure_reports::table
         .filter(project_expenditure_reports::organisation_id.eq(project.organisation_id))
         .filter(project_expenditure_reports::project_id.eq(project.id))
@@ -162,7 +166,7 @@ pub fn reported_of(conn: &mut Conn, project: &ProjectRow) -> Result<Vec<Reported
         .order(project_expenditure_reports::number)
         .select(ReportRow::as_select())
         .load(conn)?;
-    rows.iter().map(ReportRow::reported).collect()
+    rows.iter().map(|row| Ok((row.recipient_number, row.reported()?))).collect()
 }
 
 pub fn list_reports(
@@ -216,6 +220,8 @@ pub struct RefundRow {
     pub bank_reference: String,
     pub act_id: Col<Uuid>,
     pub recorded_by: Col<PrincipalId>,
+    /// Who gave it back, where the project names recipients.
+    pub recipient_number: Option<i32>,
 }
 
 /// Money that came back.
@@ -228,6 +234,7 @@ pub struct NewRefund {
     pub bank_reference: String,
     pub act: Uuid,
     pub recorded_by: PrincipalId,
+    pub recipient: Option<i32>,
 }
 
 pub fn insert_refund(tx: &mut Tx<'_>, new: &NewRefund) -> Result<(), Fault> {
@@ -242,6 +249,7 @@ pub fn insert_refund(tx: &mut Tx<'_>, new: &NewRefund) -> Result<(), Fault> {
             project_refunds::act_id.eq(Col(new.act)),
             project_refunds::recorded_by.eq(Col(new.recorded_by)),
             project_refunds::recorded_at.eq(Col(tx.now())),
+            project_refunds::recipient_number.eq(new.recipient),
         ))
         .execute(tx.conn)?;
     Ok(())

@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use domain::fund::FundMovementKind;
-use domain::id::{DonorId, FundPurposeId, ProgrammeId, TerritorialUnitId};
+use domain::id::{DonorId, FundPurposeId, ProgrammeId, SupplierId, TerritorialUnitId};
 use domain::programme::Instrument;
 use domain::project::ProjectState;
 use domain::project::guard::ShareDimension;
@@ -21,7 +21,8 @@ use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::schema::{
-    contributions, donors, fund_movements, funds, programmes, project_shares, projects, territorial_parents, territorial_units,
+    contributions, donors, fund_movements, funds, programmes, project_recipients, project_shares, projects, suppliers, territorial_parents,
+    territorial_units,
 };
 use crate::visible;
 
@@ -34,6 +35,9 @@ const HIGH: &str = "CAST(SUM(projects.budget / 1000000000) AS BIGINT)";
 const LOW: &str = "CAST(SUM(projects.budget % 1000000000) AS BIGINT)";
 const SHARED_HIGH: &str = "CAST(SUM(projects.budget / 1000000000 * project_shares.bps) AS BIGINT)";
 const SHARED_LOW: &str = "CAST(SUM(projects.budget % 1000000000 * project_shares.bps) AS BIGINT)";
+
+const PART_HIGH: &str = "CAST(SUM(project_recipients.part / 1000000000) AS BIGINT)";
+const PART_LOW: &str = "CAST(SUM(project_recipients.part % 1000000000) AS BIGINT)";
 
 fn joined((high, low): (i64, i64)) -> i128 {
     i128::from(high) * 1_000_000_000 + i128::from(low)
@@ -67,7 +71,8 @@ pub fn total_projects(
     match by {
         By::Instrument | By::State | By::StateClass | By::Programme => by_kind(conn, scope, filter, by),
         By::Year => by_year(conn, scope, filter),
-        By::Region | By::Cercle | By::Commune | By::Sector => by_share(conn, scope, filter, by, on),
+        By::Region | By::Cercle | By::Commune | By::Sector | By::Country => by_share(conn, scope, filter, by, on),
+        By::Recipient => by_recipient(conn, scope, filter),
         By::Donor => by_donor(conn, scope, filter),
     }
 }
@@ -119,7 +124,11 @@ fn by_year(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter) -> Result<Vec
 
 /// What shares come to, and what is left of the budgets beside them.
 fn by_share(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, by: ProjectGrouping, on: NaiveDate) -> Result<Vec<Group<Key>>, Fault> {
-    let dimension = if by == ProjectGrouping::Sector { ShareDimension::Sector } else { ShareDimension::Place };
+    let dimension = match by {
+        ProjectGrouping::Sector => ShareDimension::Sector,
+        ProjectGrouping::Country => ShareDimension::Country,
+        _ => ShareDimension::Place,
+    };
     let terms = Terms::load(conn, scope, filter)?;
     let mut query = visible!(projects, scope)
         .inner_join(
@@ -133,7 +142,7 @@ fn by_share(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, by: ProjectG
     narrowed!(query, scope, filter, terms);
     let sums: Vec<(String, String, i64, i64, i64)> = query.load(conn)?;
     let above = match by {
-        ProjectGrouping::Sector => None,
+        ProjectGrouping::Sector | ProjectGrouping::Country => None,
         ProjectGrouping::Region => Some(ancestors(conn, &sums, &[TerritorialLevel::Region, TerritorialLevel::District], on)?),
         ProjectGrouping::Cercle => Some(ancestors(conn, &sums, &[TerritorialLevel::Cercle], on)?),
         _ => Some(ancestors(conn, &sums, &[TerritorialLevel::Commune], on)?),
@@ -150,6 +159,40 @@ fn by_share(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, by: ProjectG
             Some(above) => above.get(&term).map(ToString::to_string),
         };
         groups.add((currency, term), count, parts);
+    }
+    for (currency, left) in beside.into_iter().filter(|(_, left)| *left != 0) {
+        groups.add((currency, None), 0, left);
+    }
+    Ok(groups.told())
+}
+
+/// The parts of recipients, and what is left of the budgets beside them.
+fn by_recipient(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter) -> Result<Vec<Group<Key>>, Fault> {
+    let terms = Terms::load(conn, scope, filter)?;
+    let mut query = visible!(projects, scope)
+        .inner_join(
+            project_recipients::table
+                .on(project_recipients::organisation_id.eq(projects::organisation_id).and(project_recipients::project_id.eq(projects::id))),
+        )
+        .group_by((projects::currency, project_recipients::supplier_id))
+        .select((
+            projects::currency,
+            project_recipients::supplier_id,
+            sql::<BigInt>(COUNT),
+            sql::<BigInt>(PART_HIGH),
+            sql::<BigInt>(PART_LOW),
+        ))
+        .into_boxed();
+    narrowed!(query, scope, filter, terms);
+    let sums: Vec<(String, Col<SupplierId>, i64, i64, i64)> = query.load(conn)?;
+    let mut groups = Groups::default();
+    let mut beside = budgets(conn, scope, filter)?;
+    for (currency, recipient, count, high, low) in sums {
+        let parts = whole(joined((high, low)));
+        if let Some(left) = beside.get_mut(&currency) {
+            *left -= parts;
+        }
+        groups.add((currency, Some(recipient.0.to_string())), count, parts);
     }
     for (currency, left) in beside.into_iter().filter(|(_, left)| *left != 0) {
         groups.add((currency, None), 0, left);
@@ -260,6 +303,13 @@ pub fn labels(conn: &mut Conn, scope: &Scope, by: ProjectGrouping, terms: &[Stri
             let ids: Vec<_> = terms.iter().filter_map(|term| term.parse().ok()).map(|id| Col(DonorId(id))).collect();
             let query = visible!(donors, scope).filter(donors::id.eq_any(ids));
             let rows: Vec<(Col<DonorId>, String)> = query.select((donors::id, donors::name)).load(conn)?;
+            rows.into_iter().map(|(id, name)| (id.0.to_string(), name)).collect()
+        }
+        // Who may not read the files of partners sees their ids alone.
+        ProjectGrouping::Recipient => {
+            let ids: Vec<_> = terms.iter().filter_map(|term| term.parse().ok()).map(|id| Col(SupplierId(id))).collect();
+            let query = visible!(suppliers, scope).filter(suppliers::id.eq_any(ids));
+            let rows: Vec<(Col<SupplierId>, String)> = query.select((suppliers::id, suppliers::name)).load(conn)?;
             rows.into_iter().map(|(id, name)| (id.0.to_string(), name)).collect()
         }
         ProjectGrouping::Programme => {

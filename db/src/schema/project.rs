@@ -208,6 +208,7 @@ tables! {
         bps -> Nullable<Integer>,
         amount -> BigInt,
         planned_on -> Nullable<Date>,
+        recipient_number -> Nullable<Integer>,
     }
 
     project_signatures (organisation_id, project_id, side) {
@@ -266,6 +267,7 @@ tables! {
         reason -> Nullable<Text>,
         recorded_at -> Instant,
         version -> BigInt,
+        recipient_number -> Nullable<Integer>,
     }
 
     project_report_lines (organisation_id, report_id, number) {
@@ -287,6 +289,7 @@ tables! {
         act_id -> Identity,
         recorded_by -> Identity,
         recorded_at -> Instant,
+        recipient_number -> Nullable<Integer>,
     }
 
     project_settlements (organisation_id, project_id) {
@@ -436,5 +439,14 @@ tables! {
         outside_reason -> Nullable<Text>,
         recorded_by -> Identity,
         recorded_at -> Instant,
+    }
+
+    project_recipients (organisation_id, project_id, number) {
+        organisation_id -> Identity,
+        project_id -> Identity,
+        number -> Integer,
+        kind -> Vocabulary,
+        supplier_id -> Identity,
+        part -> BigInt,
     }
 }

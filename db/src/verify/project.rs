@@ -13,20 +13,26 @@ use super::{Failure, wrong};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::page::Keyset;
-use crate::project::agreement::find_agreement;
+use crate::project::agreement::{TrancheRow, find_agreement};
 use crate::project::committee::list_motions;
 use crate::project::evidence::suspensions_of;
 use crate::project::finance::finance_of;
+use crate::project::recipient::recipients_of;
 use crate::project::report::settlement_of;
 use crate::project::{ProjectRow, find_project, steps_of};
 use crate::schema::projects;
+
+/// Whether tranches make a part, in shares that make the whole where there are any.
+fn are_of(part: i64, tranches: &[&TrancheRow]) -> bool {
+    let shares: Vec<i32> = tranches.iter().filter_map(|tranche| tranche.bps).collect();
+    tranches.iter().map(|tranche| tranche.amount).sum::<i64>() == part && (shares.is_empty() || shares.iter().sum::<i32>() == 10_000)
+}
 
 /// What is wrong with the money of a project, if anything.
 fn fault_of_money(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, Failure> {
     let finance = finance_of(conn, row)?;
     let settled = settlement_of(conn, row)?;
     let Some(agreement) = find_agreement(conn, row)? else { return Ok(None) };
-    let shares: Vec<i32> = agreement.tranches.iter().filter_map(|tranche| tranche.bps).collect();
     let planned: i64 = agreement.tranches.iter().map(|tranche| tranche.amount).sum();
     let accounted = finance.attributed.checked_add(finance.unsettled).and_then(|sum| sum.checked_add(finance.refunded));
     let open = settled.is_none() && row.state.0.class() != Some(StateClass::NotStarted);
@@ -34,12 +40,22 @@ fn fault_of_money(conn: &mut Conn, row: &ProjectRow) -> Result<Option<String>, F
     let rules = row.rule_set_version.and_then(|version| find(row.instrument.0, version));
     let most = rules.zip(row.currency().ok()).map(|(rules, currency)| residual_max(rules, currency).minor());
     let closed = row.state.0 == ProjectState::FinanciallyClosed;
+    let recipients = recipients_of(conn, row.organisation_id.0, &[row.id])?;
+    let of = |whose: Option<i32>| agreement.tranches.iter().filter(|one| one.recipient_number == whose).collect::<Vec<_>>();
+    let ledgers: Vec<(i64, Vec<&TrancheRow>)> = if recipients.is_empty() {
+        vec![(agreement.row.amount, of(None))]
+    } else {
+        recipients.iter().map(|one| (one.part, of(Some(one.number)))).collect()
+    };
     let checks: [(&str, bool); 5] = [
         (
             "its tranches do not make its agreement",
-            planned == agreement.row.amount && (shares.is_empty() || shares.iter().sum::<i32>() == 10_000),
+            planned == agreement.row.amount && ledgers.iter().all(|(part, tranches)| are_of(*part, tranches)),
         ),
-        ("more was paid than was agreed", disbursed <= agreement.row.amount),
+        (
+            "more was paid than was agreed",
+            disbursed <= agreement.row.amount && finance.recipients.iter().all(|ledger| ledger.paid <= ledger.agreed()),
+        ),
         ("its payments are not those of the fund", !open || accounted == Some(finance.paid)),
         (
             "its settlement is not what was paid, spent and refunded",

@@ -84,6 +84,16 @@ words! {
 }
 
 words! {
+    /// Of whom the delivery counts that releases the next tranche of a joint project.
+    pub enum JointRelease {
+        /// Of all recipients together.
+        Combined = "combined",
+        /// Of each recipient.
+        Each = "each",
+    }
+}
+
+words! {
     /// How a project is prolonged without cost.
     pub enum ExtensionPolicy {
         /// By exception, with a waiver of who decides.
@@ -158,6 +168,9 @@ pub struct RuleSet {
     pub tranche_plans: Vec<TranchePlan>,
     pub tranche_release: TrancheRelease,
     pub tranche_release_bps: Option<u32>,
+    /// Versions that were published before the rule say nothing of it: all recipients together.
+    #[serde(default)]
+    pub joint_release: Option<JointRelease>,
     pub prefinancing_allowed: bool,
     pub report_days: Option<u32>,
     pub indirect_bps_max: u32,

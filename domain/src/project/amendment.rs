@@ -191,9 +191,9 @@ impl AmendmentKind {
     pub fn guards(self) -> &'static [Guard] {
         match self {
             Self::NoCostExtension | Self::Scope => &[],
-            Self::CostExtension => &[Guard::Budget, Guard::Ceiling, Guard::Overhead, Guard::Funds],
+            Self::CostExtension => &[Guard::Budget, Guard::Ceiling, Guard::Overhead, Guard::Funds, Guard::Recipients],
             Self::BudgetRevision => &[Guard::Budget, Guard::Overhead],
-            Self::Partner => &[Guard::Implementer],
+            Self::Partner => &[Guard::Implementer, Guard::Recipients],
             Self::Location => &[Guard::Splits, Guard::Need],
         }
     }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::agreement::Agreement;
 use super::clock::days_after;
+use super::recipient::{Ledger, ledger_of};
 use super::report::Reported;
 use crate::money::{Amount, Currency};
 use crate::programme::rule_set::RuleSet;
@@ -133,6 +134,8 @@ pub struct Finance {
     pub tranches_paid: Vec<u32>,
     /// Tranches whose disbursement is under way.
     pub tranches_open: Vec<u32>,
+    /// The ledgers of the recipients, where they are named.
+    pub recipients: Vec<Ledger>,
 }
 
 impl Finance {
@@ -154,6 +157,11 @@ impl Finance {
     /// What was accepted and is not attributed yet, as far as it was disbursed.
     pub fn attributable(&self) -> Amount {
         self.accepted.checked_sub(self.attributed).unwrap_or_default().min(self.unsettled)
+    }
+
+    /// Which tranche of its recipient one of the plan is.
+    pub fn round_of(&self, tranche: u32) -> u32 {
+        ledger_of(&self.recipients, tranche).and_then(|ledger| ledger.round_of(tranche)).unwrap_or(tranche)
     }
 
     /// A project begins once its first tranche is paid.

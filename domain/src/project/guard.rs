@@ -9,6 +9,7 @@ use super::clock::add_months;
 use super::finance::Finance;
 use super::handover::{Certificate, Closure, unsigned};
 use super::milestone::{FindingSeverity, Work};
+use super::recipient::{RECIPIENT_LEAD_MISSING, Recipient};
 use super::release::Delivery;
 use super::{
     APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, CEILING_EXCEEDED, DUPLICATE_UNRESOLVED, DURATION_EXCEEDED,
@@ -180,8 +181,8 @@ pub struct Proposal {
     pub currency: Currency,
     pub budget: Amount,
     pub lines: Vec<(BudgetCategory, Amount)>,
-    /// Of a joint project.
-    pub recipients: Vec<Amount>,
+    /// Those who have a part of the budget, where they are named.
+    pub recipients: Vec<Recipient>,
     pub starts_on: NaiveDate,
     pub ends_on: NaiveDate,
     pub gender_marker: Option<u32>,
@@ -247,7 +248,9 @@ impl Facts<'_> {
     /// Refuses where guards are not all met: the first as code and facts, all of them as errors.
     pub fn require_all(&self, guards: &[Guard]) -> Result<(), Refusal> {
         let unmet = self.against(guards);
-        let errors = unmet.iter().flat_map(|refusal| refusal.clone().at("").errors).collect();
+        // What concerns a member of what is asked for says which; the rest concerns the project.
+        let told = |refusal: &Refusal| if refusal.errors.is_empty() { refusal.clone().at("").errors } else { refusal.errors.clone() };
+        let errors = unmet.iter().flat_map(told).collect();
         match unmet.into_iter().next() {
             None => Ok(()),
             Some(first) => Err(Refusal { errors, ..first }),
@@ -267,7 +270,7 @@ impl Facts<'_> {
             Guard::Need => self.need(),
             Guard::Implementer => self.implementer(),
             Guard::Overhead => one(self.overhead()),
-            Guard::Recipients => one(self.recipients()),
+            Guard::Recipients => self.recipients(),
             Guard::Overlaps => one(self.overlaps()),
             Guard::Appraisals => self.appraisals(),
             Guard::ConflictCheck if self.rules.conflict_check_required => {
@@ -366,6 +369,11 @@ impl Facts<'_> {
 
     fn implementer(&self) -> Vec<Refusal> {
         let Some(implementer) = &self.proposal.implementer else { return vec![PARTNER_MISSING.refuse()] };
+        self.admit(implementer)
+    }
+
+    /// What stands against somebody who would carry a project out, or a part of it.
+    fn admit(&self, implementer: &Implementer) -> Vec<Refusal> {
         let mut found = Vec::new();
         let allowed = &self.rules.implementers;
         if !allowed.is_empty() && !allowed.contains(&implementer.kind) {
@@ -391,13 +399,24 @@ impl Facts<'_> {
         Err(refusal.with("currency", self.proposal.currency.code()))
     }
 
-    fn recipients(&self) -> Result<(), Refusal> {
-        let sum = Amount::sum(self.proposal.recipients.iter().copied()).unwrap_or_default();
-        if self.proposal.recipients.is_empty() || sum == self.proposal.budget {
-            return Ok(());
+    /// The parts of recipients make the budget, each of them is admitted, and who carries the project out is one of them.
+    fn recipients(&self) -> Vec<Refusal> {
+        let recipients = &self.proposal.recipients;
+        let mut found = Vec::new();
+        let sum = Amount::sum(recipients.iter().map(|one| one.part)).unwrap_or_default();
+        if !recipients.is_empty() && sum != self.proposal.budget {
+            let refusal = JOINT_SPLIT.refuse().with("sum", self.shown(sum)).with("budget", self.shown(self.proposal.budget));
+            found.push(refusal.with("currency", self.proposal.currency.code()).at("/proposal/recipients"));
         }
-        let refusal = JOINT_SPLIT.refuse().with("sum", self.shown(sum)).with("budget", self.shown(self.proposal.budget));
-        Err(refusal.with("currency", self.proposal.currency.code()))
+        if !recipients.is_empty() && !recipients.iter().any(|one| one.leads) {
+            found.push(RECIPIENT_LEAD_MISSING.refuse().at("/proposal/recipients"));
+        }
+        // Of who leads, the guard of the implementer tells.
+        for (index, one) in recipients.iter().enumerate().filter(|(_, one)| !one.leads) {
+            let pointer = format!("/proposal/recipients/{index}");
+            found.extend(self.admit(&one.implementer).into_iter().map(|refusal| refusal.at(&pointer)));
+        }
+        found
     }
 
     fn overlaps(&self) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ use super::agreement::{Agreement, ProjectAgreementSide};
 use super::check::{Check, CheckResult, POLICE_STUDIES, Study, StudyConclusion, StudyKind};
 use super::finance::Finance;
 use super::guard::{BudgetCategory, Facts, Guard, Implementer, Opinion, Proposal, Review, Share, ShareDimension};
+use super::recipient::Recipient;
 use super::*;
 use crate::money::{Amount, Currency};
 use crate::programme::Instrument;
@@ -147,7 +148,7 @@ fn a_guard_tells_all_reasons_at_once_in_both_languages() {
         area: None,
         shares: vec![share(ShareDimension::Place, "ML07", 5000), share(ShareDimension::Place, "ML07", 5000)],
         lines: vec![(BudgetCategory::Contractual, money("39033")), (BudgetCategory::Indirect, money("2937.90"))],
-        recipients: vec![money("1")],
+        recipients: vec![Recipient { implementer: partner, part: money("1"), leads: true }],
         needs_elsewhere: vec!["puits".to_owned()],
         ..gao()
     };

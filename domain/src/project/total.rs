@@ -26,6 +26,10 @@ words! {
         Commune = "commune",
         /// The sector, by share.
         Sector = "sector",
+        /// The country, by share.
+        Country = "country",
+        /// The recipient: its part of the budget. What projects that name no recipient ask for has no term.
+        Recipient = "recipient",
         /// The donor: what was allocated from their contributions, in the currency of the fund, instead of the budgets.
         Donor = "donor",
     }
