@@ -307,6 +307,8 @@ on_both_engines! {
         let of = |code: &str| funds.iter().find(|fund| fund["code"] == code).expect("the fund").clone();
         let phases: Vec<Value> = of("PBF")["phases"].as_array().expect("phases").iter().map(|phase| phase["envelope"].clone()).collect();
         assert_eq!(phases, ["12100000.00", "8600000.00", "4470000.00"]);
+        // What is spent goes through the projects that are paid.
+        town.bring_projects();
         let statement = read(&format!("/funds/{}/statement", of("TF")["id"].as_str().expect("an id")));
         let italy = donors.iter().find(|donor| donor["code"] == "IT").expect("Italy")["id"].clone();
         let lines = statement["donors"].as_array().expect("donors").iter().find(|one| one["donor_id"] == italy).expect("lines")["lines"].clone();

@@ -3,6 +3,7 @@
 mod amendment;
 mod decision;
 mod delivery;
+mod demonstration;
 mod handover;
 mod life;
 mod money;

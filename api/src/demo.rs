@@ -5,8 +5,11 @@ pub mod cast;
 pub mod endowment;
 pub mod funds;
 pub mod income;
+mod life;
 pub mod offices;
+mod pilots;
 pub mod player;
+pub mod projects;
 pub mod spending;
 pub mod year;
 
@@ -96,6 +99,7 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
                 let town = cast::gather(&player)?;
                 year::play(&player, &town)?;
                 endowment::allot(&player)?;
+                projects::play(&player, &town)?;
                 Ok(town)
             }
         })
@@ -139,6 +143,7 @@ async fn announce(store: &Store, folder: &Path, address: SocketAddr, town: &cast
     println!("curl -s -H 'Authorization: Bearer {mayor}' {base}/trial-balance\n");
     println!("curl -s -H 'Authorization: Bearer {mayor}' {base}/budget-execution\n");
     println!("curl -s -H 'Authorization: Bearer {mayor}' http://{address}/v1/organisations/{organisation}/drawing-rights\n");
+    println!("curl -s -H 'Authorization: Bearer {mayor}' 'http://{address}/v1/organisations/{organisation}/projects?limit=5'\n");
     println!("Ctrl-C stops it.");
     Ok(())
 }

@@ -318,6 +318,14 @@ impl Town {
         api::demo::endowment::allot(&player).expect("the endowment is allotted");
     }
 
+    /// Plays the projects of the demonstration; the year is played.
+    pub fn bring_projects(&self) {
+        let token = self.token_of(self.person("administrator"));
+        let player = Player::new(self.running.address, self.running.clock.clone(), keys(), token);
+        api::demo::projects::play(&player, &self.cast).expect("the projects are played");
+        self.running.clock.set(year::LAST_DAY);
+    }
+
     /// From here on, something is tried around each write of the people of the town.
     pub fn rehearse(&self, rehearsal: Option<Arc<dyn Rehearsal>>) {
         *self.rehearsal.lock().expect("one at a time") = rehearsal;

@@ -110,7 +110,7 @@ pub async fn administrator(store: &Store, clock: &Clock) -> Result<PrincipalId, 
     founded.await.map_err(|fault| fault.to_string())
 }
 
-fn unit() -> TerritorialUnitId {
+pub(super) fn unit() -> TerritorialUnitId {
     TerritorialUnitId(reference("territory/fictional/ML-C01"))
 }
 

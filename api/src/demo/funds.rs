@@ -4,18 +4,33 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::cast::Town;
 use super::player::Player;
-use super::year::{LAST_DAY, Staff, staff_of};
+use super::year::{LAST_DAY, Staff, day, staff_of};
 
 /// The organisation that administers the funds.
 pub const AGENT_CODE: &str = "ML-AGENT";
 
-const BULLETIN: &str = "MINUSMA, Stabilization and Recovery monthly bulletin 41, June 2018";
+pub(super) const BULLETIN: &str = "MINUSMA, Stabilization and Recovery monthly bulletin 41, June 2018";
 /// How long roles that were read before are believed.
 const BELIEVED: Duration = Duration::from_millis(2100);
+
+/// From when people of the cast work for the agent: before the first project of the bulletin.
+const FUND_SINCE: NaiveDate = day(2015, 1, 1);
+
+/// Who works for the agent, and as what. Two certify, so that a project has two appraisals.
+const STAFF: [(&str, &str); 7] = [
+    ("finance-officer", "finance_officer"),
+    ("mayor", "authorising_officer"),
+    ("accountant", "accountant"),
+    ("auditor", "auditor"),
+    ("certifier", "certifier"),
+    ("cash-officer", "certifier"),
+    ("council-registrar", "council_registrar"),
+];
 
 /// The fifteen contributors of the trust fund: code, name, other name, kind, country.
 const CONTRIBUTORS: [(&str, &str, &str, &str, Option<&str>); 15] = [
@@ -37,14 +52,14 @@ const CONTRIBUTORS: [(&str, &str, &str, &str, Option<&str>); 15] = [
 ];
 
 /// A contribution of which the amount is known.
-struct Known<'a> {
-    donor: &'a str,
-    reference: &'a str,
-    amount: &'a str,
-    currency: &'a str,
-    on: &'a str,
-    earmark: Value,
-    note: &'a str,
+pub(super) struct Known<'a> {
+    pub(super) donor: &'a str,
+    pub(super) reference: &'a str,
+    pub(super) amount: &'a str,
+    pub(super) currency: &'a str,
+    pub(super) on: &'a str,
+    pub(super) earmark: Value,
+    pub(super) note: &'a str,
 }
 
 /// Plays the funds of the bulletin, on the last day of the demonstration.
@@ -55,10 +70,8 @@ pub fn administer(player: &Player, town: &Town) -> Result<(), String> {
         "kind": "partner", "code": AGENT_CODE, "name": "Agent d'administration fictif", "currency": "XOF", "fictional": true,
     });
     let agent = player.post(&admin, "/v1/organisations", None, &body)?.id()?;
-    for (login, role) in
-        [("finance-officer", "finance_officer"), ("mayor", "authorising_officer"), ("accountant", "accountant"), ("auditor", "auditor")]
-    {
-        let body = json!({ "principal_id": town.person(login)?, "role": role, "valid_from": super::year::FIRST_DAY });
+    for (login, role) in STAFF {
+        let body = json!({ "principal_id": town.person(login)?, "role": role, "valid_from": FUND_SINCE });
         player.post(&admin, &format!("/v1/organisations/{agent}/role-assignments"), None, &body)?;
     }
     std::thread::sleep(BELIEVED);
@@ -69,11 +82,6 @@ pub fn administer(player: &Player, town: &Town) -> Result<(), String> {
     }
     let fund = trust_fund(&staff)?;
     peacebuilding_fund(&staff)?;
-    let place = |code: &str| -> Result<String, String> {
-        let found = player.get(&admin, &format!("/v1/territorial-units?scheme=pcode&edition=2015&code={code}"))?;
-        let id = found.body.pointer("/data/0/id").and_then(Value::as_str);
-        id.map(str::to_owned).ok_or_else(|| format!("no unit {code}"))
-    };
     let rate = json!({ "base": "USD", "quote": "EUR", "rate": "0.94", "valid_on": "2016-12-01", "kind": "fixture", "source": "fixture, not a published rate" });
     let rate = staff.accountant.create("/exchange-rates", &rate)?.id()?;
     let contributions = [
@@ -108,7 +116,7 @@ pub fn administer(player: &Player, town: &Town) -> Result<(), String> {
     for known in contributions {
         contribute(&staff, &fund, known, &rate.to_string())?;
     }
-    let gao = place("ML07")?;
+    let gao = unit_of(player, "ML07")?;
     for (reference, title, sector, budget) in [
         ("TF-GAO-18-001", "Commissariat de police du deuxième arrondissement (Château), Gao", "security", "181320"),
         ("TF-GAO-18-002", "Infirmerie de la Protection civile, Gao", "health", "100000"),
@@ -120,12 +128,15 @@ pub fn administer(player: &Player, town: &Town) -> Result<(), String> {
         let purpose = format!("/fund-purposes/{}", staff.finance.create("/fund-purposes", &body)?.id()?);
         let body = json!({ "amount": budget, "currency": "USD", "decision_reference": "PV fictif", "on": "2018-02-15" });
         staff.mayor.act(&purpose, "/allocations", &body)?;
-        for kind in ["disbursement", "expenditure"] {
-            let body = json!({ "kind": kind, "amount": budget, "currency": "USD", "on": "2018-06-05", "reference": "Rapport fictif" });
-            staff.accountant.act(&purpose, "/uses", &body)?;
-        }
     }
     Ok(())
+}
+
+/// A unit of the division of 2015 by its code.
+pub(super) fn unit_of(player: &Player, code: &str) -> Result<String, String> {
+    let found = player.get(player.administrator(), &format!("/v1/territorial-units?scheme=pcode&edition=2015&code={code}"))?;
+    let id = found.body.pointer("/data/0/id").and_then(Value::as_str);
+    id.map(str::to_owned).ok_or_else(|| format!("no unit {code}"))
 }
 
 fn trust_fund(staff: &Staff<'_>) -> Result<String, String> {
@@ -156,7 +167,7 @@ fn peacebuilding_fund(staff: &Staff<'_>) -> Result<(), String> {
 }
 
 /// Pledged, signed and received at once.
-fn contribute(staff: &Staff<'_>, fund: &str, known: Known<'_>, rate: &str) -> Result<(), String> {
+pub(super) fn contribute(staff: &Staff<'_>, fund: &str, known: Known<'_>, rate: &str) -> Result<(), String> {
     let donor = staff.finance.find("/donors", "data", ("code", known.donor), "id")?;
     let body = json!({
         "fund_id": fund, "donor_id": donor, "kind": "cash", "reference": known.reference, "currency": known.currency,
