@@ -96,7 +96,7 @@ fn servers(target: &Target, connections: usize) -> BTreeSet<i32> {
         conn.batch_execute("COMMIT").expect("ends");
         found.server
     };
-    open.iter_mut().map(|conn| ask(conn)).collect()
+    open.iter_mut().map(ask).collect()
 }
 
 #[cfg(debug_assertions)]

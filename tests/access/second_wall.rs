@@ -170,7 +170,7 @@ fn picture(conn: &mut Conn, organisation: &str) -> BTreeMap<String, String> {
         let found: Picture = diesel::sql_query(query).get_result(conn).expect("a picture");
         (table, found.picture)
     };
-    owned.into_iter().map(|table| of(table)).collect()
+    owned.into_iter().map(of).collect()
 }
 
 /// A request that names what belongs to the other commune, the same with what is nobody's, and where it stands.

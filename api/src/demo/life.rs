@@ -114,7 +114,7 @@ impl Life<'_> {
         self.act(&staff.finance, project, "/agreement", &agreement)?;
         let paper = digest("agreement");
         self.act(&staff.accountant, project, "/account-verification", &json!({ "on": on, "document_sha256": paper }))?;
-        for (who, side) in [(&staff.finance, "partner"), (&staff.mayor, "funder")] {
+        for (who, side) in [(&staff.registrar, "partner"), (&staff.mayor, "funder")] {
             self.act(who, project, "/signatures", &json!({ "side": side, "on": on, "document_sha256": paper }))?;
         }
         Ok(())
