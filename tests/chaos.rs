@@ -203,6 +203,34 @@ fn a_disk_that_lies_loses_what_was_acknowledged() {
 }
 
 #[test]
+fn after_a_disk_failed_nothing_is_told_until_the_service_starts_anew() {
+    let flag = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+    let path = flag.to_string_lossy().into_owned();
+    flag.close().expect("removed");
+    on_a_disk(&[("DISK_FAILS", &path)], |place, desk, notes| {
+        let service = place.serve_ready();
+        let ((), unknown) = desk.write_during(notes, || notes.wait_for(20));
+        assert!(unknown.is_empty());
+        std::fs::write(&path, "").expect("the disk fails");
+        let mayor = desk.client("mayor");
+        let lost = desk.intent(false);
+        let refused = |status: Option<u16>| assert_eq!(status, Some(500));
+        refused(lost.ask(&mayor).map(|answer| answer.status));
+        std::fs::remove_file(&path).expect("the disk is there again");
+        // What it holds is not known all the same.
+        refused(desk.intent(false).ask(&mayor).map(|answer| answer.status));
+        refused(Some(mayor.get(&desk.path("/suppliers")).status));
+        assert_ne!(mayor.get("/health/ready").status, 200);
+        cut_the_power(place, service);
+        let _service = place.serve_ready();
+        assert_eq!(desk.books().differences(&notes.read()), NONE);
+        desk.settle(&[lost], notes);
+        assert_eq!(desk.books().differences(&notes.read()), NONE);
+        desk.verified();
+    });
+}
+
+#[test]
 fn a_service_that_is_asked_to_end_answers_what_it_took_on_sqlite() {
     on_sqlite(end_in_order);
 }

@@ -12,6 +12,7 @@ mod filter;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod receiver;
 pub mod recipient;
 pub mod report;
 pub mod review;

@@ -163,7 +163,7 @@ fn picture(conn: &mut Conn, organisation: &str) -> BTreeMap<String, String> {
     }
     let owned: Vec<String> = tables(conn).into_iter().filter(|table| table.owned).map(|table| table.name).collect();
     let Conn::Pg(conn) = conn else { return BTreeMap::new() };
-    let mut of = |table: String| {
+    let of = |table: String| {
         let query = format!(
             "SELECT COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS picture FROM {table} t WHERE organisation_id = '{organisation}'"
         );

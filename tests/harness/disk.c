@@ -1,6 +1,7 @@
 /* Preloaded into a program, it keeps beside each database file what the disk surely holds: the file as it was flushed last. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,12 @@ static void keep(int file)
 static int flushed(const char *name, int file)
 {
     int (*sync)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+    /* A disk that fails, as long as this file is there. */
+    const char *failing = getenv("DISK_FAILS");
+    if (failing && access(failing, F_OK) == 0) {
+        errno = EIO;
+        return -1;
+    }
     /* A disk that lies says that it flushed, and did not. */
     if (!getenv("DISK_LIES")) keep(file);
     return sync(file);

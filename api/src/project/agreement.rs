@@ -1,29 +1,25 @@
 //! Agreements on projects: what is paid in which tranches, the account that is verified, and the signatures of both sides.
 
 use actix_web::{HttpRequest, get, post};
-use chrono::{Datelike as _, NaiveDate};
-use db::connection::Conn;
+use chrono::NaiveDate;
 use db::fault::Fault;
 use db::project::Project;
 use db::project::agreement::{NewAgreement, NewTranche, ProjectAgreement};
 use db::store::Tx;
 use domain::audit::{Event, Events};
-use domain::budget::Direction;
-use domain::calendar::{FiscalYear, not_future};
+use domain::calendar::not_future;
 use domain::fund::FUND_PURPOSE_USED;
-use domain::id::{OrganisationId, PrincipalId, ProjectId, SupplierId};
+use domain::id::{PrincipalId, ProjectId, SupplierId};
 use domain::identity::Role;
 use domain::money::{Amount, Currency};
 use domain::programme::rule_set::RuleSet;
 use domain::project::agreement::{
-    AskedTranche, ProjectAgreementKind, ProjectAgreementSide, ProjectChannel, WantedLine, accept_signatory, plan, require_approved,
-    require_article, require_budget_lines, require_receiver, require_side, sign,
+    AskedTranche, ProjectAgreementKind, ProjectAgreementSide, ProjectChannel, accept_signatory, plan, require_approved, require_side, sign,
 };
 use domain::project::duty::Duty;
 use domain::project::finance::{ACCOUNT_VERIFIED, AGREEMENT_DUPLICATE, lapsed};
 use domain::project::recipient::joint_plan;
 use domain::project::{JOINT_SPLIT, ProjectAction};
-use domain::sensitivity::{Scope, Sensitivity};
 use domain::text::Text;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -31,6 +27,7 @@ use utoipa::ToSchema;
 use super::ProjectPath;
 use super::act::take;
 use super::case::Case;
+use super::receiver::{ProjectReceiver, ProjectReceiverView, admit_receiver};
 use super::recipient::{meant, whose};
 use crate::answer::{Answered, created, done, versioned};
 use crate::auth::Call;
@@ -62,16 +59,6 @@ pub struct ProjectSignatureView {
     /// Of the signed document.
     #[schema(min_length = 64, max_length = 64)]
     document_sha256: String,
-}
-
-/// The local government through whose treasury money comes, and what of its budget has to hold it.
-#[derive(Serialize, ToSchema)]
-pub struct ProjectReceiverView {
-    organisation_id: OrganisationId,
-    #[schema(max_length = 10)]
-    revenue_article: String,
-    #[schema(max_length = 10)]
-    expenditure_article: String,
 }
 
 /// The agreement on a project, between the organisation and who carries the project out.
@@ -202,17 +189,6 @@ pub struct NewProjectTranche {
     supplier_id: Option<SupplierId>,
 }
 
-/// The local government through whose treasury money comes.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProjectReceiver {
-    organisation_id: OrganisationId,
-    /// Of its budget: where the money comes in. An article of the nomenclature in force that is executed.
-    revenue_article: Text<10>,
-    /// Of its budget: where the money is spent.
-    expenditure_article: Text<10>,
-}
-
 /// An agreement on a project.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -260,7 +236,7 @@ pub async fn conclude_project_agreement(asked: Asked<NewProjectAgreement>, path:
                 return Err(AGREEMENT_DUPLICATE.refuse().with("reference", body.reference.as_str()).into());
             }
             lapsed(project.row.approved_on, case.rules, call.today)?;
-            admit_receiver(call, tx.conn, body)?;
+            admit_receiver(call, tx.conn, body.channel, body.receiver.as_ref(), body.account_ending.is_some())?;
             if let Some(signatory) = body.partner_signatory_id {
                 admit_signatory(call, tx, &project, signatory)?;
             }
@@ -282,25 +258,6 @@ pub async fn conclude_project_agreement(asked: Asked<NewProjectAgreement>, path:
         .await
 }
 
-/// Refuses a receiver, its articles or an account that do not go with the channel.
-fn admit_receiver(call: &Call, conn: &mut Conn, body: &NewProjectAgreement) -> Result<(), Fault> {
-    let receiver = body.receiver.as_ref();
-    let governs = receiver.map(|receiver| {
-        let scope = Scope { organisation: receiver.organisation_id, clearance: Sensitivity::Public };
-        Ok::<bool, Fault>(db::organisation::find_organisation(conn, &scope)?.kind.0.is_local_government())
-    });
-    require_receiver(body.channel, governs.transpose()?, body.account_ending.is_some())?;
-    let Some(receiver) = receiver else { return Ok(()) };
-    let year = FiscalYear::new(call.today.year())?;
-    let Some(in_force) = db::budget::nomenclature::find_in_force(conn, year)? else { return Ok(()) };
-    let nomenclature = db::budget::nomenclature::find_nomenclature(conn, in_force.id.0)?;
-    require_article(&nomenclature, Direction::Revenue, receiver.revenue_article.as_str())
-        .map_err(|refusal| refusal.at("/receiver/revenue_article"))?;
-    require_article(&nomenclature, Direction::Expenditure, receiver.expenditure_article.as_str())
-        .map_err(|refusal| refusal.at("/receiver/expenditure_article"))?;
-    Ok(())
-}
-
 /// Refuses to name someone to sign for the partner who stands on the side that pays, or could not see what is to be signed.
 fn admit_signatory(call: &Call, tx: &mut Tx<'_>, project: &Project, signatory: PrincipalId) -> Result<(), Fault> {
     let seen = project.row.sensitivity <= Role::Partner.clearance().rank();
@@ -308,20 +265,6 @@ fn admit_signatory(call: &Call, tx: &mut Tx<'_>, project: &Project, signatory: P
     let held = db::identity::assignments_of(tx.conn, signatory)?;
     let held = held.into_iter().filter(|held| held.holds(tx.organisation, call.today));
     Ok(accept_signatory(kind, &held.map(|held| held.role).collect::<Vec<_>>(), seen)?)
-}
-
-/// Refuses money through a treasury as long as the budgets of that year, as everyone reads them, do not hold it.
-pub(super) fn require_held(conn: &mut Conn, project: &Project, on: NaiveDate) -> Result<(), Fault> {
-    let agreement = db::project::agreement::find_agreement(conn, &project.row)?;
-    let Some((receiver, revenue, expenditure)) = agreement.and_then(|agreement| agreement.row.receiver()) else { return Ok(()) };
-    let scope = Scope { organisation: receiver, clearance: Sensitivity::Public };
-    let mut wanted = Vec::with_capacity(2);
-    for (direction, article) in [(Direction::Revenue, &revenue), (Direction::Expenditure, &expenditure)] {
-        // The budget is the receiver's.
-        let provided = db::wall::beyond(conn, |conn| db::budget::provides(conn, &scope, on.year(), direction, article))?;
-        wanted.push(WantedLine { direction, article, provided });
-    }
-    Ok(require_budget_lines(on.year(), &wanted)?)
 }
 
 fn found(tx: &mut Tx<'_>, project: &Project) -> Result<ProjectAgreement, Fault> {

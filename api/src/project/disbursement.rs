@@ -22,8 +22,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::ProjectPath;
-use super::agreement::require_held;
 use super::case::Case;
+use super::receiver::require_held;
 use super::report::attribute_spending;
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
