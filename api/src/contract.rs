@@ -295,6 +295,7 @@ fn add_path_parameters(path: &str, described: &mut Described) {
             let schema = match name {
                 "year" => ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1960)).maximum(Some(2200)),
                 "code" | "account" => text_schema(60),
+                "resource" => text_schema(100).pattern(Some("^[a-z_.]+$")),
                 _ => text_schema(36).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
             };
             ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True).schema(Some(schema)).build().into()

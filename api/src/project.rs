@@ -229,7 +229,8 @@ pub struct NewProjectShare {
     dimension: ShareDimension,
     /// The id of a territorial unit, a sector of the shipped list, or the code of a country (ISO 3166-1).
     term: Text<60>,
-    /// In basis points; those of each dimension make 10,000 when the project is submitted.
+    /// In basis points. When the project is submitted, places, sectors and countries are told, and those of each dimension make 10,000; a
+    /// national project lies in the country `ML`.
     #[schema(value_type = u32, minimum = 1, maximum = 10000)]
     bps: Bounded<1, 10000>,
 }
@@ -252,7 +253,7 @@ pub struct ProjectImplementer {
     supplier_id: SupplierId,
 }
 
-/// What a project asks for. Whether the rules of its instrument allow it is judged when it is submitted.
+/// What a project asks for. Whether the rules of its instrument allow it is judged when it is submitted; who may ask at all, at once.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectProposal {
@@ -265,7 +266,8 @@ pub struct ProjectProposal {
     requester_kind: RequesterKind,
     requester: Text<200>,
     implementer: Option<ProjectImplementer>,
-    /// The purpose under which a fund pays it.
+    /// The purpose under which a fund pays it, and no other project ever. A committee approves what is wholly allocated to it: a project
+    /// without one is not approved.
     fund_purpose_id: Option<FundPurposeId>,
     budget: AmountText,
     currency: CurrencyText,

@@ -115,7 +115,8 @@ codes! {
         "Avis requis : {required} ; rendus : {given}." / "Appraisals required: {required}; given: {given}.";
     APPRAISAL_ADVERSE: Rule,
         "Avis défavorable" / "Adverse appraisal",
-        "Un avis est défavorable." / "An appraisal is adverse.";
+        "Un avis est défavorable : renvoyez le projet à qui le propose." /
+        "An appraisal is adverse: return the project to who proposed it.";
     CSC_MISSING: Rule,
         "Contrôle de sensibilité au conflit absent" / "Conflict-sensitivity check missing",
         "Il manque : {missing}." / "Missing: {missing}.";
@@ -153,7 +154,8 @@ codes! {
         "Above {above} {currency} the country has to be eligible; it was so until {until}.";
     PROJECT_ALLOCATED: Conflict,
         "Fonds encore affectés" / "Money still allocated",
-        "Encore affecté : {allocated} {currency}. Rendez-le d'abord." / "Still allocated: {allocated} {currency}. Give it back first.";
+        "Encore affecté : {allocated} {currency}. Libérez d'abord cette affectation." /
+        "Still allocated: {allocated} {currency}. Release the allocation first.";
     SOD_VIOLATION: Forbidden,
         "Fonctions inconciliables" / "Duties kept apart",
         "La tâche {duty} ne se cumule pas, sur le même projet, avec la tâche {held}." /

@@ -43,7 +43,7 @@ fn operation_of(action: ProjectAction) -> Option<&'static str> {
     })
 }
 
-/// A way from the project's state to another.
+/// A way from the project's state to another. Acts that do not change it are not among them: agreements, money, milestones, visits, reports.
 #[derive(Serialize, ToSchema)]
 pub struct ProjectTransition {
     action: ProjectAction,
@@ -57,7 +57,8 @@ pub struct ProjectTransition {
     /// Who may do it.
     #[schema(max_items = 20)]
     roles: Vec<Role>,
-    /// Whether the caller holds one of these roles.
+    /// Whether the caller holds one of these roles. What somebody did on this project already may keep them from it all the same
+    /// (`SOD_VIOLATION`).
     permitted: bool,
     /// Everything that stands against it now.
     #[schema(max_items = 40)]

@@ -111,7 +111,8 @@ pub struct NewProjectMilestone {
     title: Text<1000>,
     #[serde(deserialize_with = "crate::wire::day")]
     due_on: NaiveDate,
-    /// The tranche that a payment milestone releases; other milestones have none.
+    /// The tranche that a payment milestone releases, where the rule `tranche_release` asks for milestones; where it asks for outputs, those
+    /// count instead. Other milestones have none.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     tranche: Option<Bounded<1, 1000>>,
 }

@@ -225,10 +225,10 @@ pub async fn list_conflict_questions(request: HttpRequest, call: Call) -> Answer
 #[serde(deny_unknown_fields)]
 pub struct ConflictAnswer {
     question: Text<60>,
-    /// 0 for none to 3 for grave.
+    /// The risk to peace, whichever way the question is put: 0 for none, 1 for low, 2 for medium, 3 for grave.
     #[schema(value_type = u32, minimum = 0, maximum = 3)]
     risk: Bounded<0, 3>,
-    /// What is done about it.
+    /// What is done about it. A grave risk without it fails the check.
     mitigation: Option<Text<1000>>,
 }
 

@@ -76,7 +76,7 @@ pub struct FinanceSummary {
     /// Disbursed, and neither spent nor back. Left with the partner once the accounts are closed.
     #[schema(max_length = 21)]
     rest: String,
-    /// Until when the rest of a project that was terminated is due.
+    /// Until when the rest of a project that was terminated is due; null for others.
     refund_due_on: Option<NaiveDate>,
     /// The ledgers of the recipients, where the project names them; together they make those of the project.
     #[schema(max_items = 20)]

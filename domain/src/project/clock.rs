@@ -8,7 +8,7 @@ use crate::words;
 codes! {
     SUSPENSION_DAY_INVALID: Rule,
         "Jour de suspension invalide" / "Invalid day of a suspension",
-        "Ce jour n'est pas avant le {earliest}." / "This day is not before {earliest}.";
+        "Le premier jour possible est le {earliest}." / "The first possible day is {earliest}.";
 }
 
 words! {

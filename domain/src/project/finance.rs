@@ -90,7 +90,8 @@ codes! {
         "Tranche {tranche}: condition {condition}; needed {needed}, reached {reached}.";
     FINDING_OPEN: Rule,
         "Constat critique ouvert" / "Critical finding open",
-        "Constats critiques à lever : {findings}." / "Critical findings to be closed: {findings}.";
+        "Constats critiques à lever, ou garanties à remplir : {findings}." /
+        "Critical findings to be closed, or safeguards to be met: {findings}.";
     PROJECT_NOT_PAYABLE: Conflict,
         "Projet non payable" / "Project not payable",
         "État : {state}. On paie un projet en cours ; la première tranche, un projet sous convention." /
