@@ -209,7 +209,7 @@ impl<T: Sync + Send + 'static> Asked<T> {
         gravity: impl Fn(&T, &mut Tx<'_>) -> Result<Gravity, Fault> + Send + 'static,
         effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
     ) -> Answered {
-        self.write_judged(organisation, None, gravity, effect).await
+        self.write_judged(organisation, Known::default(), gravity, effect).await
     }
 
     /// As [`Asked::write_by_two`], where the answer is a secret, which is not kept; or the answer of what was only proposed.
@@ -241,14 +241,33 @@ impl<T: Sync + Send + 'static> Asked<T> {
         wanted: Option<Wanted>,
         effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
     ) -> Answered {
+        self.write_known(organisation, Known { wanted, ..Known::default() }, effect).await
+    }
+
+    /// As [`Asked::write`], where nothing but rows of the organisation is read and changed, and what is left in [`Tx::left`] is not
+    /// read again: it is stored with what others of its group leave.
+    pub async fn write_secluded(
+        self,
+        organisation: OrganisationId,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
+    ) -> Answered {
+        self.write_known(organisation, Known { secluded: true, ..Known::default() }, effect).await
+    }
+
+    async fn write_known(
+        self,
+        organisation: OrganisationId,
+        known: Known,
+        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
+    ) -> Answered {
         // Of an operation that takes two persons and says no more, all is grave.
-        self.write_judged(organisation, wanted, |_, _| Ok(Gravity::Grave { concerning: None }), effect).await
+        self.write_judged(organisation, known, |_, _| Ok(Gravity::Grave { concerning: None }), effect).await
     }
 
     async fn write_judged(
         self,
         organisation: OrganisationId,
-        wanted: Option<Wanted>,
+        known: Known,
         gravity: impl Fn(&T, &mut Tx<'_>) -> Result<Gravity, Fault> + Send + 'static,
         effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
     ) -> Answered {
@@ -257,7 +276,7 @@ impl<T: Sync + Send + 'static> Asked<T> {
         let claim = call.idempotency_key.clone().map(|key| Claim { principal, key, fingerprint });
         let (store, author, id) = (call.store().clone(), call.author(), ProposalId::new());
         let (answer, replayed) = store
-            .write_once(organisation, author, Known { claim, wanted }, move |tx| {
+            .write_once(organisation, author, Known { claim, ..known }, move |tx| {
                 if let Some(answer) = tx.earlier.take() {
                     return Ok(Outcome::Replayed((answer, true)));
                 }

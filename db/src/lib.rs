@@ -12,6 +12,7 @@ pub mod budget;
 pub mod cash_office;
 pub mod column;
 pub mod connection;
+pub mod effect;
 pub mod endowment;
 pub mod expenditure;
 pub mod fault;

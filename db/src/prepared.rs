@@ -16,7 +16,6 @@ use diesel::sql_types::{BigInt, HasSqlType};
 use diesel::sqlite::Sqlite;
 
 use crate::connection::{Conn, MultiBackend};
-use crate::fault::Fault;
 
 /// A value with the type of its column.
 struct Bound<ST, U> {
@@ -148,9 +147,9 @@ impl<DB: Backend> QueryFragment<DB> for Alone<'_, DB> {
 }
 
 /// Statements as one of PostgreSQL, which gives the number of rows that they touched.
-struct Trip<'a>(&'a [Statement<'a, Pg>]);
+struct Trip<'a, S>(&'a [S]);
 
-impl QueryFragment<Pg> for Trip<'_> {
+impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Trip<'_, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         for (index, statement) in self.0.iter().enumerate() {
             out.push_sql(if index == 0 { "WITH s" } else { "), s" });
@@ -167,55 +166,9 @@ impl QueryFragment<Pg> for Trip<'_> {
     }
 }
 
-/// What a write stores at its end: on PostgreSQL in one trip. Each touches one row, of which no other takes notice.
-pub enum Effects<'a> {
-    Pg(Vec<Statement<'a, Pg>>),
-    Sqlite(Vec<Statement<'a, Sqlite>>),
-}
-
-impl Effects<'_> {
-    pub fn on(conn: &Conn) -> Self {
-        match conn {
-            Conn::Pg(_) => Self::Pg(Vec::new()),
-            Conn::Sqlite(_) => Self::Sqlite(Vec::new()),
-        }
-    }
-
-    /// Stores them all.
-    pub fn store(self, conn: &mut Conn) -> Result<(), Fault> {
-        let (expected, touched) = match (self, conn) {
-            (Self::Pg(statements), Conn::Pg(conn)) => (statements.len(), together(conn, &statements)?),
-            (Self::Sqlite(statements), Conn::Sqlite(conn)) => {
-                let mut touched = 0;
-                for statement in &statements {
-                    touched += statement.run_on_sqlite(conn)?;
-                }
-                (statements.len(), touched)
-            }
-            _ => return Err(Fault::Broken("effects of another engine".to_owned())),
-        };
-        if touched == expected { Ok(()) } else { Err(Fault::Corrupt(format!("{expected} effects touch {touched} rows"))) }
-    }
-}
-
-/// Adds a statement to [`Effects`], the same for both engines: its text, then type and value of each `?`.
-macro_rules! effect {
-    ($effects:expr, $text:expr, $($kind:ty => $value:expr),+ $(,)?) => {
-        match $effects {
-            $crate::prepared::Effects::Pg(list) => {
-                list.push($crate::prepared::Statement::new($text)$(.bind::<$kind, _>($value))+);
-            }
-            $crate::prepared::Effects::Sqlite(list) => {
-                list.push($crate::prepared::Statement::new($text)$(.bind::<$kind, _>($value))+);
-            }
-        }
-    };
-}
-pub(crate) use effect;
-
 /// Runs statements in one trip that neither see each other's effects nor touch the same row: insertions and updates without
 /// RETURNING. Gives the number of rows that they touched.
-pub fn together(conn: &mut PgConnection, statements: &[Statement<'_, Pg>]) -> QueryResult<usize> {
+pub fn together<S: QueryFragment<Pg>>(conn: &mut PgConnection, statements: &[S]) -> QueryResult<usize> {
     let touched: i64 = Rows::<BigInt, _>::of(Trip(statements)).get_result(conn)?;
     usize::try_from(touched).map_err(|error| diesel::result::Error::DeserializationError(error.into()))
 }

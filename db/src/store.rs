@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::audit::{Answer, Claim};
 use crate::connection::{Conn, Engine, Target, flushed_by_another, is_migrated, migrate, require_durable};
+use crate::effect::Effects;
 use crate::expenditure::chargeable::{Chargeable, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
@@ -111,6 +112,8 @@ pub struct Known {
     pub claim: Option<Claim>,
     /// What it asks about.
     pub wanted: Option<Wanted>,
+    /// Whether it reads and changes rows of its organisation only: then what others of its group leave to be stored can wait.
+    pub secluded: bool,
 }
 
 /// The transaction lent to a write.
@@ -128,11 +131,23 @@ pub struct Tx<'c> {
     pub foreseen: Option<Chargeable>,
     /// What is to be stored at the end.
     pub reserved: Reservations,
+    /// The same, of any kind: nothing of the write reads what is left here.
+    pub left: Effects,
 }
 
 impl<'c> Tx<'c> {
     fn new(conn: &'c mut Conn, organisation: OrganisationId, author: Author, shelf: &'c Shelf) -> Self {
-        Self { conn, organisation, author, shelf, earlier: None, answer: None, foreseen: None, reserved: Reservations::default() }
+        Self {
+            conn,
+            organisation,
+            author,
+            shelf,
+            earlier: None,
+            answer: None,
+            foreseen: None,
+            reserved: Reservations::default(),
+            left: Effects::default(),
+        }
     }
 
     pub fn today(&self) -> NaiveDate {

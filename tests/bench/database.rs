@@ -28,7 +28,7 @@ fn digest() -> String {
         }
     }
     let (top, mut found) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), Vec::new());
-    for path in ["db/migrations", "db/guards", "data", "tests/bench/founding.rs"] {
+    for path in ["db/migrations", "db/guards", "db/src/connection.rs", "data", "tests/bench/founding.rs"] {
         walk(&top.join(path), &mut found);
     }
     found.push(crate::founding::fiscal_year().to_string().into_bytes());
@@ -128,6 +128,9 @@ impl Postgres {
         });
         if !made {
             cluster.make_database(TEMPLATE);
+            // What it was granted comes with the copy; the role itself belongs to the cluster.
+            let mut conn = Target::Postgres(url.clone()).connect(false).expect("a connection");
+            conn.batch_execute(&format!("CREATE ROLE {} NOLOGIN", db::wall::ROLE)).expect("a role");
             run("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &url, &kept.file.to_string_lossy()]);
         }
         let mut conn = Target::Postgres(url).connect(false).expect("a connection");

@@ -102,7 +102,7 @@ on_both_engines! {
                 let fingerprint = [u8::try_from(index).expect("few"); 32];
                 let claim = Claim { principal: town.person("mayor"), key: format!("a-key-of-round-{round}"), fingerprint };
                 spawn(move || {
-                    let written = store.write_once(organisation, author(), Known { claim: Some(claim), wanted: None }, move |tx| {
+                    let written = store.write_once(organisation, author(), Known { claim: Some(claim), ..Known::default() }, move |tx| {
                         if tx.earlier.is_some() {
                             return Ok(Outcome::Replayed(()));
                         }

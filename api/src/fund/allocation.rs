@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::connection::Conn;
+use db::effect::Effects;
 use db::fault::Fault;
 use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, add_allocation, touch_allocation};
 use db::fund::contribution::{
@@ -12,7 +13,6 @@ use db::fund::contribution::{
 };
 use db::fund::movement::{FundAct, Moved, add_movement, append_movement};
 use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose, find_purpose_and_fund};
-use db::prepared::Effects;
 use domain::audit::{Event, Events};
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
 use domain::fund::attribution::{Bearer, attribute};
@@ -315,7 +315,7 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
     let (organisation, purpose_id) = path.into_inner();
     let id = FundAllocationId::new();
     asked
-        .write(move |call, body, tx| {
+        .write_secluded(organisation, move |call, body, tx| {
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
             let (purpose, fund) = find_purpose_and_fund(tx.conn, &scope, purpose_id)?;
@@ -347,16 +347,16 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
                 purpose: Some(purpose_id),
                 by,
             };
-            let mut effects = Effects::on(tx.conn);
-            let allocation = add_allocation(&mut effects, tx, &new);
+            let mut effects = Effects::default();
+            let allocation = add_allocation(&mut effects, tx, &new)?;
             for share in &shares {
                 let one = contributions.iter().find(|one| one.row.id.0 == share.key).ok_or(Fault::Missing)?;
                 let moved = Moved::value(FundMovementKind::Allocation, share.amount.minor());
-                let ledgers = add_movement(&mut effects, tx, &act, &one.row, one.row.ledgers(), moved);
-                change_contribution(&mut effects, &one.row, ContributionChange::of(&one.row, ledgers));
+                let ledgers = add_movement(&mut effects, tx, &act, &one.row, one.row.ledgers(), moved)?;
+                change_contribution(&mut effects, &one.row, ContributionChange::of(&one.row, ledgers))?;
             }
-            change_purpose(&mut effects, &purpose.row);
-            effects.store(tx.conn)?;
+            change_purpose(&mut effects, &purpose.row)?;
+            tx.left = effects;
             let event = Event::of("fund_allocation.decided", "fund_allocation", id.0, 1)
                 .with("fund_purpose_id", purpose_id.to_string())
                 .with("amount", amount.display(currency))

@@ -12,9 +12,9 @@ use domain::sensitivity::{Scope, Sensitivity};
 use super::RecordedAt;
 use crate::column::{Col, Identity, Instant};
 use crate::connection::{Conn, Locked};
+use crate::effect::{Effects, effect};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::prepared::{Effects, effect};
 use crate::schema::{fund_allocation_lines, fund_allocations};
 use crate::store::Tx;
 use crate::visible;
@@ -129,35 +129,39 @@ impl NewAllocation {
 }
 
 /// Adds an allocation to what is stored; gives it as it is kept.
-pub fn add_allocation<'a>(effects: &mut Effects<'a>, tx: &Tx<'_>, new: &'a NewAllocation) -> FundAllocation {
+pub fn add_allocation(effects: &mut Effects, tx: &Tx<'_>, new: &NewAllocation) -> Result<FundAllocation, Fault> {
     effect!(
         effects,
-        "INSERT INTO fund_allocations (organisation_id, id, fund_id, purpose_id, amount, decision_reference, decided_on, decided_by, \
-         recorded_at, sensitivity, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
-        Identity => Col(tx.organisation),
-        Identity => Col(new.id),
-        Identity => Col(new.fund),
-        Identity => Col(new.purpose),
-        BigInt => new.amount,
-        Text => new.decision_reference.as_str(),
-        Date => new.decided_on,
-        Identity => Col(new.decided_by),
-        Instant => Col(tx.author.now),
-        Integer => Sensitivity::Internal.rank(),
-    );
+        Insert "fund_allocations",
+        organisation_id: Identity = Col(tx.organisation),
+        id: Identity = Col(new.id),
+        fund_id: Identity = Col(new.fund),
+        purpose_id: Identity = Col(new.purpose),
+        amount: BigInt = new.amount,
+        decision_reference: Text = new.decision_reference.clone(),
+        decided_on: Date = new.decided_on,
+        decided_by: Identity = Col(new.decided_by),
+        recorded_at: Instant = Col(tx.author.now),
+        sensitivity: Integer = Sensitivity::Internal.rank(),
+        version: BigInt = 1_i64,
+    )?;
     for (contribution, pooled, amount) in &new.lines {
         effect!(
             effects,
-            "INSERT INTO fund_allocation_lines (organisation_id, allocation_id, contribution_id, pooled, amount, released, disbursed, spent, \
-             returned, passed_on) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0)",
-            Identity => Col(tx.organisation),
-            Identity => Col(new.id),
-            Identity => Col(*contribution),
-            Bool => *pooled,
-            BigInt => *amount,
-        );
+            Insert "fund_allocation_lines",
+            organisation_id: Identity = Col(tx.organisation),
+            allocation_id: Identity = Col(new.id),
+            contribution_id: Identity = Col(*contribution),
+            pooled: Bool = *pooled,
+            amount: BigInt = *amount,
+            released: BigInt = 0_i64,
+            disbursed: BigInt = 0_i64,
+            spent: BigInt = 0_i64,
+            returned: BigInt = 0_i64,
+            passed_on: BigInt = 0_i64,
+        )?;
     }
-    new.kept(tx)
+    Ok(new.kept(tx))
 }
 
 fn with_lines(conn: &mut Conn, scope: &Scope, rows: Vec<FundAllocationRow>) -> Result<Vec<FundAllocation>, Fault> {

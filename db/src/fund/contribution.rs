@@ -14,9 +14,9 @@ use super::earmark::{EarmarkRow, PlacedEarmark, append_earmark, find_earmarks, w
 use super::{RecordedAt, currency};
 use crate::column::{Col, Identity};
 use crate::connection::{Conn, Locked, LockedOf};
+use crate::effect::{Effects, effect};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::prepared::{Effects, effect};
 use crate::schema::{
     contribution_goods, contribution_instalments, contributions, earmarks, fund_allocation_lines, fund_allocations, funds,
 };
@@ -221,43 +221,40 @@ impl ContributionChange {
 
 /// Keeps what became of a contribution.
 pub fn update_contribution(tx: &mut Tx<'_>, row: &ContributionRow, change: &ContributionChange) -> Result<(), Fault> {
-    let mut effects = Effects::on(tx.conn);
-    change_contribution(&mut effects, row, change.clone());
+    let mut effects = Effects::default();
+    change_contribution(&mut effects, row, change.clone())?;
     effects.store(tx.conn)
 }
 
 /// As [`update_contribution`], stored with the other effects.
-pub fn change_contribution(effects: &mut Effects<'_>, row: &ContributionRow, change: ContributionChange) {
+pub fn change_contribution(effects: &mut Effects, row: &ContributionRow, change: ContributionChange) -> Result<(), Fault> {
     let kept = change.ledgers;
-    // Written out, since it is a part of every act on a fund, and Diesel prepares an UPDATE anew each time.
     effect!(
         effects,
-        "UPDATE contributions SET pledged = ?, committed = ?, received = ?, written_off = ?, value = ?, charged = ?, repaid = ?, \
-         allocated = ?, disbursed = ?, spent = ?, returned = ?, passed_on = ?, held = ?, fee_bps = ?, agreement_reference = ?, \
-         agreed_on = ?, first_received_on = ?, ends_on = ?, note = ?, version = ? WHERE organisation_id = ? AND id = ?",
-        BigInt => kept.pledged,
-        BigInt => kept.committed,
-        BigInt => kept.received,
-        BigInt => kept.written_off,
-        BigInt => kept.value,
-        BigInt => kept.charged,
-        BigInt => kept.repaid,
-        BigInt => kept.allocated,
-        BigInt => kept.disbursed,
-        BigInt => kept.spent,
-        BigInt => kept.returned,
-        BigInt => kept.passed_on,
-        BigInt => kept.held,
-        Nullable<Integer> => change.fee_bps,
-        Nullable<Text> => change.agreement_reference,
-        Nullable<Date> => change.agreed_on,
-        Nullable<Date> => change.first_received_on,
-        Nullable<Date> => change.ends_on,
-        Nullable<Text> => change.note,
-        BigInt => row.version + 1,
-        Identity => row.organisation_id,
-        Identity => row.id,
-    );
+        Update "contributions",
+        pledged: BigInt = kept.pledged,
+        committed: BigInt = kept.committed,
+        received: BigInt = kept.received,
+        written_off: BigInt = kept.written_off,
+        value: BigInt = kept.value,
+        charged: BigInt = kept.charged,
+        repaid: BigInt = kept.repaid,
+        allocated: BigInt = kept.allocated,
+        disbursed: BigInt = kept.disbursed,
+        spent: BigInt = kept.spent,
+        returned: BigInt = kept.returned,
+        passed_on: BigInt = kept.passed_on,
+        held: BigInt = kept.held,
+        fee_bps: Nullable<Integer> = change.fee_bps,
+        agreement_reference: Nullable<Text> = change.agreement_reference,
+        agreed_on: Nullable<Date> = change.agreed_on,
+        first_received_on: Nullable<Date> = change.first_received_on,
+        ends_on: Nullable<Date> = change.ends_on,
+        note: Nullable<Text> = change.note,
+        version: BigInt = row.version + 1,
+        organisation_id: Identity = row.organisation_id,
+        id: Identity = row.id,
+    )
 }
 
 fn with_earmarks(conn: &mut Conn, scope: &Scope, rows: Vec<ContributionRow>) -> Result<Vec<Contribution>, Fault> {

@@ -12,9 +12,9 @@ use super::RecordedAt;
 use super::contribution::ContributionRow;
 use crate::column::{Col, Identity, Instant, Vocabulary};
 use crate::connection::Conn;
+use crate::effect::{Effects, effect};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::prepared::{Effects, effect};
 use crate::schema::fund_movements;
 use crate::store::Tx;
 use crate::{between, visible};
@@ -73,43 +73,42 @@ impl Moved {
 
 /// Appends a movement and gives the ledgers after it, for the contribution to be updated with.
 pub fn append_movement(tx: &mut Tx<'_>, act: &FundAct, row: &ContributionRow, ledgers: Ledgers, moved: Moved) -> Result<Ledgers, Fault> {
-    let mut effects = Effects::on(tx.conn);
-    let after = add_movement(&mut effects, tx, act, row, ledgers, moved);
+    let mut effects = Effects::default();
+    let after = add_movement(&mut effects, tx, act, row, ledgers, moved)?;
     effects.store(tx.conn)?;
     Ok(after)
 }
 
 /// As [`append_movement`], stored with the other effects.
-pub fn add_movement<'a>(
-    effects: &mut Effects<'a>,
+pub fn add_movement(
+    effects: &mut Effects,
     tx: &Tx<'_>,
-    act: &'a FundAct,
+    act: &FundAct,
     row: &ContributionRow,
     ledgers: Ledgers,
     moved: Moved,
-) -> Ledgers {
+) -> Result<Ledgers, Fault> {
     effect!(
         effects,
-        "INSERT INTO fund_movements (organisation_id, id, fund_id, contribution_id, act_id, kind, moved_on, amount, value, exchange_rate_id, \
-         allocation_id, purpose_id, reference, recorded_by, recorded_at, sensitivity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        Identity => Col(tx.organisation),
-        Identity => Col(FundMovementId::new()),
-        Identity => row.fund_id,
-        Identity => row.id,
-        Identity => Col(act.id),
-        Vocabulary => Col(moved.kind),
-        Date => act.on,
-        BigInt => moved.amount,
-        BigInt => moved.value,
-        Nullable<Identity> => act.rate.map(Col),
-        Nullable<Identity> => act.allocation.map(Col),
-        Nullable<Identity> => act.purpose.map(Col),
-        Nullable<Text> => act.reference.as_deref(),
-        Identity => Col(act.by),
-        Instant => Col(tx.author.now),
-        Integer => Sensitivity::Internal.rank(),
-    );
-    ledgers.after(moved.kind, moved.amount, moved.value)
+        Insert "fund_movements",
+        organisation_id: Identity = Col(tx.organisation),
+        id: Identity = Col(FundMovementId::new()),
+        fund_id: Identity = row.fund_id,
+        contribution_id: Identity = row.id,
+        act_id: Identity = Col(act.id),
+        kind: Vocabulary = Col(moved.kind),
+        moved_on: Date = act.on,
+        amount: BigInt = moved.amount,
+        value: BigInt = moved.value,
+        exchange_rate_id: Nullable<Identity> = act.rate.map(Col),
+        allocation_id: Nullable<Identity> = act.allocation.map(Col),
+        purpose_id: Nullable<Identity> = act.purpose.map(Col),
+        reference: Nullable<Text> = act.reference.clone(),
+        recorded_by: Identity = Col(act.by),
+        recorded_at: Instant = Col(tx.author.now),
+        sensitivity: Integer = Sensitivity::Internal.rank(),
+    )?;
+    Ok(ledgers.after(moved.kind, moved.amount, moved.value))
 }
 
 /// Which movements to list.

@@ -13,9 +13,9 @@ use super::{FundRow, find_term};
 use crate::budget::amount;
 use crate::column::{Col, Identity};
 use crate::connection::Conn;
+use crate::effect::{Effects, effect};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows, containing};
-use crate::prepared::{Effects, effect};
 use crate::schema::{fund_purpose_places, fund_purposes, funds, territorial_parents};
 use crate::store::Tx;
 use crate::visible;
@@ -148,20 +148,20 @@ pub fn find_purpose_and_fund(conn: &mut Conn, scope: &Scope, id: FundPurposeId) 
 
 /// A purpose that something happened to has another version.
 pub fn touch_purpose(tx: &mut Tx<'_>, row: &FundPurposeRow) -> Result<(), Fault> {
-    let mut effects = Effects::on(tx.conn);
-    change_purpose(&mut effects, row);
+    let mut effects = Effects::default();
+    change_purpose(&mut effects, row)?;
     effects.store(tx.conn)
 }
 
 /// As [`touch_purpose`], stored with the other effects.
-pub fn change_purpose(effects: &mut Effects<'_>, row: &FundPurposeRow) {
+pub fn change_purpose(effects: &mut Effects, row: &FundPurposeRow) -> Result<(), Fault> {
     effect!(
         effects,
-        "UPDATE fund_purposes SET version = ? WHERE organisation_id = ? AND id = ?",
-        BigInt => row.version + 1,
-        Identity => row.organisation_id,
-        Identity => row.id,
-    );
+        Update "fund_purposes",
+        version: BigInt = row.version + 1,
+        organisation_id: Identity = row.organisation_id,
+        id: Identity = row.id,
+    )
 }
 
 /// Closes a purpose: nothing more happens to it.

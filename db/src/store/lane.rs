@@ -16,6 +16,7 @@ use super::{Author, Known, Outcome, Tx, panic_text};
 use crate::audit::Claim;
 use crate::audit::log::Log;
 use crate::connection::{Conn, Target, Use};
+use crate::effect::Effects;
 use crate::expenditure::chargeable::{Foreseen, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
@@ -102,6 +103,7 @@ where
                 let answered = claim.clone().zip(tx.answer.take());
                 group.log.append(self.organisation, &tx.author, &events, answered)?;
                 group.reserve(tx.reserved);
+                group.leave(self.organisation, tx.left)?;
                 Ok(value)
             }
         }
@@ -311,6 +313,9 @@ pub struct Group {
     /// What its commitments are judged by.
     foreseen: Foreseen,
     reserved: Reservations,
+    left: Effects,
+    /// Whose rows are among what is left to be stored.
+    touched: HashSet<OrganisationId>,
 }
 
 impl Group {
@@ -318,7 +323,13 @@ impl Group {
         let organisations = jobs.iter().filter(|job| job.is_audited()).map(|job| job.organisation()).collect();
         let claims: Vec<&Claim> = jobs.iter().filter_map(|job| job.known().claim.as_ref()).collect();
         let log = Log::open(conn, &organisations, &claims)?;
-        let mut group = Self { log, foreseen: Foreseen::default(), reserved: Reservations::default() };
+        let mut group = Self {
+            log,
+            foreseen: Foreseen::default(),
+            reserved: Reservations::default(),
+            left: Effects::default(),
+            touched: HashSet::new(),
+        };
         if how == How::Together && matches!(conn, Conn::Pg(_)) && jobs.len() > 1 {
             let wanted: HashSet<Wanted> = jobs.iter().filter_map(|job| job.known().wanted).collect();
             if !wanted.is_empty() {
@@ -328,14 +339,32 @@ impl Group {
         Ok(group)
     }
 
-    /// Before a job that reads for itself, what is reserved is stored; and nothing is foreseen after one of another kind.
+    /// Before a job that reads for itself, what is reserved or left is stored; and nothing is foreseen after one of another kind.
     fn make_way(&mut self, conn: &mut Conn, job: &dyn Job) -> Result<(), Fault> {
         let wanted = job.known().wanted;
         if wanted.is_none() {
             self.foreseen.clear();
         }
         let foreseen = wanted.is_some_and(|wanted| self.foreseen.of(&wanted).is_some());
-        if foreseen { Ok(()) } else { self.reserved.store(conn) }
+        if !foreseen {
+            self.reserved.store(conn)?;
+        }
+        let apart = job.known().secluded && !self.touched.contains(&job.organisation());
+        if foreseen || apart { Ok(()) } else { self.store_left(conn) }
+    }
+
+    /// Takes what a job left to be stored.
+    fn leave(&mut self, organisation: OrganisationId, left: Effects) -> Result<(), Fault> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        self.touched.insert(organisation);
+        self.left.append(left)
+    }
+
+    fn store_left(&mut self, conn: &mut Conn) -> Result<(), Fault> {
+        self.touched.clear();
+        self.left.store(conn)
     }
 
     /// Takes what a job reserved, which the jobs after it are judged by.
@@ -348,6 +377,7 @@ impl Group {
 
     fn store(&mut self, conn: &mut Conn) -> Result<(), Fault> {
         self.reserved.store(conn)?;
+        self.store_left(conn)?;
         self.log.store(conn)
     }
 
@@ -355,5 +385,7 @@ impl Group {
     fn forget(&mut self) {
         self.log.forget();
         self.reserved = Reservations::default();
+        self.left = Effects::default();
+        self.touched.clear();
     }
 }

@@ -11,10 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::panic_text;
 use crate::connection::{Conn, Target, Use};
 use crate::fault::Fault;
-use crate::wall::{Gate, Reach};
+use crate::wall::{Gate, Reach, turn};
 
 /// For how long a connection that has just answered is believed to be there: no server starts anew in less.
 const BELIEVED: Duration = Duration::from_millis(100);
+/// For how long a transaction stays open for whoever comes next.
+const LINGERING: Duration = Duration::from_millis(2);
 
 /// How a read left its connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,8 +103,11 @@ impl Reader {
                     Left::Unsound => (self.conn, self.open) = (None, None),
                 }
             }
-            // Who waits already is served in the same transaction, or ends it with the trip that begins the next.
-            next = queue.try_recv().ok();
+            // Who comes at once is served in the same transaction.
+            next = match self.open {
+                Some(_) => queue.recv_timeout(LINGERING).ok(),
+                None => None,
+            };
             if next.is_none() {
                 self.end();
                 next = queue.recv().ok();
@@ -127,11 +132,11 @@ impl Reader {
         // One that hears of many goes on to what was stored since: each statement sees that by itself.
         if believed
             && let Some((since, named)) = &open
-            && named == reach
             && since.elapsed() <= BELIEVED
-            && self.conn.is_some()
+            && let Some(conn) = &mut self.conn
+            && (named == reach || conn.batch_execute(&turn(reach)).is_ok())
         {
-            self.open = open;
+            self.open = Some((*since, reach.clone()));
             return self.conn.as_mut().ok_or_else(|| Fault::Broken("no connection".to_owned()));
         }
         let mut kept = self.conn.take();
