@@ -20,7 +20,7 @@ use db::fund::contribution::{NewContribution, insert_contribution};
 use db::fund::earmark::PlacedEarmark;
 use db::fund::{Fund, FundRow, FundTermRow, NewFund as NewRow, NewPhase};
 use domain::audit::Event;
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::fund::{CURRENCY_UNKNOWN, ContributionKind, FEE_INVALID, FundKind, FundVocabulary, require_open_period};
 use domain::id::{ContributionId, FundId, OrganisationId};
 use domain::money::{Amount, Currency};
@@ -350,6 +350,11 @@ impl Json for FundClosure {}
 fn require_open_day(call: &Call, fund: &FundRow, on: NaiveDate) -> Result<(), Fault> {
     not_future(on, call.today).map_err(|refusal| refusal.at("/on"))?;
     Ok(require_open_period(on, fund.closed_until)?)
+}
+
+/// Refuses an act that is dated before what it follows from.
+fn require_cause(on: NaiveDate, causes: &[(Cause, Option<NaiveDate>)]) -> Result<(), Fault> {
+    Ok(not_before(on, causes).map_err(|refusal| refusal.at("/on"))?)
 }
 
 /// Closes a period of a fund: what was attributed in it never changes; corrections are made in the current period.

@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod contribution;
+pub mod day;
 pub mod donor;
 pub mod earmark;
 pub mod exchange;

@@ -4,6 +4,7 @@
 
 pub mod allocation;
 pub mod attribution;
+pub mod day;
 pub mod earmark;
 pub mod exchange;
 pub mod ledger;
@@ -14,6 +15,7 @@ pub mod waterfall;
 use chrono::NaiveDate;
 pub use ledger::{Ledgers, LineUse, residual};
 
+use crate::calendar::Cause;
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
 use crate::words;
@@ -304,6 +306,18 @@ impl ContributionMovementKind {
         }
     }
 
+    /// What it follows from.
+    pub fn cause(self) -> Cause {
+        match self {
+            Self::Commitment => Cause::Pledge,
+            Self::Receipt | Self::WriteOff => Cause::Commitment,
+            // A fund that received nothing has nothing that bears interest or costs.
+            Self::Repayment | Self::Interest | Self::DirectCost | Self::BankCharge => Cause::Receipt,
+            Self::RecipientsInterest => Cause::Disbursement,
+            Self::Consent => Cause::Hold,
+        }
+    }
+
     /// Refuses what such a contribution does not have: donors' money earns no interest of its own, goods are not given back as money.
     pub fn require(self, kind: ContributionKind) -> Result<(), Refusal> {
         let own = matches!(self, Self::Interest | Self::RecipientsInterest | Self::DirectCost | Self::BankCharge);
@@ -328,6 +342,15 @@ impl FundUseKind {
             Self::Correction => FundMovementKind::Correction,
             Self::Refund => FundMovementKind::Refund,
             Self::Transfer => FundMovementKind::Transfer,
+        }
+    }
+
+    /// What it follows from.
+    pub fn cause(self) -> Cause {
+        match self {
+            Self::Disbursement | Self::Transfer => Cause::Allocation,
+            Self::Expenditure | Self::Refund | Self::Reversal => Cause::Disbursement,
+            Self::Correction => Cause::Expenditure,
         }
     }
 }

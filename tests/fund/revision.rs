@@ -69,6 +69,13 @@ on_both_engines! {
         };
         refund("300", json!({}));
         assert_eq!(told(), ["300.00", "300.00", "100.00"]);
+        // The statement tells what waits, as of each day.
+        let waits = |to: &str| {
+            let statement = scene.statement(&format!("?to={to}"));
+            let of_donor = statement["donors"].as_array().expect("donors").iter().find(|part| part["donor_id"] == json!(scene.donor)).cloned();
+            [statement["held"].clone(), of_donor.expect("the donor")["held"].clone()]
+        };
+        assert_eq!([waits("2019-01-31"), waits("2019-02-01")], [[json!("0.00"), json!("0.00")], [json!("300.00"), json!("300.00")]]);
         let later = json!({ "on": "2019-03-01" });
         assert_eq!(scene.moved(&ended, "repayment", "100.01", &later).refused(422, "REFUND_DONOR_CONSENT").text("/facts/held"), "300.00");
         scene.moved(&ended, "repayment", "400.01", &later).refused(422, "CONTRIBUTION_EXCEEDED");
@@ -87,6 +94,7 @@ on_both_engines! {
         assert_eq!(plan["shares"][0]["limits"], json!(["funds", "consent"]));
         scene.moved(&ended, "consent", "300", &later).expect(200);
         assert_eq!(told(), ["300.00", "0.00", "400.00"]);
+        assert_eq!([waits("2019-02-28"), waits("2019-03-01")], [[json!("300.00"), json!("300.00")], [json!("0.00"), json!("0.00")]]);
         allocate("200").expect(201);
         scene.moved(&ended, "repayment", "200", &later).expect(200);
         assert_eq!(told(), ["300.00", "0.00", "0.00"]);
@@ -97,7 +105,7 @@ on_both_engines! {
         town.verify().expect("nothing is wrong");
     }
 
-    Stage::Open, fn a_purpose_closes_when_all_but_a_small_rest_is_accounted_for(town) {
+    Stage::Open, fn inv_25_a_purpose_closes_when_all_but_a_small_rest_is_accounted_for(town) {
         let scene = scene(town, &json!({ "residual_max": "250" }));
         scene.given("DK-1", "60000", &json!({ "earmark": { "purposes": ["PBF-1"] } }));
         let canada = register(town, "CA", "Canada", &json!({})).expect(201).id();

@@ -4,9 +4,11 @@ use actix_web::post;
 use chrono::NaiveDate;
 use db::fund::FundChange;
 use db::fund::contribution::{ContributionChange, lock_contributions, update_contribution};
+use db::fund::day::moved_later;
 use db::fund::donor::DonorChange;
 use domain::audit::{Event, rows_digest};
-use domain::fund::DonorKind;
+use domain::calendar::{Cause, not_before};
+use domain::fund::{DonorKind, FundMovementKind};
 use domain::text::Text;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -121,7 +123,7 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContributionRevision {
-    /// Until when it may be used; without it, without an end.
+    /// Until when it may be used, not before it was pledged and signed; without it, without an end.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     ends_on: Option<NaiveDate>,
     note: Option<Text<500>>,
@@ -143,6 +145,12 @@ pub async fn revise_contribution(asked: Asked<ContributionRevision>, path: Contr
             call.check_version(found.row.version)?;
             let locked = lock_contributions(tx, found.row.fund_id.0)?;
             let one = locked.iter().find(|one| one.row.id == found.row.id).ok_or(db::fault::Fault::Missing)?;
+            if let Some(end) = body.ends_on {
+                let later = moved_later(tx, one.row.fund_id.0, end)?;
+                let pledged = later.first(&[FundMovementKind::Pledge], |moved| moved.contribution == id);
+                let causes = [(Cause::Pledge, pledged), (Cause::Commitment, one.row.agreed_on)];
+                not_before(end, &causes).map_err(|refusal| refusal.at("/ends_on"))?;
+            }
             let change = ContributionChange {
                 ends_on: body.ends_on,
                 note: body.note.as_ref().map(|note| note.as_str().to_owned()),
