@@ -115,6 +115,8 @@ impl History {
 words! {
     /// What an act follows from, and is therefore not dated before.
     pub enum Cause {
+        /// The beginning of the fund.
+        Fund = "fund",
         /// The pledge of the contribution.
         Pledge = "pledge",
         /// The signature of the donor's agreement.

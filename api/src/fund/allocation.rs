@@ -22,6 +22,7 @@ use domain::fund::day::{Holdings, Later, Tightest, releasable_on};
 use domain::fund::earmark::EarmarkDimension;
 use domain::fund::{
     ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, LineUse, PURPOSE_BUDGET_EXCEEDED, exceeded, require_open_purpose,
+    require_running,
 };
 use domain::id::{ContributionId, FundAllocationId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::{Amount, Currency};
@@ -344,6 +345,7 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
             require_open_day(call, &fund, body.on)?;
+            require_running(body.on, fund.ends_on)?;
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;

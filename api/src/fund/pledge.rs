@@ -11,7 +11,7 @@ use domain::calendar::{Cause, not_before};
 use domain::fund::earmark::WHOLE;
 use domain::fund::{
     CONTRIBUTION_GOODS, CONTRIBUTION_INSTALMENTS, CONTRIBUTION_MOVEMENT_INVALID, ContributionKind, FundMovementKind, FundVocabulary,
-    Ledgers,
+    Ledgers, require_running,
 };
 use domain::id::{ContributionId, DonorId, FundId, OrganisationId, TerritorialUnitId};
 use domain::money::{Amount, Currency};
@@ -140,7 +140,7 @@ pub struct NewPledge {
     currency: CurrencyText,
     /// What the donor announced.
     amount: AmountText,
-    /// When it was announced.
+    /// When it was announced: within the term of the fund.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     /// Until when it may be used; not before the pledge.
@@ -227,6 +227,8 @@ pub async fn pledge_contribution(asked: Asked<NewPledge>, path: web::Path<Organi
             let currency = named_currency(&body.currency, "/currency")?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             require_open_day(call, &fund, body.on)?;
+            not_before(body.on, &[(Cause::Fund, fund.starts_on)]).map_err(|refusal| refusal.at("/on"))?;
+            require_running(body.on, fund.ends_on)?;
             body.require_later_days()?;
             let new = NewContribution {
                 id,

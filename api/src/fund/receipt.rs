@@ -16,7 +16,7 @@ use domain::fund::day::{Later, Moved as Movement};
 use domain::fund::exchange::{ExchangeRate, missing, value};
 use domain::fund::{
     CONTRIBUTION_EXCEEDED, CONTRIBUTION_FEE_FROZEN, CONTRIBUTION_UNSIGNED, ContributionKind, ContributionMovementKind as Kind,
-    FundMovementKind, Ledgers, exceeded, fee,
+    FundMovementKind, Ledgers, exceeded, fee, require_running,
 };
 use domain::id::ExchangeRateId;
 use domain::money::{Amount, Currency};
@@ -180,6 +180,9 @@ pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>,
             let account = all.iter().find(|one| one.row.kind.0 == ContributionKind::Own).ok_or(Fault::Missing)?;
             body.kind.require(one.row.kind.0)?;
             require_open_day(call, &fund, body.on)?;
+            if body.kind == Kind::Commitment {
+                require_running(body.on, fund.ends_on)?;
+            }
             let later = moved_later(tx, fund.id.0, body.on)?;
             require_cause(body.on, &causes(body.kind, one, &all, &later))?;
             let in_own = matches!(body.kind, Kind::Commitment | Kind::Receipt | Kind::WriteOff);

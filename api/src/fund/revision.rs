@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::contribution::{ContributionPath, ContributionView, read_view};
 use super::donor::{CountryText, DonorPath, DonorView};
 use super::pledge::Bounded;
-use super::{FundPath, FundView, NewFundPhase, fee, phases_of, residual_of};
+use super::{FundPath, FundView, NewFundPhase, fee, phases_of, require_end, residual_of};
 use crate::answer::{Answered, done};
 use crate::body::{Asked, Json};
 use crate::wire::AmountText;
@@ -80,6 +80,10 @@ pub struct FundRevision {
     indirect_bps_max: Option<Bounded<0, 10000>>,
     /// What of a purpose need not be refunded when it closes; nothing by default.
     residual_max: Option<AmountText>,
+    /// The last day on which something is pledged, signed or allocated: not before the fund begins, nor before what was last. Without
+    /// it, the fund has no end.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    ends_on: Option<NaiveDate>,
     /// Phases that are added.
     #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
@@ -98,6 +102,11 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
             let fund = db::fund::find_fund(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(fund.row.version)?;
             let currency = fund.row.currency()?;
+            if let Some(end) = body.ends_on {
+                use FundMovementKind as K;
+                let last = moved_later(tx, id, end)?.last(&[K::Pledge, K::Commitment, K::Allocation]);
+                require_end(Some(end), fund.row.starts_on, last)?;
+            }
             let change = FundChange {
                 name: body.name.as_str().to_owned(),
                 legal_basis: body.legal_basis.as_ref().map(|basis| basis.as_str().to_owned()),
@@ -105,6 +114,7 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
                 source: body.source.as_ref().map(|source| source.as_str().to_owned()),
                 indirect_bps_max: body.indirect_bps_max.and_then(|most| i32::try_from(most.0).ok()),
                 residual_max: residual_of(body.residual_max.as_ref(), currency)?,
+                ends_on: body.ends_on,
                 added: phases_of(&body.phases, currency)?,
             };
             let after = db::fund::update_fund(tx, &fund, &change)?;
@@ -113,6 +123,7 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
                 .with("name", &change.name)
                 .with("fee_bps_before", fund.row.fee_bps)
                 .with("fee_bps", change.fee_bps)
+                .with("ends_on", change.ends_on.map(|day| day.to_string()).unwrap_or_default())
                 .with("phases_added", change.added.len());
             Ok((done(version, &super::view(after)?)?, event.into()))
         })

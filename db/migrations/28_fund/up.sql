@@ -4,3 +4,7 @@ UPDATE contributions SET first_received_on = (
     WHERE fund_movements.organisation_id = contributions.organisation_id
         AND fund_movements.contribution_id = contributions.id AND fund_movements.kind = 'receipt'
 ) WHERE first_received_on IS NOT NULL;
+
+-- When a fund begins and ends, where that is known.
+ALTER TABLE funds ADD COLUMN starts_on date;
+ALTER TABLE funds ADD COLUMN ends_on date;

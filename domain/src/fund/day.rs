@@ -149,6 +149,11 @@ impl Later {
         self.moved.iter().filter(|moved| kinds.contains(&moved.kind) && of(moved)).map(|moved| moved.on).min()
     }
 
+    /// The last day later than the act on which something of these kinds moved.
+    pub fn last(&self, kinds: &[FundMovementKind]) -> Option<NaiveDate> {
+        self.moved.iter().filter(|moved| kinds.contains(&moved.kind)).map(|moved| moved.on).max()
+    }
+
     /// The last day on which something of a purpose moved, where that is later than the act.
     pub fn last_of(&self, purpose: FundPurposeId) -> Option<NaiveDate> {
         self.moved.iter().filter(|moved| moved.purpose == Some(purpose)).map(|moved| moved.on).max()
