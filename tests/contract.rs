@@ -1,5 +1,6 @@
 //! The contract: `openapi.yaml` is current and complete, and the service answers as it says.
 
+mod day;
 mod place;
 mod promise;
 pub mod schema;

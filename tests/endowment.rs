@@ -136,7 +136,7 @@ impl<'t> Agency<'t> {
     }
 
     pub fn validate(&self, login: &str, campaign: &str) -> Answer {
-        let body = json!({ "decision_reference": "CA-2025-01", "decided_on": "2025-02-01", "document_sha256": "a".repeat(64) });
+        let body = json!({ "decision_reference": "CA-2025-01", "decided_on": "2025-02-03", "document_sha256": "a".repeat(64) });
         self.client(login).act(campaign, "/validation", &body)
     }
 
@@ -173,7 +173,7 @@ impl<'t> Agency<'t> {
         let lines = ["I-D-23-231-01", "I-D-23-233-01", "I-D-24-241-01"].map(|code| self.town.line(code));
         let mut body = json!({
             "reference": reference, "project": "Salles de classe, forage, tables-bancs", "total_cost": "35000000", "currency": "XOF",
-            "revenue_line_id": self.town.line("I-R-14-141-01"), "signed_on": "2025-02-01", "document_sha256": "b".repeat(64),
+            "revenue_line_id": self.town.line("I-R-14-141-01"), "signed_on": "2025-02-03", "document_sha256": "b".repeat(64),
             "expenditure_line_ids": lines,
         });
         for (name, value) in more.as_object().expect("members") {
@@ -184,7 +184,7 @@ impl<'t> Agency<'t> {
 
     pub fn disburse(&self, right: &str, agreement: &str, amount: &str, more: &Value) -> Answer {
         let mut body = json!({
-            "drawing_agreement_id": agreement, "amount": amount, "currency": "XOF", "disbursed_on": "2025-02-02", "reference": "VIR-1",
+            "drawing_agreement_id": agreement, "amount": amount, "currency": "XOF", "disbursed_on": "2025-02-03", "reference": "VIR-1",
         });
         for (name, value) in more.as_object().expect("members") {
             body[name] = value.clone();
@@ -241,7 +241,7 @@ fn tamper(town: &Town, statement: &str) {
 }
 
 on_both_engines! {
-    Stage::Open, fn an_envelope_is_divided_to_the_franc_published_and_recalculated_to_the_byte(town) {
+    Stage::Open, fn inv_36_an_envelope_is_divided_to_the_franc_published_and_recalculated_to_the_byte(town) {
         let agency = Agency::found(town);
         let campaign = agency.frozen(&json!({}));
         assert_eq!(town.stranger().get(&campaign).status, 404, "not published");
@@ -355,7 +355,7 @@ on_both_engines! {
         agency.put(&other, "text/csv", csv.as_bytes()).expect(200);
     }
 
-    Stage::Open, fn the_order_of_the_data_and_their_form_do_not_matter(town) {
+    Stage::Open, fn inv_38_the_order_of_the_data_and_their_form_do_not_matter(town) {
         let agency = Agency::found(town);
         let (first, second) = (agency.campaign(&json!({})), agency.campaign(&json!({})));
         let candidates = agency.candidates();

@@ -1,6 +1,7 @@
 //! Funds, from a donor's pledge to the last cent attributed.
 
 mod acceptance;
+mod day;
 mod race;
 mod refusals;
 mod revision;
@@ -178,7 +179,7 @@ pub fn every_act(town: &Town) -> Vec<(&'static str, String)> {
 }
 
 on_both_engines! {
-    Stage::Open, fn spending_goes_back_to_donors_to_the_cent(town) {
+    Stage::Open, fn ac_24_inv_22_spending_goes_back_to_donors_to_the_cent(town) {
         let scene = scene(town, &json!({}));
         let denmark = scene.given("DK-1", "60000", &json!({ "earmark": { "purposes": ["TF-1"] } }));
         let pool = |code: &str, name: &str, amount: &str| {
@@ -209,7 +210,7 @@ on_both_engines! {
         assert_eq!(listed.expect(200).json()["data"].as_array().map(Vec::len), Some(2));
     }
 
-    Stage::Open, fn a_hundred_over_three_equal_donors_leaves_no_cent(town) {
+    Stage::Open, fn ac_24_a_hundred_over_three_equal_donors_leaves_no_cent(town) {
         let scene = scene(town, &json!({}));
         let three = ["DK-1", "DK-2", "DK-3"].map(|reference| scene.given(reference, "100", &json!({})));
         let purpose = scene.purpose("TF-1", "300", &[("ML07", 10_000)]);
@@ -221,7 +222,7 @@ on_both_engines! {
         assert_eq!(ids.map(|id| spent[&id].clone()), ["33.34", "33.33", "33.33"]);
     }
 
-    Stage::Open, fn an_earmark_pays_its_portion_and_nothing_else(town) {
+    Stage::Open, fn ac_25_inv_21_an_earmark_pays_its_portion_and_nothing_else(town) {
         let scene = scene(town, &json!({}));
         let gao = scene.given("DK-1", "500000", &json!({ "earmark": { "territorial_unit_ids": [place(town, "ML07")] } }));
         let both = scene.purpose("TF-1", "100000", &[("ML0701", 6000), ("ML05", 4000)]);
@@ -241,7 +242,7 @@ on_both_engines! {
         assert_eq!(town.client("auditor").get(&town.path("/fund-allocations")).json()["data"].as_array().map(Vec::len), Some(1));
     }
 
-    Stage::Open, fn a_receipt_in_euros_names_its_rate_and_the_difference_is_the_funds(town) {
+    Stage::Open, fn ac_11_inv_20_a_receipt_in_euros_names_its_rate_and_the_difference_is_the_funds(town) {
         let scene = scene(town, &json!({ "fee_bps": 100 }));
         let pledge = json!({ "currency": "EUR", "earmark": { "purposes": ["protected-mobility"] } });
         let germany = town.path(&format!("/contributions/{}", scene.pledge("DE-1", "3500000", &pledge).expect(201).id()));

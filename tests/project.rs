@@ -3,6 +3,7 @@
 mod amendment;
 mod ceiling;
 mod channel;
+mod day;
 mod decision;
 mod delivery;
 mod demonstration;

@@ -20,7 +20,7 @@ use db::fund::contribution::{NewContribution, insert_contribution};
 use db::fund::earmark::PlacedEarmark;
 use db::fund::{Fund, FundRow, FundTermRow, NewFund as NewRow, NewPhase};
 use domain::audit::Event;
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::fund::{CURRENCY_UNKNOWN, ContributionKind, FEE_INVALID, FundKind, FundVocabulary, require_open_period};
 use domain::id::{ContributionId, FundId, OrganisationId};
 use domain::money::{Amount, Currency};
@@ -144,6 +144,9 @@ pub struct FundView {
     residual_max: String,
     /// Until when the books are closed: nothing is recorded on an earlier day.
     closed_until: Option<NaiveDate>,
+    starts_on: Option<NaiveDate>,
+    /// The last day on which something is pledged, signed or allocated; what is under way then is wound up.
+    ends_on: Option<NaiveDate>,
     #[schema(max_items = 20)]
     phases: Vec<FundPhaseView>,
     #[schema(minimum = 1)]
@@ -171,6 +174,8 @@ fn view(fund: Fund) -> Result<FundView, Fault> {
         indirect_bps_max: row.indirect_bps_max,
         residual_max: shown(row.residual_max, currency),
         closed_until: row.closed_until,
+        starts_on: row.starts_on,
+        ends_on: row.ends_on,
         phases: fund.phases.iter().map(phase).collect(),
         version: row.version,
     })
@@ -250,12 +255,24 @@ pub struct NewFund {
     indirect_bps_max: Option<Bounded<0, 10000>>,
     /// What of a purpose need not be refunded when it closes; nothing by default.
     residual_max: Option<AmountText>,
+    /// Nothing is pledged before.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    starts_on: Option<NaiveDate>,
+    /// The last day on which something is pledged, signed or allocated; not before the first. Without an end by default.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    ends_on: Option<NaiveDate>,
     #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
     phases: Vec<NewFundPhase>,
 }
 
 impl Json for NewFund {}
+
+/// Refuses an end of a fund before its beginning, or before what was pledged, signed or allocated last.
+fn require_end(ends_on: Option<NaiveDate>, starts_on: Option<NaiveDate>, last: Option<NaiveDate>) -> Result<(), Fault> {
+    let causes = [(Cause::Fund, starts_on), (Cause::LastMovement, last)];
+    Ok(ends_on.map_or(Ok(()), |end| not_before(end, &causes)).map_err(|refusal| refusal.at("/ends_on"))?)
+}
 
 /// The phases of a request.
 fn phases_of(phases: &[NewFundPhase], currency: Currency) -> Result<Vec<NewPhase>, Fault> {
@@ -285,6 +302,7 @@ pub async fn found_fund(asked: Asked<NewFund>, path: web::Path<OrganisationId>) 
         .write(move |_, body, tx| {
             let recorded_by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let currency = named_currency(&body.currency, "/currency")?;
+            require_end(body.ends_on, body.starts_on, None)?;
             let text = |text: &Option<Text<500>>| text.as_ref().map(|text| text.as_str().to_owned());
             let new = NewRow {
                 id,
@@ -297,6 +315,8 @@ pub async fn found_fund(asked: Asked<NewFund>, path: web::Path<OrganisationId>) 
                 source: text(&body.source),
                 indirect_bps_max: body.indirect_bps_max.and_then(|most| i32::try_from(most.0).ok()),
                 residual_max: residual_of(body.residual_max.as_ref(), currency)?,
+                starts_on: body.starts_on,
+                ends_on: body.ends_on,
                 phases: phases_of(&body.phases, currency)?,
                 recorded_by,
             };
@@ -350,6 +370,11 @@ impl Json for FundClosure {}
 fn require_open_day(call: &Call, fund: &FundRow, on: NaiveDate) -> Result<(), Fault> {
     not_future(on, call.today).map_err(|refusal| refusal.at("/on"))?;
     Ok(require_open_period(on, fund.closed_until)?)
+}
+
+/// Refuses an act that is dated before what it follows from.
+fn require_cause(on: NaiveDate, causes: &[(Cause, Option<NaiveDate>)]) -> Result<(), Fault> {
+    Ok(not_before(on, causes).map_err(|refusal| refusal.at("/on"))?)
 }
 
 /// Closes a period of a fund: what was attributed in it never changes; corrections are made in the current period.

@@ -2,6 +2,7 @@
 
 pub mod allocation;
 pub mod contribution;
+pub mod day;
 pub mod donor;
 pub mod earmark;
 pub mod exchange;
@@ -118,6 +119,8 @@ pub struct FundRow {
     pub closed_until: Option<NaiveDate>,
     pub indirect_bps_max: Option<i32>,
     pub residual_max: i64,
+    pub starts_on: Option<NaiveDate>,
+    pub ends_on: Option<NaiveDate>,
     pub version: i64,
 }
 
@@ -170,6 +173,8 @@ pub struct NewFund {
     pub source: Option<String>,
     pub indirect_bps_max: Option<i32>,
     pub residual_max: i64,
+    pub starts_on: Option<NaiveDate>,
+    pub ends_on: Option<NaiveDate>,
     pub phases: Vec<NewPhase>,
     pub recorded_by: PrincipalId,
 }
@@ -188,6 +193,8 @@ pub fn insert_fund(tx: &mut Tx<'_>, new: &NewFund) -> Result<(), Fault> {
             funds::source.eq(new.source.as_deref()),
             funds::indirect_bps_max.eq(new.indirect_bps_max),
             funds::residual_max.eq(new.residual_max),
+            funds::starts_on.eq(new.starts_on),
+            funds::ends_on.eq(new.ends_on),
             funds::recorded_by.eq(Col(new.recorded_by)),
             funds::recorded_at.eq(Col(tx.author.now)),
             funds::sensitivity.eq(Sensitivity::Partner.rank()),
@@ -223,6 +230,7 @@ pub struct FundChange {
     pub source: Option<String>,
     pub indirect_bps_max: Option<i32>,
     pub residual_max: i64,
+    pub ends_on: Option<NaiveDate>,
     pub added: Vec<NewPhase>,
 }
 
@@ -236,6 +244,7 @@ pub fn update_fund(tx: &mut Tx<'_>, fund: &Fund, change: &FundChange) -> Result<
             funds::source.eq(change.source.as_deref()),
             funds::indirect_bps_max.eq(change.indirect_bps_max),
             funds::residual_max.eq(change.residual_max),
+            funds::ends_on.eq(change.ends_on),
             funds::version.eq(row.version + 1),
         ))
         .execute(tx.conn)?;

@@ -122,6 +122,11 @@ pub struct Project {
 }
 
 impl Project {
+    /// From when on something can happen to it: its approval, or its first day where that is earlier.
+    pub fn begins_on(&self) -> Option<NaiveDate> {
+        self.row.approved_on.map(|approved| approved.min(self.row.starts_on))
+    }
+
     /// Suspensions that are over.
     pub fn ended_suspensions(&self) -> Vec<Suspension> {
         let ended = |one: &SuspensionRow| Some(Suspension { reason: one.reason.0, from: one.suspended_on, until: one.resumed_on? });
@@ -369,6 +374,18 @@ pub fn steps_of(conn: &mut Conn, scope: &Scope, id: ProjectId) -> Result<Vec<Pro
         .order(project_transitions::number)
         .select(ProjectTransitionRow::as_select())
         .load(conn)?)
+}
+
+/// When a project came into a state, the last time.
+pub fn came_on(conn: &mut Conn, scope: &Scope, id: ProjectId, state: ProjectState) -> Result<Option<NaiveDate>, Fault> {
+    Ok(project_transitions::table
+        .filter(project_transitions::organisation_id.eq(Col(scope.organisation)))
+        .filter(project_transitions::project_id.eq(Col(id)))
+        .filter(project_transitions::state_after.eq(Col(state)))
+        .order(project_transitions::number.desc())
+        .select(project_transitions::acted_on)
+        .first(conn)
+        .optional()?)
 }
 
 /// Records a change of state.

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::refusal::{Refusal, codes};
+use crate::words;
 
 codes! {
     DATE_OUT_OF_YEAR: Rule,
@@ -15,6 +16,10 @@ codes! {
         "Date future" / "Date in the future",
         "La date {date} est postérieure à la date du jour {today}." /
         "The date {date} is later than the business date {today}.";
+    DATE_BEFORE_CAUSE: Rule,
+        "Date antérieure à sa cause" / "Date before its cause",
+        "La date {date} précède ce dont elle dépend ({cause}). Au plus tôt : {earliest}." /
+        "The date {date} is before what it follows from ({cause}). Earliest: {earliest}.";
     HISTORY_UNAVAILABLE: Rule,
         "Historique indisponible" / "History not available",
         "Les comptes de l'exercice {fiscal_year} sont connus depuis {from} ; demandé : {asked}." /
@@ -107,6 +112,62 @@ impl History {
     }
 }
 
+words! {
+    /// What an act follows from, and is therefore not dated before.
+    pub enum Cause {
+        /// The beginning of the fund.
+        Fund = "fund",
+        /// The pledge of the contribution.
+        Pledge = "pledge",
+        /// The signature of the donor's agreement.
+        Commitment = "commitment",
+        /// The first receipt: of the contribution or, for what is the whole fund's, of any.
+        Receipt = "receipt",
+        /// The first refund that waits for the donor's consent.
+        Hold = "hold",
+        /// The allocation of the money.
+        Allocation = "allocation",
+        /// The first disbursement.
+        Disbursement = "disbursement",
+        /// The first expenditure.
+        Expenditure = "expenditure",
+        /// The last movement of what is closed.
+        LastMovement = "last_movement",
+        /// The calculation that is decided on.
+        Calculation = "calculation",
+        /// The notification of the drawing right.
+        Notification = "notification",
+        /// The signature of the agreement.
+        Agreement = "agreement",
+        /// The tranche before.
+        Tranche = "tranche",
+        /// The project: the day of its approval, or its first day where that is earlier.
+        Project = "project",
+        /// The step by which the project came to be decided on.
+        Step = "step",
+        /// The approval: of the project, or of the disbursement that is paid.
+        Approval = "approval",
+        /// The request that is decided on.
+        Request = "request",
+        /// The payment that came back.
+        Payment = "payment",
+        /// The completion of the work.
+        Completion = "completion",
+        /// The visit that found it.
+        Visit = "visit",
+    }
+}
+
+/// Refuses an effect that is dated before one of its causes: the latest of them is told. A cause that never came stands against
+/// nothing here; whether it has to be there is for other rules.
+pub fn not_before(date: NaiveDate, causes: &[(Cause, Option<NaiveDate>)]) -> Result<(), Refusal> {
+    let latest = causes.iter().filter_map(|(cause, day)| day.map(|day| (day, *cause))).max_by_key(|(day, _)| *day);
+    match latest.filter(|(earliest, _)| date < *earliest) {
+        None => Ok(()),
+        Some((earliest, cause)) => Err(DATE_BEFORE_CAUSE.refuse().with("date", date).with("earliest", earliest).with("cause", cause)),
+    }
+}
+
 /// Refuses a date later than the business date.
 pub fn not_future(date: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
     if date > today {
@@ -122,4 +183,20 @@ pub fn covers(from: NaiveDate, to: Option<NaiveDate>, date: NaiveDate) -> bool {
 
 fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap_or(NaiveDate::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_effect_precedes_the_latest_of_its_causes() {
+        let on = |day_of_month| day(2018, 6, day_of_month);
+        let causes = [(Cause::Approval, Some(on(5))), (Cause::Agreement, Some(on(12))), (Cause::Payment, None)];
+        assert_eq!(not_before(on(12), &causes), Ok(()));
+        let refusal = not_before(on(11), &causes).expect_err("too early");
+        let facts = ["date", "earliest", "cause"].map(|name| refusal.facts[name].as_str().unwrap_or_default());
+        assert_eq!((refusal.code.name, facts), ("DATE_BEFORE_CAUSE", ["2018-06-11", "2018-06-12", "agreement"]));
+        assert_eq!(not_before(NaiveDate::MIN, &[(Cause::Payment, None)]), Ok(()));
+    }
 }

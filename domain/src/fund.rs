@@ -4,6 +4,7 @@
 
 pub mod allocation;
 pub mod attribution;
+pub mod day;
 pub mod earmark;
 pub mod exchange;
 pub mod ledger;
@@ -14,6 +15,7 @@ pub mod waterfall;
 use chrono::NaiveDate;
 pub use ledger::{Ledgers, LineUse, residual};
 
+use crate::calendar::Cause;
 use crate::money::{Amount, Currency};
 use crate::refusal::{Refusal, codes};
 use crate::words;
@@ -96,6 +98,10 @@ codes! {
         "Coûts indirects excessifs" / "Indirect cost exceeded",
         "Le fonds admet {most_bps} points de base de coûts indirects ; demandés : {requested_bps}." /
         "The fund allows {most_bps} basis points of indirect cost; requested: {requested_bps}.";
+    FUND_ENDED: Rule,
+        "Fonds arrivé à terme" / "Fund ended",
+        "Le fonds est arrivé à terme le {ends_on} : plus rien n'y est promis, signé ni affecté." /
+        "The fund ended on {ends_on}: nothing more is pledged to it, signed or allocated.";
     FUND_PURPOSE_CLOSED: Conflict,
         "Objet clos" / "Purpose closed",
         "L'objet est clos depuis le {closed_on}." / "The purpose has been closed since {closed_on}.";
@@ -304,6 +310,18 @@ impl ContributionMovementKind {
         }
     }
 
+    /// What it follows from.
+    pub fn cause(self) -> Cause {
+        match self {
+            Self::Commitment => Cause::Pledge,
+            Self::Receipt | Self::WriteOff => Cause::Commitment,
+            // A fund that received nothing has nothing that bears interest or costs.
+            Self::Repayment | Self::Interest | Self::DirectCost | Self::BankCharge => Cause::Receipt,
+            Self::RecipientsInterest => Cause::Disbursement,
+            Self::Consent => Cause::Hold,
+        }
+    }
+
     /// Refuses what such a contribution does not have: donors' money earns no interest of its own, goods are not given back as money.
     pub fn require(self, kind: ContributionKind) -> Result<(), Refusal> {
         let own = matches!(self, Self::Interest | Self::RecipientsInterest | Self::DirectCost | Self::BankCharge);
@@ -328,6 +346,15 @@ impl FundUseKind {
             Self::Correction => FundMovementKind::Correction,
             Self::Refund => FundMovementKind::Refund,
             Self::Transfer => FundMovementKind::Transfer,
+        }
+    }
+
+    /// What it follows from.
+    pub fn cause(self) -> Cause {
+        match self {
+            Self::Disbursement | Self::Transfer => Cause::Allocation,
+            Self::Expenditure | Self::Refund | Self::Reversal => Cause::Disbursement,
+            Self::Correction => Cause::Expenditure,
         }
     }
 }
@@ -376,6 +403,14 @@ pub fn require_free_purpose(held: bool) -> Result<(), Refusal> {
     if held { Err(FUND_PURPOSE_HELD.refuse()) } else { Ok(()) }
 }
 
+/// Refuses to promise, sign or allocate after the end of a fund. What is under way by then is wound up.
+pub fn require_running(on: NaiveDate, ends_on: Option<NaiveDate>) -> Result<(), Refusal> {
+    match ends_on.filter(|end| on > *end) {
+        None => Ok(()),
+        Some(end) => Err(FUND_ENDED.refuse().with("ends_on", end).at("/on")),
+    }
+}
+
 /// Refuses to record in a period that is closed.
 pub fn require_open_period(on: NaiveDate, closed_until: Option<NaiveDate>) -> Result<(), Refusal> {
     match closed_until.filter(|until| on <= *until) {
@@ -414,5 +449,7 @@ mod tests {
         let until = "2018-06-30".parse().ok();
         let on = |text: &str| require_open_period(text.parse().expect("a date"), until).is_ok();
         assert_eq!([on("2018-06-30"), on("2018-07-01")], [false, true]);
+        let runs = |text: &str| require_running(text.parse().expect("a date"), until).is_ok();
+        assert_eq!([runs("2018-06-30"), runs("2018-07-01")], [true, false]);
     }
 }

@@ -154,13 +154,14 @@ fn seed_fund(conn: &mut Conn, of: &Spelling, commune: &Commune, code: &str, mone
          INSERT INTO donors (organisation_id, id, code, name, kind, sensitivity) VALUES ({organisation}, {donor}, '{code}', '{code}', 'other', 1);\n\
          INSERT INTO donor_names (organisation_id, folded, donor_id, name) VALUES ({organisation}, '{code}', {donor}, '{code}');\n"
     );
-    let contributions = [(of.id(Uuid::now_v7()), "NULL", "own", 0), (of.id(seeded.contribution), donor.as_str(), "cash", money)];
-    for (id, donor, kind, money) in contributions {
+    let (account, given, day) = (of.id(Uuid::now_v7()), of.id(seeded.contribution), of.day());
+    for (id, donor, kind, money, received_on) in [(account, "NULL", "own", 0, "NULL"), (given, donor.as_str(), "cash", money, day.as_str())]
+    {
         text += &format!(
             "INSERT INTO contributions (organisation_id, id, fund_id, donor_id, kind, reference, currency, pledged, committed, received, \
-             written_off, value, charged, repaid, allocated, disbursed, spent, returned, fee_bps, recorded_by, recorded_at, sensitivity, version) \
-             VALUES ({organisation}, {id}, {fund}, {donor}, '{kind}', '{code}/{kind}', 'XOF', {money}, {money}, {money}, 0, {money}, 0, 0, 0, \
-             0, 0, 0, 0, {by}, {now}, 2, 1);\n"
+             written_off, value, charged, repaid, allocated, disbursed, spent, returned, fee_bps, first_received_on, recorded_by, recorded_at, \
+             sensitivity, version) VALUES ({organisation}, {id}, {fund}, {donor}, '{kind}', '{code}/{kind}', 'XOF', {money}, {money}, {money}, 0, \
+             {money}, 0, 0, 0, 0, 0, 0, 0, {received_on}, {by}, {now}, 2, 1);\n"
         );
     }
     for (kind, value) in [("pledge", 0), ("commitment", 0), ("receipt", money)] {

@@ -8,7 +8,7 @@ use crate::on_both_engines;
 use crate::race::at_once;
 
 on_both_engines! {
-    Stage::Open, fn a_right_is_drawn_on_by_agreements_and_tranches_until_it_is_consumed(town) {
+    Stage::Open, fn inv_40_a_right_is_drawn_on_by_agreements_and_tranches_until_it_is_consumed(town) {
         let agency = Agency::found(town);
         let right = agency.right(&agency.notified(&json!({})));
         let agreed = agency.agree(&right, "CONV-1", &json!({})).expect(200);

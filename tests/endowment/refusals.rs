@@ -104,6 +104,9 @@ on_both_engines! {
         agency.validate("mayor", &campaign).refused(403, "ENDOWMENT_SAME_PERSON");
         let body = json!({ "decision_reference": "CA-2025-01", "decided_on": "2025-02-04", "document_sha256": "a".repeat(64) });
         town.client("council-registrar").act(&campaign, "/validation", &body).refused(422, "DATE_IN_FUTURE");
+        let early = json!({ "decision_reference": "CA-2025-01", "decided_on": "2025-02-02", "document_sha256": "a".repeat(64) });
+        let refused = town.client("council-registrar").act(&campaign, "/validation", &early).refused(422, "DATE_BEFORE_CAUSE");
+        assert_eq!((refused.text("/facts/cause"), refused.text("/facts/earliest")), ("calculation".into(), "2025-02-03".into()));
         agency.validate("council-registrar", &campaign).expect(200);
         agency.act("finance-officer", &campaign, "/reopening").refused(409, "ENDOWMENT_STATE_INVALID");
         agency.act("mayor", &campaign, "/notification").expect(200);
@@ -131,6 +134,8 @@ on_both_engines! {
         agree(json!({ "total_cost": "1.5" })).refused(400, "AMOUNT_INVALID");
         agree(json!({ "currency": "EUR" })).refused(422, "CURRENCY_MISMATCH");
         agree(json!({ "signed_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");
+        let early = agree(json!({ "signed_on": "2025-02-02" })).refused(422, "DATE_BEFORE_CAUSE");
+        assert_eq!((early.text("/facts/cause"), early.pointers()), ("notification".to_owned(), vec!["/signed_on".to_owned()]));
         agree(json!({ "total_cost": "1000000" })).expect(200);
         agree(json!({ "total_cost": "1000000" })).refused(409, "CONFLICT");
         // The lines are of 2025; a right of another year is drawn on by the budget of that year.
@@ -149,6 +154,8 @@ on_both_engines! {
         pay("1.5", json!({})).refused(400, "AMOUNT_INVALID");
         pay("1", json!({ "currency": "EUR" })).refused(422, "CURRENCY_MISMATCH");
         pay("1", json!({ "disbursed_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");
+        let early = pay("1", json!({ "disbursed_on": "2025-02-02" })).refused(422, "DATE_BEFORE_CAUSE");
+        assert_eq!((early.text("/facts/cause"), early.text("/facts/earliest")), ("agreement".into(), "2025-02-03".into()));
         pay("1000", json!({})).expect(200);
         let justify = |body: Value| town.client("accountant").act(&right, "/justifications", &body);
         let proof = |amount: &str, currency: &str| json!({

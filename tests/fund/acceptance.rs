@@ -87,7 +87,7 @@ fn contributed(statement: &Value) -> [String; 3] {
 }
 
 on_both_engines! {
-    Stage::Open, fn a_published_statement_is_met_line_by_line(town) {
+    Stage::Open, fn ac_29_inv_24_a_published_statement_is_met_line_by_line(town) {
         let scene = scene(town, &json!({}));
         A.play(&scene);
         let statement = scene.statement("");
@@ -107,7 +107,7 @@ on_both_engines! {
         town.verify().expect("nothing is wrong");
     }
 
-    Stage::Open, fn what_was_printed_otherwise_is_found_by_the_dollar(town) {
+    Stage::Open, fn ac_29_what_was_printed_otherwise_is_found_by_the_dollar(town) {
         let scene = scene(town, &json!({}));
         B.play(&scene);
         let printed = [
@@ -137,7 +137,7 @@ on_both_engines! {
         town.client("auditor").get(&format!("{reports}/{}", report["id"].as_str().expect("an id"))).expect(200);
     }
 
-    Stage::Open, fn a_ratio_and_a_list_that_are_told_are_held_against_the_books(town) {
+    Stage::Open, fn ac_07_ac_10_a_ratio_and_a_list_that_are_told_are_held_against_the_books(town) {
         let scene = scene(town, &json!({ "fee_bps": 100 }));
         let charged = scene.given("DK-1", "62499986", &json!({}));
         let other = |code: &str, kind: &str| register(town, code, &format!("Donor {code}"), &json!({ "kind": kind })).expect(201).id();
@@ -186,7 +186,7 @@ on_both_engines! {
         town.client("partner-system").get(&reports).refused(403, "ROLE_MISSING");
     }
 
-    Stage::Open, fn fees_and_indirect_costs_come_out_to_the_cent(town) {
+    Stage::Open, fn ac_28_fees_and_indirect_costs_come_out_to_the_cent(town) {
         let scene = scene(town, &json!({ "fee_bps": 100, "indirect_bps_max": 700 }));
         let given = scene.given("DK-1", "62500000", &json!({}));
         assert_eq!(town.client("auditor").get(&given).text("/charged"), "625000.00");
@@ -197,7 +197,7 @@ on_both_engines! {
         assert_eq!(["budget", "direct", "indirect"].map(|member| purpose.text(&format!("/{member}"))), ["181320.00", "169457.94", "11862.06"]);
     }
 
-    Stage::Open, fn what_was_given_is_told_as_of_a_day_and_as_it_was_known(town) {
+    Stage::Open, fn ac_27_what_was_given_is_told_as_of_a_day_and_as_it_was_known(town) {
         let scene = scene(town, &json!({}));
         for (reference, amount, on) in [("UK-2013", "2700000", "2013-06-01"), ("UK-2017", "1000000", "2017-03-01")] {
             let on = json!({ "on": on });
@@ -223,7 +223,7 @@ on_both_engines! {
         town.client("auditor").get(&town.path(&format!("/funds/{}/statement?known_at=yesterday", scene.fund))).refused(400, "REQUEST_PARAMETER_INVALID");
     }
 
-    Stage::Open, fn three_projects_at_the_border_are_asked_for_half_a_year_before_the_end(town) {
+    Stage::Open, fn ac_26_three_projects_at_the_border_are_asked_for_half_a_year_before_the_end(town) {
         let scene = scene(town, &json!({ "currency": "EUR" }));
         let border = json!({
             "currency": "EUR", "on": "2017-11-01", "ends_on": "2020-03-31",
@@ -249,7 +249,7 @@ on_both_engines! {
         assert_eq!((alerts("2019-10-15"), alerts("2019-10-14")[0]["purposes"].clone()), (json!([]), json!(2)));
     }
 
-    Stage::Open, fn goods_are_listed_and_make_what_was_given(town) {
+    Stage::Open, fn ac_11_goods_are_listed_and_make_what_was_given(town) {
         let scene = scene(town, &json!({ "currency": "XOF" }));
         let vehicles = |amount: &str| json!([{ "description": "Véhicules blindés (fictifs)", "quantity": 20, "amount": amount }]);
         let euros = json!({ "currency": "EUR", "goods": vehicles("3500000") });

@@ -39,7 +39,7 @@ on_both_engines! {
         scene.define("TF-1", "1000", &whole, &json!({})).refused(409, "FUND_RECORD_DUPLICATE");
     }
 
-    Stage::Open, fn a_pledge_is_no_agreement_and_an_agreement_no_money(town) {
+    Stage::Open, fn inv_26_a_pledge_is_no_agreement_and_an_agreement_no_money(town) {
         let scene = scene(town, &json!({ "fee_bps": 100 }));
         let refused = |more: Value, status, code: &str| drop(scene.pledge("DK-1", "1000", &more).refused(status, code));
         refused(json!({ "amount": "0" }), 422, "AMOUNT_ZERO");
@@ -83,7 +83,7 @@ on_both_engines! {
         assert_eq!((received.text("/received"), received.text("/available")), ("500.00".to_owned(), "0.00".to_owned()));
     }
 
-    Stage::Open, fn money_is_allocated_used_and_given_back_within_what_there_is(town) {
+    Stage::Open, fn inv_19_inv_23_money_is_allocated_used_and_given_back_within_what_there_is(town) {
         let scene = scene(town, &json!({}));
         let contribution = scene.given("DK-1", "1000", &json!({ "ends_on": "2018-12-31" }));
         let purpose = scene.purpose("TF-1", "900", &[("ML07", 10_000)]);

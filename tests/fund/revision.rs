@@ -53,6 +53,37 @@ on_both_engines! {
         assert_eq!(town.client("auditor").get(&later).text("/charged"), "3.00");
     }
 
+    Stage::Open, fn a_fund_ends_and_what_is_under_way_is_wound_up(town) {
+        let term = |from: &str, to: &str| json!({ "starts_on": from, "ends_on": to });
+        let refused = found(town, &term("2016-01-01", "2015-12-31")).refused(422, "DATE_BEFORE_CAUSE");
+        assert_eq!((refused.text("/facts/cause"), refused.pointers()), ("fund".to_owned(), vec!["/ends_on".to_owned()]));
+        let scene = scene(town, &term("2016-01-01", "2020-12-31"));
+        let pledge = |on: &str| scene.pledge("DK-0", "1", &json!({ "on": on }));
+        assert_eq!(pledge("2015-12-31").refused(422, "DATE_BEFORE_CAUSE").text("/facts/earliest"), "2016-01-01");
+        pledge("2021-01-01").refused(422, "FUND_ENDED");
+        let given = scene.given("DK-1", "1000", &json!({}));
+        let purpose = scene.purpose("TF-1", "1000", &[("ML07", 10_000)]);
+        scene.allocate(&purpose, "500").expect(201);
+        let fund = town.path(&format!("/funds/{}", scene.fund));
+        let end = |on: &str| town.client("finance-officer").act(&fund, "/revision", &json!({ "name": "Fonds (fictif)", "fee_bps": 0, "ends_on": on }));
+        assert_eq!(end("2015-12-31").refused(422, "DATE_BEFORE_CAUSE").text("/facts/earliest"), "2018-06-30", "the last of both");
+        let refused = end("2018-06-29").refused(422, "DATE_BEFORE_CAUSE");
+        assert_eq!((refused.text("/facts/cause"), refused.text("/facts/earliest")), ("last_movement".into(), "2018-06-30".into()));
+        let after = end("2018-06-30").expect(200);
+        assert_eq!((after.text("/starts_on"), after.text("/ends_on")), ("2016-01-01".into(), "2018-06-30".into()));
+        let later = json!({ "on": "2018-07-01" });
+        scene.moved(&given, "commitment", "1", &later).refused(422, "FUND_ENDED");
+        let body = json!({ "amount": "1", "currency": "USD", "decision_reference": "PV", "on": "2018-07-01" });
+        town.client("mayor").act(&purpose, "/allocations", &body).refused(422, "FUND_ENDED");
+        // What was allocated is paid, spent and given back.
+        scene.used(&purpose, "disbursement", "500").expect(200);
+        scene.used(&purpose, "expenditure", "400").expect(200);
+        scene.used(&purpose, "refund", "100").expect(200);
+        scene.moved(&given, "repayment", "600", &json!({ "on": "2018-08-01" })).expect(200);
+        assert_eq!(town.client("auditor").get(&given).text("/available"), "0.00");
+        town.verify().expect("nothing is wrong");
+    }
+
     Stage::Open, fn what_comes_back_to_an_ended_contribution_waits_for_the_donor(town) {
         let scene = scene(town, &json!({}));
         let ended = scene.given("DK-1", "1000", &json!({ "ends_on": "2018-12-31" }));
@@ -69,6 +100,13 @@ on_both_engines! {
         };
         refund("300", json!({}));
         assert_eq!(told(), ["300.00", "300.00", "100.00"]);
+        // The statement tells what waits, as of each day.
+        let waits = |to: &str| {
+            let statement = scene.statement(&format!("?to={to}"));
+            let of_donor = statement["donors"].as_array().expect("donors").iter().find(|part| part["donor_id"] == json!(scene.donor)).cloned();
+            [statement["held"].clone(), of_donor.expect("the donor")["held"].clone()]
+        };
+        assert_eq!([waits("2019-01-31"), waits("2019-02-01")], [[json!("0.00"), json!("0.00")], [json!("300.00"), json!("300.00")]]);
         let later = json!({ "on": "2019-03-01" });
         assert_eq!(scene.moved(&ended, "repayment", "100.01", &later).refused(422, "REFUND_DONOR_CONSENT").text("/facts/held"), "300.00");
         scene.moved(&ended, "repayment", "400.01", &later).refused(422, "CONTRIBUTION_EXCEEDED");
@@ -87,6 +125,7 @@ on_both_engines! {
         assert_eq!(plan["shares"][0]["limits"], json!(["funds", "consent"]));
         scene.moved(&ended, "consent", "300", &later).expect(200);
         assert_eq!(told(), ["300.00", "0.00", "400.00"]);
+        assert_eq!([waits("2019-02-28"), waits("2019-03-01")], [[json!("300.00"), json!("300.00")], [json!("0.00"), json!("0.00")]]);
         allocate("200").expect(201);
         scene.moved(&ended, "repayment", "200", &later).expect(200);
         assert_eq!(told(), ["300.00", "0.00", "0.00"]);
@@ -97,7 +136,7 @@ on_both_engines! {
         town.verify().expect("nothing is wrong");
     }
 
-    Stage::Open, fn a_purpose_closes_when_all_but_a_small_rest_is_accounted_for(town) {
+    Stage::Open, fn inv_25_a_purpose_closes_when_all_but_a_small_rest_is_accounted_for(town) {
         let scene = scene(town, &json!({ "residual_max": "250" }));
         scene.given("DK-1", "60000", &json!({ "earmark": { "purposes": ["PBF-1"] } }));
         let canada = register(town, "CA", "Canada", &json!({})).expect(201).id();

@@ -44,7 +44,7 @@ pub fn adds_up(statement: &Value) {
 }
 
 on_both_engines! {
-    Stage::Open, fn every_franc_of_a_fund_is_somebodys(town) {
+    Stage::Open, fn inv_22_inv_24_every_franc_of_a_fund_is_somebodys(town) {
         let scene = scene(town, &json!({ "fee_bps": 100 }));
         let mopti = json!({ "earmark": { "territorial_unit_ids": [place(town, "ML05")], "minimum_purposes": 3 }, "ends_on": "2020-03-31" });
         scene.given("DK-1", "70000", &mopti);

@@ -38,7 +38,7 @@ fn delivered(scene: &Scene<'_>, reference: &str, more: &Value) -> String {
 
 pub fn ceremony(scene: &Scene<'_>, project: &str, kind: &str, more: &Value) -> Answer {
     let body = json!({
-        "kind": kind, "held_on": "2018-06-05", "territorial_unit_id": scene.gao, "chair": "Gouverneur de la région de Gao",
+        "kind": kind, "held_on": "2025-02-03", "territorial_unit_id": scene.gao, "chair": "Gouverneur de la région de Gao",
         "assisted_by": "Chef de bureau", "public_link": "https://example.org/gao",
         "attendances": [{ "organisation": "Cercle de Gao", "function": "Préfet" }],
     });
@@ -120,7 +120,7 @@ on_both_engines! {
 
     Stage::Open, fn work_is_done_when_outputs_are_verified_and_somebody_was_there(town) {
         let scene = scene(town);
-        let project = under_way(&scene, "QIP-1", &json!({}));
+        let project = under_way(&scene, "QIP-1", &json!({ "proposal/starts_on": "2025-01-01", "proposal/ends_on": "2025-06-30" }));
         let refused = complete(&scene, &project).refused(422, "OUTPUTS_UNVERIFIED");
         assert_eq!(refused.text("/errors/1/code"), "VISIT_MISSING");
         plan(&scene, &project, "output", "Cent femmes formées").expect(200);
@@ -146,8 +146,8 @@ on_both_engines! {
         let services = scene.drafted("QIP-0", &json!({ "proposal/title": "Formation" }));
         ceremony(&scene, &services, "launch", &json!({})).refused(422, "CEREMONY_ORDER");
         let project = under_way(&scene, "TF-GAO-1", &json!({ "proposal/nature": "construction" }));
-        ceremony(&scene, &project, "launch", &json!({})).refused(422, "CEREMONY_ORDER");
-        ceremony(&scene, &project, "launch", &json!({ "held_on": "2025-02-03" })).expect(200);
+        ceremony(&scene, &project, "launch", &json!({ "held_on": "2025-02-02" })).refused(422, "CEREMONY_ORDER");
+        ceremony(&scene, &project, "launch", &json!({})).expect(200);
         ceremony(&scene, &project, "first_stone", &json!({ "held_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");
         ceremony(&scene, &project, "first_stone", &json!({ "public_link": "http://example.org" })).refused(422, "CEREMONY_LINK_INVALID");
         ceremony(&scene, &project, "first_stone", &json!({ "territorial_unit_id": Uuid::new_v4() })).refused(404, "NOT_FOUND");

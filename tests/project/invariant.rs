@@ -20,18 +20,12 @@ fn classes(town: &Town) -> [i64; 4] {
     })
 }
 
-/// A project of the Peacebuilding Fund from a purpose, recommended by two reviewers; in years of its own, so that none is like another.
-fn peacebuilding(
-    scene: &Scene<'_>,
-    fund: &crate::fund::Scene<'_>,
-    reviewer: &Client,
-    (reference, amount, year): (&str, &str, u32),
-) -> String {
-    let purpose = fund.purpose(reference, amount, &[("ML07", 10_000)]);
-    fund.allocate(&purpose, amount).expect(201);
+/// A project of the Peacebuilding Fund from a purpose, recommended by two reviewers on a day; in years of its own, so that none is like
+/// another.
+fn peacebuilding(scene: &Scene<'_>, purpose: &str, reviewer: &Client, (amount, year, on): (&str, u32, &str)) -> String {
     let purpose = purpose.rsplit('/').next().expect("an id");
     let project = scene.reviewed(
-        reference,
+        &format!("PBF-{year}"),
         &json!({
             "instrument": "peacebuilding_immediate", "proposal/area": null, "proposal/budget": amount, "proposal/fund_purpose_id": purpose,
             "proposal/implementer": { "kind": "national_ngo", "supplier_id": scene.partner },
@@ -41,7 +35,7 @@ fn peacebuilding(
     );
     reviewer.act(&project, "/appraisals", &json!({ "opinion": "favourable", "comment": "Réalisable" })).expect(200);
     scene.appraise(&project, "favourable").expect(200);
-    scene.check(&project, &json!({})).expect(200);
+    scene.check(&project, &json!({ "assessed_on": on, "analysed_on": on })).expect(200);
     scene.act("certifier", &project, "/recommendation", &json!({})).expect(200);
     project
 }
@@ -57,10 +51,15 @@ on_both_engines! {
         let reviewer = newcomer(town, "second-reviewer");
         assign(town, town.commune_id(), reviewer, "certifier", "2014-01-01", None).expect(201);
         let reviewer = town.client_of(reviewer);
-        let recommended = |reference: &str, amount: &str, year: u32| peacebuilding(&scene, &fund, &reviewer, (reference, amount, year));
         let committee = scene.committee(&json!({})).expect(201).id();
+        let purposes = [("2000000", 2026), ("900000", 2028), ("200000", 2030), ("200000", 2032)].map(|(amount, year)| {
+            let purpose = fund.purpose(&format!("PBF-{year}"), amount, &[("ML07", 10_000)]);
+            fund.allocate(&purpose, amount).expect(201);
+            (purpose, amount, year)
+        });
         let moved = |project: &str, on: &str| -> Answer {
             town.on(on);
+            scene.check(project, &json!({ "assessed_on": on, "analysed_on": on })).expect(200);
             scene.motion(project, committee, &THREE, &json!({ "held_on": on }))
         };
         let approve = |project: &str, on: &str| {
@@ -69,19 +68,19 @@ on_both_engines! {
             scene.vote("accountant", motion, "for").expect(201);
             assert_eq!(scene.state(project), "approved");
         };
-        // In 2025 the country is not eligible any more, and up to three million it need not be.
-        let first = recommended("PBF-1", "2000000", 2026);
-        let second = recommended("PBF-2", "900000", 2028);
-        let third = recommended("PBF-3", "200000", 2030);
-        approve(&first, "2025-02-03");
-        approve(&second, "2025-02-03");
-        let refused = moved(&third, "2025-02-03").refused(422, "ELIGIBILITY_EXPIRED");
-        let facts = ["above", "currency", "until"].map(|fact| refused.text(&format!("/facts/{fact}")));
-        assert_eq!(facts, ["3000000.00", "USD", "2019-04-02"]);
-        moved(&third, "2019-04-03").refused(422, "ELIGIBILITY_EXPIRED");
-        // Before it was declared eligible it was not.
+        // Up to three million the country need not be eligible.
+        town.on("2014-03-30");
+        let [first, second, third, fourth] = purposes.map(|(purpose, amount, year)| peacebuilding(&scene, &purpose, &reviewer, (amount, year, "2014-03-30")));
+        scene.motion(&first, committee, &THREE, &json!({ "held_on": "2014-03-29" })).refused(422, "DATE_BEFORE_CAUSE");
+        approve(&first, "2014-03-30");
+        approve(&second, "2014-03-31");
+        // Before it was declared eligible it was not; then it is for five years.
         moved(&third, "2014-04-01").refused(422, "ELIGIBILITY_EXPIRED");
         approve(&third, "2018-06-30");
+        let refused = moved(&fourth, "2019-04-03").refused(422, "ELIGIBILITY_EXPIRED");
+        let facts = ["above", "currency", "until"].map(|fact| refused.text(&format!("/facts/{fact}")));
+        assert_eq!(facts, ["3000000.00", "USD", "2019-04-02"]);
+        moved(&fourth, "2025-02-03").refused(422, "ELIGIBILITY_EXPIRED");
     }
 
     Stage::Open, fn ac_08_what_italy_gave_for_the_police_station_is_spent_on_it_alone(town) {

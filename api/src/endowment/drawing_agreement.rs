@@ -10,7 +10,7 @@ use db::parameter::find_parameters;
 use db::store::Tx;
 use domain::audit::Event;
 use domain::budget::{BUDGET_NOT_EXECUTABLE, Direction, Section};
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::endowment::drawing_right::{
     DRAWING_RIGHT_NOT_DISBURSED, LIVE, PAID, Right, Terms, disburse, justify, require_counterpart, require_line, require_valid,
 };
@@ -46,6 +46,7 @@ pub struct NewDrawingAgreementBody {
     #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 20>")]
     #[schema(min_items = 1, max_items = 20)]
     expenditure_line_ids: Vec<BudgetLineId>,
+    /// Not before the right was notified, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     signed_on: NaiveDate,
     document_sha256: Sha256Hex,
@@ -78,6 +79,8 @@ pub async fn conclude_drawing_agreement(asked: Asked<NewDrawingAgreementBody>, p
             currency.require(&body.currency.0)?;
             let total = Amount::parse_positive(&body.total_cost.0, currency).map_err(|refusal| refusal.at("/total_cost"))?;
             not_future(body.signed_on, call.today).map_err(|refusal| refusal.at("/signed_on"))?;
+            let notified = [(Cause::Notification, Some(row.notified_on))];
+            not_before(body.signed_on, &notified).map_err(|refusal| refusal.at("/signed_on"))?;
             let section = endowment_type(&row.endowment_type)?.section;
             let beneficiary = db::endowment::candidate::find_governing(tx.conn, row.territorial_unit_id.0)?;
             let revenue = line_of(tx, &row, beneficiary, body.revenue_line_id)?;
@@ -132,6 +135,7 @@ pub struct NewDrawingTranche {
     drawing_agreement_id: DrawingAgreementId,
     amount: AmountText,
     currency: CurrencyText,
+    /// Not before the agreement and the tranche before.
     #[serde(deserialize_with = "crate::wire::day")]
     disbursed_on: NaiveDate,
     /// The payment or transfer.
@@ -158,6 +162,9 @@ pub async fn disburse_drawing_tranche(asked: Asked<NewDrawingTranche>, path: Rig
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             not_future(body.disbursed_on, call.today).map_err(|refusal| refusal.at("/disbursed_on"))?;
+            let before = agreement.tranches.iter().map(|(tranche, _)| tranche.disbursed_on).max();
+            let causes = [(Cause::Tranche, before), (Cause::Agreement, Some(agreement.row.signed_on))];
+            not_before(body.disbursed_on, &causes).map_err(|refusal| refusal.at("/disbursed_on"))?;
             let parameters = find_parameters(tx.conn, COUNTRY, "commune", body.disbursed_on)?;
             let required = parameters.number("tranche_justification_bps").unwrap_or(10_000);
             let grant = db::budget::amount(agreement.row.grant_amount)?;

@@ -7,7 +7,7 @@ use db::endowment::CampaignChange;
 use db::endowment::drawing_right::NewDrawingRight;
 use db::fault::Fault;
 use domain::audit::Event;
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::endowment::document::{Outcome, digest, read};
 use domain::endowment::{CampaignState, require_campaign, require_other};
 use domain::id::DrawingRightId;
@@ -25,6 +25,7 @@ use crate::wire::Sha256Hex;
 #[serde(deny_unknown_fields)]
 pub struct EndowmentDecision {
     decision_reference: Text<100>,
+    /// Not before the calculation, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     decided_on: NaiveDate,
     document_sha256: Sha256Hex,
@@ -43,6 +44,8 @@ pub async fn validate_endowment(asked: Asked<EndowmentDecision>, path: CampaignP
             let row = load(call, tx, id, &[CampaignState::Calculated])?;
             require_other(row.calculated_by.map(|id| id.0), validated_by)?;
             not_future(body.decided_on, call.today).map_err(|refusal| refusal.at("/decided_on"))?;
+            let calculated = [(Cause::Calculation, row.calculated_on)];
+            not_before(body.decided_on, &calculated).map_err(|refusal| refusal.at("/decided_on"))?;
             let change = CampaignChange {
                 validated_by: Some(Col(validated_by)),
                 validated_on: Some(body.decided_on),

@@ -11,14 +11,18 @@ use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, add
 use db::fund::contribution::{
     Contribution, ContributionChange, all_contributions, change_contribution, contributions_paying, lock_contributions, update_contribution,
 };
+use db::fund::day::moved_later;
 use db::fund::movement::{FundAct, Moved, add_movement, append_movement};
 use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose, find_purpose_and_fund};
 use domain::audit::{Event, Events};
+use domain::calendar::Cause;
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
 use domain::fund::attribution::{Bearer, attribute};
+use domain::fund::day::{Holdings, Later, Tightest, releasable_on};
 use domain::fund::earmark::EarmarkDimension;
 use domain::fund::{
     ContributionKind, FUND_USE_EXCEEDED, FundMovementKind, LineUse, PURPOSE_BUDGET_EXCEEDED, exceeded, require_open_purpose,
+    require_running,
 };
 use domain::id::{ContributionId, FundAllocationId, FundId, FundPurposeId, OrganisationId, PrincipalId};
 use domain::money::{Amount, Currency};
@@ -28,8 +32,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::purpose::PurposePath;
-use super::require_open_day;
-use super::views;
+use super::{require_cause, require_open_day, views};
 use crate::answer::{Answered, created, done, listed, ok, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
@@ -174,38 +177,54 @@ fn paying(allocations: &[FundAllocation]) -> BTreeMap<ContributionId, i64> {
     paying
 }
 
-/// What of the budget is not allocated yet.
-fn unallocated(purpose: &FundPurpose, paying: &BTreeMap<ContributionId, i64>) -> Amount {
-    Amount::from_minor(purpose.row.budget - paying.values().sum::<i64>()).unwrap_or_default()
+/// What a fund has for a purpose now: whoever ended before the day of the decision pays nothing.
+pub(super) fn holdings(
+    purpose: Option<&FundPurpose>,
+    contributions: &[Contribution],
+    paying: BTreeMap<ContributionId, i64>,
+    on: NaiveDate,
+) -> Holdings {
+    let pays = |one: &&Contribution| one.row.kind.0 != ContributionKind::InKind && one.row.ends_on.is_none_or(|end| on <= end);
+    Holdings {
+        ledgers: contributions.iter().map(|one| (one.row.id.0, one.row.ledgers())).collect(),
+        paying,
+        pool: contributions.iter().filter(pays).filter(|one| one.earmark.is_open()).map(|one| one.row.id.0).collect(),
+        budget: purpose.map_or(0, |purpose| purpose.row.budget),
+    }
 }
 
-/// Plans who would pay so much more for a purpose.
+/// Plans who would pay so much more for a purpose, of what there is on the tightest day.
 fn plan_for(
     conn: &mut Conn,
     purpose: &FundPurpose,
     contributions: &[Contribution],
-    paying: &BTreeMap<ContributionId, i64>,
+    (tightest, deficit): (&Tightest, Amount),
     (amount, currency, on): (Amount, Currency, NaiveDate),
 ) -> Result<Plan<ContributionId>, Fault> {
-    let room = unallocated(purpose, paying);
+    let room = Amount::from_minor(tightest.unallocated).unwrap_or_default();
     if amount > room {
         let refusal = PURPOSE_BUDGET_EXCEEDED.refuse().with("possible", room.display(currency));
         return Err(refusal.with("requested", amount.display(currency)).with("currency", currency.code()).at("/amount").into());
     }
-    let short = contributions.iter().map(|one| one.row.ledgers().available()).filter(|available| *available < 0).sum::<i64>();
+    let of = |sums: &BTreeMap<ContributionId, i64>, id: ContributionId| sums.get(&id).and_then(|minor| Amount::from_minor(*minor));
     let candidates = contributions.iter().filter(|one| one.row.kind.0 != ContributionKind::InKind).map(|one| Candidate {
         key: one.row.id.0,
-        available: Amount::from_minor(one.row.ledgers().available()).unwrap_or_default(),
+        available: of(&tightest.available, one.row.id.0).unwrap_or_default(),
         earmark: one.earmark.clone(),
         ends_on: one.row.ends_on,
         first_received_on: one.row.first_received_on,
-        paying: paying.get(&one.row.id.0).and_then(|minor| Amount::from_minor(*minor)).unwrap_or_default(),
+        paying: of(&tightest.paying, one.row.id.0).unwrap_or_default(),
         held: Amount::from_minor(one.row.held).unwrap_or_default(),
     });
     let earmarks: Vec<_> = contributions.iter().map(|one| &one.earmark).collect();
     let purpose = as_earmarked(conn, purpose, &earmarks)?;
-    let request = Request { purpose: &purpose, amount, on, deficit: Amount::from_minor(-short).unwrap_or_default() };
+    let request = Request { purpose: &purpose, amount, on, deficit };
     Ok(plan(&request, candidates.collect()))
+}
+
+/// The first day on which a fund received something.
+pub(super) fn first_receipt(contributions: &[Contribution]) -> Option<NaiveDate> {
+    contributions.iter().filter_map(|one| one.row.first_received_on).min()
 }
 
 /// What a contribution would pay, and why no more.
@@ -266,10 +285,14 @@ pub async fn read_allocation_plan(call: Call, path: PurposePath, query: Query<Al
             let contributions = all_contributions(conn, &scope, fund)?;
             let allocations = db::fund::allocation::allocations_of(conn, &scope, id)?;
             let paying = paying(&allocations);
-            let rest = unallocated(&purpose, &paying);
+            let now = holdings(Some(&purpose), &contributions, paying, today);
+            let pool = now.pool.clone();
+            let tightest = Later::default().tightest(now, Some(id));
+            let rest = Amount::from_minor(tightest.unallocated).unwrap_or_default();
             let asked = text.as_ref().map(|text| Amount::parse_positive(&text.0, currency).map_err(|refusal| refusal.at("?amount")));
             let amount = asked.transpose()?.unwrap_or(rest);
-            let plan = plan_for(conn, &purpose, &contributions, &paying, (amount, currency, today))?;
+            let there = (&tightest, tightest.deficit(&pool));
+            let plan = plan_for(conn, &purpose, &contributions, there, (amount, currency, today))?;
             let share = |share: domain::fund::allocation::Share<ContributionId>| AllocationShareView {
                 contribution_id: share.key,
                 pooled: share.pooled,
@@ -300,7 +323,7 @@ pub struct NewFundAllocation {
     currency: CurrencyText,
     /// Of the minutes in which it was decided.
     decision_reference: Text<80>,
-    /// Day of the decision.
+    /// Day of the decision: not before the first receipt of the fund. On no day after it is more allocated than there is.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
 }
@@ -322,12 +345,19 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
             require_open_day(call, &fund, body.on)?;
+            require_running(body.on, fund.ends_on)?;
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let (contributions, paying) = contributions_paying(tx, fund.id.0, purpose_id)?;
-            let plan = plan_for(tx.conn, &purpose, &contributions, &paying, (amount, currency, body.on))?;
-            let shares = plan.decide(amount, currency)?;
+            let payers = contributions_paying(tx, fund.id.0, purpose_id, body.on)?;
+            let contributions = payers.contributions;
+            require_cause(body.on, &[(Cause::Receipt, first_receipt(&contributions))])?;
+            let later = if payers.is_back { moved_later(tx, fund.id.0, body.on)? } else { Later::default() };
+            let now = holdings(Some(&purpose), &contributions, payers.paying, body.on);
+            let pool = now.pool.clone();
+            let tightest = later.tightest(now, Some(purpose_id));
+            let there = (&tightest, tightest.deficit(&pool));
+            let shares = plan_for(tx.conn, &purpose, &contributions, there, (amount, currency, body.on))?.decide(amount, currency)?;
             let new = NewAllocation {
                 id,
                 fund: fund.id.0,
@@ -373,10 +403,11 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FundRelease {
-    /// At most what was not disbursed.
+    /// At most what was not disbursed, on that day and on every later one.
     amount: AmountText,
     currency: CurrencyText,
     reason: Text<300>,
+    /// Not before the day of the allocation.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
 }
@@ -400,8 +431,10 @@ pub async fn release_fund_allocation(asked: Asked<FundRelease>, path: Allocation
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
+            require_cause(body.on, &[(Cause::Allocation, Some(allocation.row.decided_on))])?;
             let contributions = lock_contributions(tx, fund.id.0)?;
-            let room = |line: &AllocationLineRow| Amount::from_minor(line.line_use().releasable()).unwrap_or_default();
+            let later = moved_later(tx, fund.id.0, body.on)?;
+            let room = |line: &AllocationLineRow| releasable_on(&later.line(line.contribution_id.0, id, line.line_use()));
             let bearers: Vec<Bearer<ContributionId>> =
                 allocation.lines.iter().map(|line| Bearer { key: line.contribution_id.0, pooled: line.pooled, room: room(line) }).collect();
             let most = Amount::sum(bearers.iter().map(|bearer| bearer.room)).unwrap_or_default();

@@ -7,10 +7,11 @@ use db::fund::contribution::{ContributionChange, NewContribution, insert_contrib
 use db::fund::earmark::PlacedEarmark;
 use db::fund::movement::{FundAct, Moved, append_movement};
 use domain::audit::Event;
+use domain::calendar::{Cause, not_before};
 use domain::fund::earmark::WHOLE;
 use domain::fund::{
     CONTRIBUTION_GOODS, CONTRIBUTION_INSTALMENTS, CONTRIBUTION_MOVEMENT_INVALID, ContributionKind, FundMovementKind, FundVocabulary,
-    Ledgers,
+    Ledgers, require_running,
 };
 use domain::id::{ContributionId, DonorId, FundId, OrganisationId, TerritorialUnitId};
 use domain::money::{Amount, Currency};
@@ -107,6 +108,7 @@ impl NewEarmark {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewInstalment {
+    /// Not before the pledge.
     #[serde(deserialize_with = "crate::wire::day")]
     due_on: NaiveDate,
     amount: AmountText,
@@ -138,10 +140,10 @@ pub struct NewPledge {
     currency: CurrencyText,
     /// What the donor announced.
     amount: AmountText,
-    /// When it was announced.
+    /// When it was announced: within the term of the fund.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
-    /// Until when it may be used.
+    /// Until when it may be used; not before the pledge.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     ends_on: Option<NaiveDate>,
     /// What it consists of, where it is goods; where its figures come from.
@@ -176,6 +178,16 @@ impl NewPledge {
             return Err(refusal.at("/instalments").into());
         }
         Ok(schedule.into_iter().map(|(due_on, amount)| (due_on, amount.minor())).collect())
+    }
+
+    /// Refuses an end, or money that is expected, before anything was pledged.
+    fn require_later_days(&self) -> Result<(), Fault> {
+        let pledged = [(Cause::Pledge, Some(self.on))];
+        let due = self.instalments.iter().enumerate().map(|(index, one)| (one.due_on, format!("/instalments/{index}/due_on")));
+        for (day, pointer) in self.ends_on.map(|end| (end, "/ends_on".to_owned())).into_iter().chain(due) {
+            not_before(day, &pledged).map_err(|refusal| refusal.at(&pointer))?;
+        }
+        Ok(())
     }
 
     /// The goods: a contribution in kind lists them, and they make what was pledged.
@@ -215,6 +227,9 @@ pub async fn pledge_contribution(asked: Asked<NewPledge>, path: web::Path<Organi
             let currency = named_currency(&body.currency, "/currency")?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
             require_open_day(call, &fund, body.on)?;
+            not_before(body.on, &[(Cause::Fund, fund.starts_on)]).map_err(|refusal| refusal.at("/on"))?;
+            require_running(body.on, fund.ends_on)?;
+            body.require_later_days()?;
             let new = NewContribution {
                 id,
                 fund: body.fund_id,

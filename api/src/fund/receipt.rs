@@ -1,16 +1,22 @@
 //! What is signed, received, given back or charged: the movements of one contribution.
 
+use std::collections::BTreeMap;
+
 use actix_web::post;
 use chrono::NaiveDate;
 use db::fault::Fault;
 use db::fund::FundRow;
 use db::fund::contribution::{Contribution, ContributionChange, lock_contributions, update_contribution};
+use db::fund::day::moved_later;
 use db::fund::movement::{FundAct, Moved, append_movement};
 use db::store::Tx;
 use domain::audit::Event;
+use domain::calendar::Cause;
+use domain::fund::day::{Later, Moved as Movement};
 use domain::fund::exchange::{ExchangeRate, missing, value};
 use domain::fund::{
-    CONTRIBUTION_FEE_FROZEN, CONTRIBUTION_UNSIGNED, ContributionKind, ContributionMovementKind as Kind, FundMovementKind, fee,
+    CONTRIBUTION_EXCEEDED, CONTRIBUTION_FEE_FROZEN, CONTRIBUTION_UNSIGNED, ContributionKind, ContributionMovementKind as Kind,
+    FundMovementKind, Ledgers, exceeded, fee, require_running,
 };
 use domain::id::ExchangeRateId;
 use domain::money::{Amount, Currency};
@@ -19,9 +25,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::allocation::{first_receipt, holdings};
 use super::contribution::{ContributionPath, ContributionView, read_view};
 use super::pledge::Bounded;
-use super::require_open_day;
+use super::{require_cause, require_open_day};
 use crate::answer::{Answered, done};
 use crate::auth::Call;
 use crate::body::{Asked, Json};
@@ -35,7 +42,9 @@ pub struct NewContributionMovement {
     amount: AmountText,
     /// Of the contribution for what is signed, received or written off; of the fund for all else.
     currency: CurrencyText,
-    /// The value date.
+    /// The value date: nothing is signed before it was pledged, received or written off before it was signed, given back before it was
+    /// received, and the fund's own account neither earns nor pays before the fund received something. On no day after it is there
+    /// less than nothing.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     /// Of the agreement, which the first commitment names; of the bank's advice.
@@ -111,6 +120,45 @@ fn sign(body: &NewContributionMovement, fund: &FundRow, one: &Contribution, chan
     Ok(())
 }
 
+/// What a movement follows from.
+fn causes(kind: Kind, one: &Contribution, all: &[Contribution], later: &Later) -> Vec<(Cause, Option<NaiveDate>)> {
+    use FundMovementKind as K;
+    let own = |moved: &Movement| moved.contribution == one.row.id.0;
+    let first = match kind {
+        // What is signed later adds to the agreement.
+        Kind::Commitment => later.first(&[K::Pledge], own).max(one.row.agreed_on),
+        Kind::Receipt | Kind::WriteOff => one.row.agreed_on,
+        Kind::Repayment => one.row.first_received_on,
+        Kind::Interest | Kind::DirectCost | Kind::BankCharge => first_receipt(all),
+        Kind::RecipientsInterest => {
+            let on_the_day = |one: &Contribution| later.ledgers(one.row.id.0, one.row.ledgers()).last().map_or(0, |day| day.disbursed);
+            let disbursed: i64 = all.iter().map(on_the_day).sum();
+            later.first(&[K::Disbursement, K::Transfer], |_| true).filter(|_| disbursed == 0)
+        }
+        Kind::Consent => {
+            let held = later.ledgers(one.row.id.0, one.row.ledgers()).last().map_or(0, |day| day.held);
+            later.first(&[K::Hold], own).filter(|_| held == 0)
+        }
+    };
+    vec![(kind.cause(), first)]
+}
+
+/// Refuses to take more out of the pool than it has, less what the fund is short of, on that day or a later one: as costs of the
+/// fund's own work, whose account is part of the pool, or back to a donor.
+fn require_pooled(
+    (kind, one): (Kind, &Contribution),
+    all: &[Contribution],
+    later: &Later,
+    (amount, currency, on): (Amount, Currency, NaiveDate),
+) -> Result<(), Fault> {
+    let now = holdings(None, all, BTreeMap::new(), on);
+    if !matches!(kind, Kind::DirectCost | Kind::Repayment) || !now.pool.contains(&one.row.id.0) {
+        return Ok(());
+    }
+    let most = Amount::from_minor(later.tightest(now, None).pool).unwrap_or_default();
+    if amount <= most { Ok(()) } else { Err(exceeded(&CONTRIBUTION_EXCEEDED, kind, most, amount, currency).into()) }
+}
+
 /// Records what was signed, received, written off or given back on a contribution, or what the fund's own account earned or paid.
 #[utoipa::path(tag = "fund", request_body = NewContributionMovement, responses((status = 200, body = ContributionView)))]
 #[post("/v1/organisations/{organisation_id}/contributions/{contribution_id}/movements")]
@@ -132,11 +180,17 @@ pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>,
             let account = all.iter().find(|one| one.row.kind.0 == ContributionKind::Own).ok_or(Fault::Missing)?;
             body.kind.require(one.row.kind.0)?;
             require_open_day(call, &fund, body.on)?;
+            if body.kind == Kind::Commitment {
+                require_running(body.on, fund.ends_on)?;
+            }
+            let later = moved_later(tx, fund.id.0, body.on)?;
+            require_cause(body.on, &causes(body.kind, one, &all, &later))?;
             let in_own = matches!(body.kind, Kind::Commitment | Kind::Receipt | Kind::WriteOff);
             let currency = if in_own { one.row.currency()? } else { fund.currency()? };
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            one.row.ledgers().allow(body.kind, amount, currency)?;
+            Ledgers::allow_on(&later.ledgers(id, one.row.ledgers()), body.kind, amount, currency)?;
+            require_pooled((body.kind, one), &all, &later, (amount, currency, body.on))?;
             let mut change = ContributionChange::of(&one.row, one.row.ledgers());
             let effects = match body.kind {
                 Kind::Commitment => {
@@ -147,7 +201,7 @@ pub async fn record_contribution_movement(asked: Asked<NewContributionMovement>,
                     Effects { on_contribution: vec![Moved::amount(body.kind.movement(), amount.minor())], on_account: Vec::new() }
                 }
                 Kind::Receipt => {
-                    change.first_received_on = change.first_received_on.or(Some(body.on));
+                    change.first_received_on = change.first_received_on.min(Some(body.on)).or(Some(body.on));
                     receipt(call, body, tx, one, fund.currency()?)?
                 }
                 _ => Effects { on_contribution: vec![Moved::value(body.kind.movement(), amount.minor())], on_account: Vec::new() },

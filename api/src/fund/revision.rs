@@ -4,9 +4,11 @@ use actix_web::post;
 use chrono::NaiveDate;
 use db::fund::FundChange;
 use db::fund::contribution::{ContributionChange, lock_contributions, update_contribution};
+use db::fund::day::moved_later;
 use db::fund::donor::DonorChange;
 use domain::audit::{Event, rows_digest};
-use domain::fund::DonorKind;
+use domain::calendar::{Cause, not_before};
+use domain::fund::{DonorKind, FundMovementKind};
 use domain::text::Text;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -14,7 +16,7 @@ use utoipa::ToSchema;
 use super::contribution::{ContributionPath, ContributionView, read_view};
 use super::donor::{CountryText, DonorPath, DonorView};
 use super::pledge::Bounded;
-use super::{FundPath, FundView, NewFundPhase, fee, phases_of, residual_of};
+use super::{FundPath, FundView, NewFundPhase, fee, phases_of, require_end, residual_of};
 use crate::answer::{Answered, done};
 use crate::body::{Asked, Json};
 use crate::wire::AmountText;
@@ -78,6 +80,10 @@ pub struct FundRevision {
     indirect_bps_max: Option<Bounded<0, 10000>>,
     /// What of a purpose need not be refunded when it closes; nothing by default.
     residual_max: Option<AmountText>,
+    /// The last day on which something is pledged, signed or allocated: not before the fund begins, nor before what was last. Without
+    /// it, the fund has no end.
+    #[serde(default, deserialize_with = "crate::wire::maybe_day")]
+    ends_on: Option<NaiveDate>,
     /// Phases that are added.
     #[serde(default, deserialize_with = "crate::wire::few::<_, _, 0, 20>")]
     #[schema(max_items = 20)]
@@ -96,6 +102,11 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
             let fund = db::fund::find_fund(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(fund.row.version)?;
             let currency = fund.row.currency()?;
+            if let Some(end) = body.ends_on {
+                use FundMovementKind as K;
+                let last = moved_later(tx, id, end)?.last(&[K::Pledge, K::Commitment, K::Allocation]);
+                require_end(Some(end), fund.row.starts_on, last)?;
+            }
             let change = FundChange {
                 name: body.name.as_str().to_owned(),
                 legal_basis: body.legal_basis.as_ref().map(|basis| basis.as_str().to_owned()),
@@ -103,6 +114,7 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
                 source: body.source.as_ref().map(|source| source.as_str().to_owned()),
                 indirect_bps_max: body.indirect_bps_max.and_then(|most| i32::try_from(most.0).ok()),
                 residual_max: residual_of(body.residual_max.as_ref(), currency)?,
+                ends_on: body.ends_on,
                 added: phases_of(&body.phases, currency)?,
             };
             let after = db::fund::update_fund(tx, &fund, &change)?;
@@ -111,6 +123,7 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
                 .with("name", &change.name)
                 .with("fee_bps_before", fund.row.fee_bps)
                 .with("fee_bps", change.fee_bps)
+                .with("ends_on", change.ends_on.map(|day| day.to_string()).unwrap_or_default())
                 .with("phases_added", change.added.len());
             Ok((done(version, &super::view(after)?)?, event.into()))
         })
@@ -121,7 +134,7 @@ pub async fn revise_fund(asked: Asked<FundRevision>, path: FundPath) -> Answered
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContributionRevision {
-    /// Until when it may be used; without it, without an end.
+    /// Until when it may be used, not before it was pledged and signed; without it, without an end.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     ends_on: Option<NaiveDate>,
     note: Option<Text<500>>,
@@ -143,6 +156,12 @@ pub async fn revise_contribution(asked: Asked<ContributionRevision>, path: Contr
             call.check_version(found.row.version)?;
             let locked = lock_contributions(tx, found.row.fund_id.0)?;
             let one = locked.iter().find(|one| one.row.id == found.row.id).ok_or(db::fault::Fault::Missing)?;
+            if let Some(end) = body.ends_on {
+                let later = moved_later(tx, one.row.fund_id.0, end)?;
+                let pledged = later.first(&[FundMovementKind::Pledge], |moved| moved.contribution == id);
+                let causes = [(Cause::Pledge, pledged), (Cause::Commitment, one.row.agreed_on)];
+                not_before(end, &causes).map_err(|refusal| refusal.at("/ends_on"))?;
+            }
             let change = ContributionChange {
                 ends_on: body.ends_on,
                 note: body.note.as_ref().map(|note| note.as_str().to_owned()),

@@ -8,11 +8,14 @@ use db::fault::Fault;
 use db::fund::FundRow;
 use db::fund::allocation::{AllocationLineRow, FundAllocation, lock_allocations, touch_allocation, update_line};
 use db::fund::contribution::{Contribution, ContributionChange, lock_contributions, update_contribution};
+use db::fund::day::moved_later;
 use db::fund::movement::{FundAct, Moved, append_movement};
 use db::fund::purpose::{FundPurposeRow, close_purpose, touch_purpose};
 use db::store::Tx;
 use domain::audit::{Event, Events};
+use domain::calendar::Cause;
 use domain::fund::attribution::{Bearer, attribute};
+use domain::fund::day::{Later, cause_of_use, room_on};
 use domain::fund::{
     FUND_USE_EXCEEDED, FundMovementKind, FundUseKind, Ledgers, LineUse, exceeded, require_free_purpose, require_open_purpose, residual,
 };
@@ -24,7 +27,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::purpose::{FundPurposeView, PurposePath, view};
-use super::require_open_day;
+use super::{require_cause, require_open_day};
 use crate::answer::{Answered, done};
 use crate::auth::Call;
 use crate::body::{Asked, Json};
@@ -38,6 +41,8 @@ pub struct NewFundUse {
     amount: AmountText,
     /// Of the fund.
     currency: CurrencyText,
+    /// Nothing is disbursed before it was allocated, spent or back before it was disbursed, corrected before it was spent; on no day
+    /// after it more is used than there is.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     /// Of the report, the transfer or the bank's advice.
@@ -79,12 +84,27 @@ pub struct FundUseView {
 
 type Line = (ContributionId, FundAllocationId);
 
-/// The lines of all allocations to a purpose, and what each bears.
-fn bearers(allocations: &[FundAllocation], kind: FundUseKind) -> Vec<Bearer<Line>> {
+/// A line at the end of each day from that of an act on; that of the act is the last.
+fn days_of(line: &AllocationLineRow, later: &Later) -> Vec<LineUse> {
+    later.line(line.contribution_id.0, line.allocation_id.0, line.line_use())
+}
+
+/// The lines of all allocations to a purpose, and what each bears on the tightest day.
+fn bearers(allocations: &[FundAllocation], kind: FundUseKind, later: &Later) -> Vec<Bearer<Line>> {
     let lines = allocations.iter().flat_map(|allocation| &allocation.lines);
-    lines
-        .map(|line| Bearer { key: (line.contribution_id.0, line.allocation_id.0), pooled: line.pooled, room: line.line_use().room(kind) })
-        .collect()
+    let bearer = |line: &AllocationLineRow| Bearer {
+        key: (line.contribution_id.0, line.allocation_id.0),
+        pooled: line.pooled,
+        room: room_on(&days_of(line, later), kind),
+    };
+    lines.map(bearer).collect()
+}
+
+/// Refuses a use that is dated before what it follows from.
+fn require_after_cause(purpose: &FundPurposeRow, allocations: &[FundAllocation], used: &PurposeUse, later: &Later) -> Result<(), Fault> {
+    let lines = allocations.iter().flat_map(|allocation| &allocation.lines);
+    let on_the_day: Vec<LineUse> = lines.filter_map(|line| days_of(line, later).last().copied()).collect();
+    require_cause(used.on, &[cause_of_use(used.kind, &on_the_day, later, purpose.id.0)])
 }
 
 /// What is done with the money of a purpose.
@@ -171,8 +191,13 @@ fn apply(
 }
 
 /// The parts of a use: those of the act that it undoes, or what is attributed now. No line gives more than it bears.
-fn parts_of(tx: &mut Tx<'_>, used: &PurposeUse, allocations: &[FundAllocation], currency: Currency) -> Result<Vec<(Line, Amount)>, Fault> {
-    let bearers = bearers(allocations, used.kind);
+fn parts_of(
+    tx: &mut Tx<'_>,
+    used: &PurposeUse,
+    (allocations, later): (&[FundAllocation], &Later),
+    currency: Currency,
+) -> Result<Vec<(Line, Amount)>, Fault> {
+    let bearers = bearers(allocations, used.kind, later);
     let most = Amount::sum(bearers.iter().map(|bearer| bearer.room)).unwrap_or_default();
     let refusal = || exceeded(&FUND_USE_EXCEEDED, used.kind, most, used.amount, currency).into();
     if used.amount > most {
@@ -208,7 +233,9 @@ pub(crate) fn use_purpose(
     let currency = fund.currency()?;
     let contributions = lock_contributions(tx, fund.id.0)?;
     let allocations = lock_allocations(tx, purpose.id.0)?;
-    let parts = parts_of(tx, used, &allocations, currency)?;
+    let later = moved_later(tx, fund.id.0, used.on)?;
+    require_after_cause(purpose, &allocations, used, &later)?;
+    let parts = parts_of(tx, used, (&allocations, &later), currency)?;
     let reference = Some(reference_of(used));
     let act = FundAct { id: used.act, on: used.on, reference, rate: None, allocation: None, purpose: Some(purpose.id.0), by };
     let moved = |one: &Contribution| {
@@ -269,6 +296,7 @@ pub async fn record_fund_use(asked: Asked<NewFundUse>, path: PurposePath) -> Ans
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FundPurposeClosure {
+    /// Not before the last movement of the purpose.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     /// Of the certified final report.
@@ -291,9 +319,11 @@ pub(crate) fn settle_purpose(
     let currency = fund.currency()?;
     let contributions = lock_contributions(tx, fund.id.0)?;
     let allocations = lock_allocations(tx, purpose.id.0)?;
+    let later = moved_later(tx, fund.id.0, on)?;
+    require_cause(on, &[(Cause::LastMovement, later.last_of(purpose.id.0))])?;
     let lines = allocations.iter().flat_map(|allocation| &allocation.lines).map(AllocationLineRow::line_use);
     let rest = residual(&lines.collect::<Vec<_>>(), residual_max, on, currency)?;
-    let mut parts = attribute(rest, &bearers(&allocations, FundUseKind::Refund));
+    let mut parts = attribute(rest, &bearers(&allocations, FundUseKind::Refund, &later));
     parts.retain(|(_, part)| !part.is_zero());
     let reference = Some(reference.to_owned());
     let act = FundAct { id: act, on, reference, rate: None, allocation: None, purpose: Some(purpose.id.0), by };

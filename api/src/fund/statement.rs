@@ -99,6 +99,9 @@ pub struct DonorStatementView {
     #[schema(max_items = 200)]
     contributed: Vec<ContributedView>,
     lines: StatementLinesView,
+    /// Of the closing: came back after the end of contributions, and waits for the donor's consent.
+    #[schema(max_length = 22)]
+    held: String,
 }
 
 /// A contribution that must pay several purposes and is about to end with too few.
@@ -191,9 +194,12 @@ pub struct FundStatementView {
     /// Allocated of what was received, in basis points.
     #[schema(minimum = 0)]
     allocated_bps: i64,
-    /// Received and not allocated.
+    /// Received and not allocated; below zero where interest, or what came back, was allocated as well.
     #[schema(max_length = 22)]
     unallocated: String,
+    /// Of the closing: came back after the end of contributions, and waits for the consent of their donors. The sum over all donors.
+    #[schema(max_length = 22)]
+    held: String,
     #[schema(max_items = 500)]
     alerts: Vec<FundAlertView>,
 }
@@ -285,6 +291,13 @@ impl Books {
         lines
     }
 
+    /// What came back to contributions that had ended, and waits for consent.
+    fn held(&self, of: impl Fn(&Contribution) -> bool) -> i64 {
+        let ids: BTreeSet<ContributionId> = self.contributions.iter().filter(|one| of(one)).map(|one| one.row.id.0).collect();
+        let sums = self.ever().filter(|sum| ids.contains(&sum.contribution_id.0));
+        sums.fold(Ledgers::default(), |kept, sum| kept.after(sum.kind.0, 0, sum.value)).held
+    }
+
     /// What a donor contributed, by currency.
     fn contributed(&self, donor: DonorId) -> Result<Vec<ContributedView>, Fault> {
         let mut sums: BTreeMap<&str, Ledgers> = BTreeMap::new();
@@ -357,7 +370,9 @@ pub async fn read_fund_statement(call: Call, path: web::Path<(OrganisationId, Fu
             for donor_id in donors {
                 let lines = books.lines(|one| one.row.donor_id.map(|donor| donor.0) == donor_id);
                 let contributed = donor_id.map_or(Ok(Vec::new()), |donor| books.contributed(donor))?;
-                parts.push(DonorStatementView { donor_id, contributed, lines: lines_view(&lines, currency) });
+                let held = books.held(|one| one.row.donor_id.map(|donor| donor.0) == donor_id);
+                let held = Balance::from_minor(held).display(currency);
+                parts.push(DonorStatementView { donor_id, contributed, lines: lines_view(&lines, currency), held });
                 total = total.and(lines);
             }
             let flow = books.waterfall();
@@ -374,6 +389,7 @@ pub async fn read_fund_statement(call: Call, path: web::Path<(OrganisationId, Fu
                 allocated: Balance::from_minor(flow.allocated).display(currency),
                 allocated_bps: rate_bps(flow.allocated, flow.contributions),
                 unallocated: Balance::from_minor(flow.figure(FundFigure::Unallocated)).display(currency),
+                held: Balance::from_minor(books.held(|_| true)).display(currency),
                 alerts: alerts(conn, &scope, &books, &span)?,
             })
         })

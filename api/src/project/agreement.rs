@@ -7,7 +7,7 @@ use db::project::Project;
 use db::project::agreement::{NewAgreement, NewTranche, ProjectAgreement};
 use db::store::Tx;
 use domain::audit::{Event, Events};
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::fund::FUND_PURPOSE_USED;
 use domain::id::{PrincipalId, ProjectId, SupplierId};
 use domain::identity::Role;
@@ -183,6 +183,7 @@ pub struct NewProjectTranche {
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
     bps: Option<Bounded<1, 10000>>,
     amount: Option<AmountText>,
+    /// Not before the approval of the project.
     #[serde(default, deserialize_with = "crate::wire::maybe_day")]
     planned_on: Option<NaiveDate>,
     /// The recipient to whom it goes, where the project names recipients.
@@ -271,6 +272,11 @@ fn found(tx: &mut Tx<'_>, project: &Project) -> Result<ProjectAgreement, Fault> 
     db::project::agreement::find_agreement(tx.conn, &project.row)?.ok_or(Fault::Missing)
 }
 
+/// Refuses what is dated before the project was approved.
+fn require_approved_before(project: &Project, date: NaiveDate, pointer: &str) -> Result<(), Fault> {
+    Ok(not_before(date, &[(Cause::Approval, project.row.approved_on)]).map_err(|refusal| refusal.at(pointer))?)
+}
+
 fn read(body: &NewProjectAgreement, project: &Project, rules: &RuleSet, by: PrincipalId) -> Result<NewAgreement, Fault> {
     let currency = project.row.currency()?;
     currency.require(&body.currency.0)?;
@@ -278,6 +284,9 @@ fn read(body: &NewProjectAgreement, project: &Project, rules: &RuleSet, by: Prin
     require_approved(amount, db::budget::amount(project.row.budget)?, currency)?;
     let mut asked = Vec::with_capacity(body.tranches.len());
     for (index, tranche) in body.tranches.iter().enumerate() {
+        if let Some(planned_on) = tranche.planned_on {
+            require_approved_before(project, planned_on, &format!("/tranches/{index}/planned_on"))?;
+        }
         let told = tranche.amount.as_ref().map(|text| Amount::parse_positive(&text.0, currency)).transpose();
         let amount = told.map_err(|refusal| refusal.at(&format!("/tranches/{index}/amount")))?;
         asked.push(AskedTranche { bps: tranche.bps.map(|bps| bps.0), amount });
@@ -340,7 +349,7 @@ fn parted(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountVerification {
-    /// Not later than the business date.
+    /// Not before the approval of the project, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     /// Of the bank's paper on the account.
@@ -366,6 +375,7 @@ pub async fn verify_partner_account(asked: Asked<AccountVerification>, path: Pro
             }
             agreement.facts()?.require_money()?;
             not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
+            require_approved_before(&project, body.on, "/on")?;
             db::project::review::take_duty(tx, id, by, Duty::AccountVerifier)?;
             db::project::agreement::verify_account(tx, &agreement.row, by, body.on, &body.document_sha256.0)?;
             let event = project.row.event("project.account_verified")?.with("document_sha256", body.document_sha256.0.clone());
@@ -381,7 +391,7 @@ pub async fn verify_partner_account(asked: Asked<AccountVerification>, path: Pro
 #[serde(deny_unknown_fields)]
 pub struct AgreementSignature {
     side: ProjectAgreementSide,
-    /// Not later than the business date.
+    /// Not before the approval of the project, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     /// Of the signed document.
@@ -411,6 +421,7 @@ pub async fn sign_project_agreement(asked: Asked<AgreementSignature>, path: Proj
                 agreement.signatures.iter().map(|one| (one.side.0, one.signed_by.0)).collect();
             sign(body.side, &by, &signatures)?;
             not_future(body.on, call.today).map_err(|refusal| refusal.at("/on"))?;
+            require_approved_before(&project, body.on, "/on")?;
             db::project::review::take_duty(tx, id, by, Duty::Signatory)?;
             db::project::agreement::insert_signature(tx, id, (body.side, by), body.on, &body.document_sha256.0)?;
             let event = project.row.event("project.agreement_signed")?.with("side", body.side);

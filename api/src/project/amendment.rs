@@ -6,7 +6,7 @@ use db::connection::Conn;
 use db::fault::Fault;
 use db::project::amendment::{Amendment, AmendmentStep, NewAmendment as NewRow, Terms};
 use db::project::{Project, ProjectBudgetLineRow, ProjectShareRow};
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::id::{PrincipalId, SupplierId, TerritorialUnitId};
 use domain::money::{Amount, Currency};
 use domain::programme::rule_set::ImplementerKind;
@@ -174,7 +174,7 @@ pub struct AmendedPlace {
 #[serde(deny_unknown_fields)]
 pub struct NewProjectAmendment {
     kind: AmendmentKind,
-    /// Not later than the business date.
+    /// Not before the approval of the project, or its first day where that is earlier; not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     requested_on: NaiveDate,
     reason: Text<2000>,
@@ -274,6 +274,8 @@ pub async fn propose_project_amendment(asked: Asked<NewProjectAmendment>, path: 
             call.check_version(project.row.version)?;
             require_state(&project.row, &AMENDED)?;
             not_future(body.requested_on, call.today).map_err(|refusal| refusal.at("/requested_on"))?;
+            let begun = [(Cause::Project, project.begins_on())];
+            not_before(body.requested_on, &begun).map_err(|refusal| refusal.at("/requested_on"))?;
             let before = db::project::amendment::terms_of(&project)?;
             let after = body.read(tx.conn, &scope, &before, project.row.currency()?)?;
             body.kind.accept(&before, &after)?;
@@ -368,7 +370,7 @@ pub struct AmendmentRuling {
 #[serde(deny_unknown_fields)]
 pub struct DecisionMinutes {
     reference: Text<200>,
-    /// Not later than the business date.
+    /// Not before the request, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
 }
@@ -391,7 +393,9 @@ pub async fn decide_project_amendment(asked: Asked<AmendmentRuling>, path: Proje
             step(amendment.row.state.0, AmendmentState::Reviewed, amendment.row.recorded_by.0, by)?;
             require_disinterested(tx, id)?;
             if let Some(minutes) = &body.minutes {
-                not_future(minutes.held_on, call.today).map_err(|refusal| refusal.at("/minutes/held_on"))?;
+                let requested = [(Cause::Request, Some(amendment.row.requested_on))];
+                let held_on = not_future(minutes.held_on, call.today).and_then(|()| not_before(minutes.held_on, &requested));
+                held_on.map_err(|refusal| refusal.at("/minutes/held_on"))?;
             }
             if body.decision == AmendmentDecision::Approved {
                 let held_on = body.minutes.as_ref().map(|minutes| minutes.held_on);

@@ -9,7 +9,7 @@ use db::project::Project;
 use db::project::committee::{Committee, Motion, MotionRow, NewCommittee as NewCommitteeRow, NewMotion as NewMotionRow};
 use db::store::Tx;
 use domain::audit::{Event, Events};
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::id::{CommitteeId, MotionId, OrganisationId, PrincipalId, ProjectId};
 use domain::project::ceiling::accept_waiver;
 use domain::project::committee::{MotionAction, MotionState, Session, Vote, accept_committee, admit, tally};
@@ -263,7 +263,8 @@ pub struct NewMotion {
     /// may be above it at that of the decision.
     #[serde(default)]
     ceiling_waived: bool,
-    /// Not later than the business date.
+    /// Not before what is decided on came before the committee: the last step of the project, its approval where it is to be cancelled or
+    /// terminated, its suspension where it is to go on. Not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
     /// Of the minutes of the session.
@@ -301,6 +302,7 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
             accept_waiver(action, body.ceiling_waived)?;
             not_future(body.held_on, call.today).map_err(|refusal| refusal.at("/held_on"))?;
             require_after_suspension(&project, action, body.held_on)?;
+            require_after_step(tx, &project, action, body.held_on)?;
             let committee = db::project::committee::find_committee(tx.conn, &scope, body.committee_id)?;
             let recusals: Vec<(PrincipalId, String)> =
                 body.recused.iter().map(|one| (one.principal_id, one.reason.as_str().to_owned())).collect();
@@ -343,6 +345,16 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
             Ok((created(location, 1, &motion_view(motion))?, Events::from(event).and(touched)))
         })
         .await
+}
+
+/// Refuses a session before the project was there to be decided on. When a suspended one may go on is for its suspension to say.
+fn require_after_step(tx: &mut Tx<'_>, project: &Project, action: ProjectAction, held_on: NaiveDate) -> Result<(), Fault> {
+    let cause = match action {
+        ProjectAction::Resume => return Ok(()),
+        ProjectAction::Cancel | ProjectAction::Terminate => (Cause::Approval, project.row.approved_on),
+        _ => (Cause::Step, db::project::came_on(tx.conn, &tx.all(), project.row.id.0, project.row.state.0)?),
+    };
+    Ok(not_before(held_on, &[cause]).map_err(|refusal| refusal.at("/held_on"))?)
 }
 
 /// A vote.

@@ -9,6 +9,7 @@ use db::project::Project;
 use db::project::disbursement::{DisbursementRow, NewDisbursement};
 use db::store::Tx;
 use domain::audit::{Event, Events};
+use domain::calendar::{Cause, not_before};
 use domain::fund::FundUseKind;
 use domain::id::{OrganisationId, PrincipalId, ProjectDisbursementId, ProjectId};
 use domain::money::Currency;
@@ -234,7 +235,12 @@ async fn act<T: Sync + Send + 'static>(
             let kept = db::project::disbursement::update_disbursement(tx, &next)?;
             let happened = event(told, &found.project, &kept)?.moved(before.0, after);
             let attributed = match kept.paid_on.filter(|_| action == Action::Pay) {
-                Some(on) => attribute_spending(call, tx, &found.project, (spending, on, format!("Tranche {}", kept.tranche)))?,
+                Some(paid) => {
+                    // What the partner advanced is spent of the fund's money once it is both accepted and paid.
+                    let accepted = db::project::report::last_accepted_on(tx.conn, &found.project.row)?;
+                    let on = accepted.map_or(paid, |accepted| accepted.max(paid));
+                    attribute_spending(call, tx, &found.project, (spending, on, format!("Tranche {}", kept.tranche)))?
+                }
                 None => None,
             };
             let view = view(kept, found.project.row.currency()?);
@@ -289,11 +295,16 @@ fn within(case: &Case, found: &Found) -> Result<(), Fault> {
     Ok(require_agreed(finance.paid, found.row.amount()?, agreed, found.project.row.currency()?)?)
 }
 
+/// Refuses a value date before what the movement of money follows from.
+fn require_after(on: NaiveDate, cause: (Cause, Option<NaiveDate>)) -> Result<(), Fault> {
+    Ok(not_before(on, &[cause]).map_err(|refusal| refusal.at("/on"))?)
+}
+
 /// A payment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectPayment {
-    /// Value date of the bank, not later than the business date.
+    /// Value date of the bank: not before the payment was approved and its money allocated, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     bank_reference: Text<80>,
@@ -325,6 +336,7 @@ pub async fn pay_project_disbursement(asked: Asked<ProjectPayment>, path: Disbur
         case.require_payable(found.project.row.state.0, found.row.tranche())?;
         within(&case, found)?;
         require_held(tx.conn, &found.project, body.on)?;
+        require_after(body.on, (Cause::Approval, found.row.approved_on))?;
         let used = PurposeUse {
             act: act_id,
             kind: FundUseKind::Disbursement,
@@ -375,7 +387,7 @@ pub async fn reject_project_disbursement(asked: Asked<ProjectDisbursementReason>
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectPaymentReturn {
-    /// Value date of the bank, not later than the business date.
+    /// Value date of the bank: not before that of the payment, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     reason: Text<1000>,
@@ -389,6 +401,7 @@ impl Json for ProjectPaymentReturn {}
 pub async fn reverse_project_disbursement(asked: Asked<ProjectPaymentReturn>, path: DisbursementPath) -> Answered {
     let act_id = Uuid::now_v7();
     act(asked, path, (Action::Reverse, "project_disbursement.reversed"), move |call, body, tx, found| {
+        require_after(body.on, (Cause::Payment, found.row.paid_on))?;
         let used = PurposeUse {
             act: act_id,
             kind: FundUseKind::Reversal,

@@ -3,8 +3,10 @@
 use actix_web::{get, post, web};
 use chrono::NaiveDate;
 use db::fault::Fault;
+use db::project::Project;
 use db::project::handover::{Ceremony, Certificate, MunicipalAssetRow, NewCeremony as NewCeremonyRow, NewCertificate, NewSignature};
-use domain::calendar::not_future;
+use db::store::Tx;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::id::{MunicipalAssetId, OrganisationId, ProjectId, TerritorialUnitId};
 use domain::money::Amount;
 use domain::organisation::OrganisationKind;
@@ -77,7 +79,8 @@ pub async fn read_project_ceremonies(call: Call, path: ProjectPath) -> Answered 
 #[serde(deny_unknown_fields)]
 pub struct NewProjectCeremony {
     kind: CeremonyKind,
-    /// Not later than the business date.
+    /// Not before what it celebrates: the approval, the signature of the agreement, for a handover the completion of the work. Not later
+    /// than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     held_on: NaiveDate,
     territorial_unit_id: TerritorialUnitId,
@@ -120,6 +123,12 @@ pub async fn record_project_ceremony(asked: Asked<NewProjectCeremony>, path: Pro
                 certificate: db::project::handover::certificate_of(tx.conn, &scope, id)?.is_some(),
             };
             occasion.accept()?;
+            let cause = match body.kind {
+                CeremonyKind::Launch => (Cause::Approval, project.row.approved_on),
+                CeremonyKind::Handover => (Cause::Completion, completed_on(tx, &project)?),
+                _ => (Cause::Agreement, signed_on(tx, &project)?),
+            };
+            not_before(body.held_on, &[cause]).map_err(|refusal| refusal.at("/held_on"))?;
             let new = NewCeremonyRow {
                 kind: body.kind,
                 held_on: body.held_on,
@@ -135,6 +144,17 @@ pub async fn record_project_ceremony(asked: Asked<NewProjectCeremony>, path: Pro
             answer(tx, &project.row, event.with("held_on", body.held_on))
         })
         .await
+}
+
+/// When the work of a project was said to be done.
+fn completed_on(tx: &mut Tx<'_>, project: &Project) -> Result<Option<NaiveDate>, Fault> {
+    db::project::came_on(tx.conn, &tx.all(), project.row.id.0, ProjectState::PhysicallyCompleted)
+}
+
+/// When the second side signed the agreement on a project.
+fn signed_on(tx: &mut Tx<'_>, project: &Project) -> Result<Option<NaiveDate>, Fault> {
+    let agreement = db::project::agreement::find_agreement(tx.conn, &project.row)?;
+    Ok(agreement.and_then(|one| one.signatures.iter().map(|signature| signature.signed_on).max()))
 }
 
 /// Something that is handed over.
@@ -314,7 +334,7 @@ pub struct NewHandoverSignature {
     /// For which organisation; the two sides are two organisations.
     organisation: Text<200>,
     function: Text<200>,
-    /// Not later than the business date.
+    /// Not before the completion of the work, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     signed_on: NaiveDate,
     /// The signed paper.
@@ -337,6 +357,8 @@ pub async fn sign_handover_certificate(asked: Asked<NewHandoverSignature>, path:
             call.check_version(project.row.version)?;
             require_state(&project.row, &[ProjectState::PhysicallyCompleted])?;
             not_future(body.signed_on, call.today).map_err(|refusal| refusal.at("/signed_on"))?;
+            let completed = [(Cause::Completion, completed_on(tx, &project)?)];
+            not_before(body.signed_on, &completed).map_err(|refusal| refusal.at("/signed_on"))?;
             let Some(certificate) = db::project::handover::certificate_of(tx.conn, &scope, id)? else {
                 return Err(HANDOVER_UNSIGNED.refuse().with("missing", vec!["certificate".to_owned()]).into());
             };

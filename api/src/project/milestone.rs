@@ -4,6 +4,7 @@ use actix_web::{get, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
 use db::project::milestone::{EvidenceRow, Milestone, NewMilestone as NewRow};
+use domain::calendar::{Cause, not_before};
 use domain::id::PrincipalId;
 use domain::project::ProjectState;
 use domain::project::duty::Duty;
@@ -109,6 +110,7 @@ pub async fn read_project_milestones(call: Call, path: ProjectPath) -> Answered 
 pub struct NewProjectMilestone {
     kind: MilestoneKind,
     title: Text<1000>,
+    /// Not before the approval of the project, or its first day where that is earlier.
     #[serde(deserialize_with = "crate::wire::day")]
     due_on: NaiveDate,
     /// The tranche that a payment milestone releases, where the rule `tranche_release` asks for milestones; where it asks for outputs, those
@@ -130,6 +132,8 @@ pub async fn plan_project_milestone(asked: Asked<NewProjectMilestone>, path: Pro
             let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(project.row.version)?;
             require_state(&project.row, &AT_WORK)?;
+            let begun = [(Cause::Project, project.begins_on())];
+            not_before(body.due_on, &begun).map_err(|refusal| refusal.at("/due_on"))?;
             let (title, tranche) = (body.title.as_str().to_owned(), body.tranche.as_ref().map(|tranche| tranche.0));
             accept_tranche(body.kind, tranche)?;
             let tranche = tranche.and_then(|tranche| i32::try_from(tranche).ok());

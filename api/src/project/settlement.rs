@@ -147,7 +147,7 @@ pub struct ProjectRefund {
     amount: AmountText,
     /// Of the project.
     currency: CurrencyText,
-    /// Value date of the bank, not later than the business date.
+    /// Value date of the bank: not before the first payment, not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     on: NaiveDate,
     bank_reference: Text<80>,

@@ -4,7 +4,7 @@ use actix_web::{get, post};
 use chrono::NaiveDate;
 use db::fault::Fault;
 use db::project::milestone::{FindingRow, NewFinding as NewFindingRow, NewVisit as NewRow, Visit};
-use domain::calendar::not_future;
+use domain::calendar::{Cause, not_before, not_future};
 use domain::id::PrincipalId;
 use domain::project::ProjectState;
 use domain::project::duty::Duty;
@@ -156,6 +156,7 @@ pub struct NewVisitFinding {
     corrective_action: Text<2000>,
     /// Who has to put it right: an organisation or a function.
     owner: Text<200>,
+    /// Not before the visit.
     #[serde(deserialize_with = "crate::wire::day")]
     due_on: NaiveDate,
 }
@@ -164,7 +165,7 @@ pub struct NewVisitFinding {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMonitoringVisit {
-    /// Not later than the business date.
+    /// Not before the approval of the project, or its first day where that is earlier; not later than the business date.
     #[serde(deserialize_with = "crate::wire::day")]
     visited_on: NaiveDate,
     modality: VisitModality,
@@ -197,6 +198,12 @@ pub async fn record_monitoring_visit(asked: Asked<NewMonitoringVisit>, path: Pro
             call.check_version(project.row.version)?;
             require_state(&project.row, &VISITED)?;
             not_future(body.visited_on, call.today).map_err(|refusal| refusal.at("/visited_on"))?;
+            let begun = [(Cause::Project, project.begins_on())];
+            not_before(body.visited_on, &begun).map_err(|refusal| refusal.at("/visited_on"))?;
+            for (index, finding) in body.findings.iter().enumerate() {
+                let found = [(Cause::Visit, Some(body.visited_on))];
+                not_before(finding.due_on, &found).map_err(|refusal| refusal.at(&format!("/findings/{index}/due_on")))?;
+            }
             require_disinterested(tx, id)?;
             db::project::review::take_duty(tx, id, by, Duty::Monitor)?;
             let finding = |one: &NewVisitFinding| NewFindingRow {

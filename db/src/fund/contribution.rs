@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::fund::{ContributionKind, FUND_RECORD_DUPLICATE, Ledgers};
@@ -18,7 +19,7 @@ use crate::effect::{Effects, effect};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
 use crate::schema::{
-    contribution_goods, contribution_instalments, contributions, earmarks, fund_allocation_lines, fund_allocations, funds,
+    contribution_goods, contribution_instalments, contributions, earmarks, fund_allocation_lines, fund_allocations, fund_movements, funds,
 };
 use crate::store::Tx;
 use crate::visible;
@@ -308,13 +309,24 @@ pub fn lock_contributions(tx: &mut Tx<'_>, fund: FundId) -> Result<Vec<Contribut
     with_earmarks(tx.conn, &tx.all(), rows)
 }
 
-/// Every contribution of a fund, locked in the order of their ids, and what each pays for a purpose already.
-pub fn contributions_paying(
-    tx: &mut Tx<'_>,
-    fund: FundId,
-    purpose: FundPurposeId,
-) -> Result<(Vec<Contribution>, BTreeMap<ContributionId, i64>), Fault> {
-    type Found = (ContributionRow, Option<EarmarkRow>, Option<(i64, i64)>);
+/// Who could pay for a purpose.
+#[derive(Clone, Debug)]
+pub struct Payers {
+    pub contributions: Vec<Contribution>,
+    /// What each pays for the purpose already.
+    pub paying: BTreeMap<ContributionId, i64>,
+    /// Whether something moved in the fund later than the day that was asked for.
+    pub is_back: bool,
+}
+
+/// Every contribution of a fund, locked in the order of their ids, what each pays for a purpose already, and whether the fund moved
+/// on after a day.
+pub fn contributions_paying(tx: &mut Tx<'_>, fund: FundId, purpose: FundPurposeId, on: NaiveDate) -> Result<Payers, Fault> {
+    type Found = (ContributionRow, Option<EarmarkRow>, Option<(i64, i64)>, bool);
+    let later = fund_movements::table
+        .filter(fund_movements::organisation_id.eq(Col(tx.organisation)))
+        .filter(fund_movements::fund_id.eq(Col(fund)))
+        .filter(fund_movements::moved_on.gt(on));
     let found =
         contributions::table
             .left_join(
@@ -338,10 +350,12 @@ pub fn contributions_paying(
                 ContributionRow::as_select(),
                 Option::<EarmarkRow>::as_select(),
                 (fund_allocation_lines::amount, fund_allocation_lines::released).nullable(),
+                exists(later),
             ));
     let found: Vec<Found> = LockedOf(found, "contributions").load(tx.conn)?;
+    let is_back = found.first().is_some_and(|(.., later)| *later);
     let (mut rows, mut earmarked, mut paying) = (Vec::<ContributionRow>::new(), Vec::new(), BTreeMap::new());
-    for (row, earmark, line) in found {
+    for (row, earmark, line, _) in found {
         if let Some((amount, released)) = line {
             *paying.entry(row.id.0).or_default() += amount - released;
         }
@@ -353,7 +367,7 @@ pub fn contributions_paying(
     }
     let mut earmarks = with_terms(tx.conn, tx.organisation, earmarked)?;
     let of = |row: ContributionRow| Contribution { earmark: earmarks.remove(&row.id.0).unwrap_or_default(), row };
-    Ok((rows.into_iter().map(of).collect(), paying))
+    Ok(Payers { contributions: rows.into_iter().map(of).collect(), paying, is_back })
 }
 
 /// Every contribution of a fund that a scope may see, to read.

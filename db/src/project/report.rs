@@ -1,6 +1,7 @@
 //! Expenditure reports of projects, their lines, refunds, and what was settled at the end.
 
 use chrono::NaiveDate;
+use diesel::dsl::max;
 use diesel::prelude::*;
 use domain::id::{ExpenditureReportId, OrganisationId, PrincipalId, ProjectId, ProjectRefundId};
 use domain::project::duty::Duty;
@@ -144,6 +145,16 @@ fn with_lines(conn: &mut Conn, owner: Col<OrganisationId>, rows: Vec<ReportRow>)
         .load(conn)?;
     let of = |id: Col<ExpenditureReportId>| lines.iter().filter(|line| line.report_id == id).cloned().collect();
     Ok(rows.into_iter().map(|row| ExpenditureReport { lines: of(row.id), row }).collect())
+}
+
+/// When a report of a project was accepted last.
+pub fn last_accepted_on(conn: &mut Conn, project: &ProjectRow) -> Result<Option<NaiveDate>, Fault> {
+    Ok(project_expenditure_reports::table
+        .filter(project_expenditure_reports::organisation_id.eq(project.organisation_id))
+        .filter(project_expenditure_reports::project_id.eq(project.id))
+        .filter(project_expenditure_reports::state.eq(Col(ExpenditureReportState::Accepted)))
+        .select(max(project_expenditure_reports::accepted_on))
+        .first(conn)?)
 }
 
 /// A report of a project, which the caller was seen to see.

@@ -62,6 +62,8 @@ tables! {
         version -> BigInt,
         indirect_bps_max -> Nullable<Integer>,
         residual_max -> BigInt,
+        starts_on -> Nullable<Date>,
+        ends_on -> Nullable<Date>,
     }
 
     fund_phases (organisation_id, fund_id, number) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use domain::fund::{ContributionKind, FundMovementKind, Ledgers};
+use domain::fund::{ContributionKind, FundMovementKind, Ledgers, LineUse};
 use domain::id::{ContributionId, FundAllocationId, OrganisationId};
 
 use super::{Failure, wrong};
@@ -48,6 +48,7 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
             other => return wrong(format!("{code}: a {other} of an allocation")),
         }
     }
+    verify_days(code, &movements)?;
     let rows: Vec<ContributionRow> =
         contributions::table.filter(contributions::organisation_id.eq(owner)).select(ContributionRow::as_select()).load(conn)?;
     let mut count = rows.len();
@@ -59,6 +60,10 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
         }
         if row.kind.0 != ContributionKind::Own && summed.available() < 0 {
             return wrong(format!("{place}: more is allocated than there is"));
+        }
+        let receipts = movements.iter().filter(|moved| moved.contribution_id == row.id && moved.kind.0 == FundMovementKind::Receipt);
+        if row.first_received_on != receipts.map(|moved| moved.moved_on).min() {
+            return wrong(format!("{place}: first received on another day than is kept"));
         }
     }
     let rows: Vec<AllocationLineRow> = fund_allocation_lines::table
@@ -77,4 +82,32 @@ pub fn verify_funds(conn: &mut Conn, organisation: OrganisationId, code: &str) -
         Some((allocation, _)) => wrong(format!("{code}: movements of an allocation without a line ({allocation})")),
         None => Ok(count),
     }
+}
+
+/// On no day is more allocated of what a donor gave, or used of what was allocated, than there was.
+fn verify_days(code: &str, movements: &[FundMovementRow]) -> Result<(), Failure> {
+    let mut sorted: Vec<&FundMovementRow> = movements.iter().collect();
+    sorted.sort_by_key(|moved| (moved.contribution_id.0, moved.moved_on));
+    for of_one in sorted.chunk_by(|one, other| one.contribution_id == other.contribution_id) {
+        // What the fund earns and pays by itself may leave its own account short.
+        let is_own = !of_one.iter().any(|moved| moved.kind.0 == FundMovementKind::Pledge);
+        let mut ledgers = Ledgers::default();
+        let mut lines: BTreeMap<FundAllocationId, LineUse> = BTreeMap::new();
+        for day in of_one.chunk_by(|one, other| one.moved_on == other.moved_on) {
+            for moved in day {
+                ledgers = ledgers.after(moved.kind.0, moved.amount, moved.value);
+                if let Some(allocation) = moved.allocation_id {
+                    let line = lines.entry(allocation.0).or_default();
+                    *line = line.moved(moved.kind.0, moved.value);
+                }
+            }
+            let of_donor = ledgers.available() >= 0 && ledgers.held >= 0 && ledgers.received + ledgers.written_off <= ledgers.committed;
+            let of_lines = |line: &LineUse| line.releasable() >= 0 && line.unsettled() >= 0 && line.spent >= 0;
+            if !(is_own || of_donor) || !lines.values().all(of_lines) {
+                let told = day.first().map(|moved| format!("{}: below zero on {}", moved.contribution_id.0, moved.moved_on));
+                return wrong(format!("{code}, contribution {}", told.unwrap_or_default()));
+            }
+        }
+    }
+    Ok(())
 }

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn grant_and_counterpart_make_the_cost_and_the_counterpart_rounds_up() {
+    fn inv_40_grant_and_counterpart_make_the_cost_and_the_counterpart_rounds_up() {
         let terms = Terms::of(francs(35_000_000), 2000).expect("in range");
         assert_eq!((terms.grant, terms.counterpart), (francs(28_000_000), francs(7_000_000)));
         for total in [1, 2, 3, 4, 5, 6, 24_500_001, 999_999_999_999_999] {

@@ -83,6 +83,12 @@ impl Ledgers {
         }
     }
 
+    /// As [`Self::allow`], on the tightest of some days.
+    pub fn allow_on(days: &[Self], kind: ContributionMovementKind, amount: Amount, currency: Currency) -> Result<(), Refusal> {
+        let tightest = days.iter().min_by_key(|day| day.most(kind));
+        tightest.map_or(Ok(()), |day| day.allow(kind, amount, currency))
+    }
+
     /// Refuses to move more than there is: to receive more than was signed, to give back what is allocated, or held.
     pub fn allow(&self, kind: ContributionMovementKind, amount: Amount, currency: Currency) -> Result<(), Refusal> {
         let most = self.most(kind).map(|most| Amount::from_minor(most).unwrap_or_default());
@@ -121,17 +127,29 @@ impl LineUse {
 
     /// After a use of the line.
     #[must_use]
-    pub fn after(mut self, kind: FundUseKind, value: i64) -> Self {
+    pub fn after(self, kind: FundUseKind, value: i64) -> Self {
+        self.moved(kind.movement(), value)
+    }
+
+    /// After a movement of the contribution on this line.
+    #[must_use]
+    pub fn moved(mut self, kind: FundMovementKind, value: i64) -> Self {
+        use FundMovementKind as K;
         match kind {
-            FundUseKind::Disbursement => self.disbursed += value,
-            FundUseKind::Reversal => self.disbursed -= value,
-            FundUseKind::Expenditure => self.spent += value,
-            FundUseKind::Correction => self.spent -= value,
-            FundUseKind::Refund => self.returned += value,
-            FundUseKind::Transfer => {
+            K::Allocation => self.amount += value,
+            K::Release => self.amount -= value,
+            K::Disbursement => self.disbursed += value,
+            K::Reversal => self.disbursed -= value,
+            K::Expenditure => self.spent += value,
+            K::Correction => self.spent -= value,
+            K::Refund => self.returned += value,
+            K::Transfer => {
                 self.disbursed += value;
                 self.passed_on += value;
             }
+            K::Residual => self.passed_on += value,
+            K::Pledge | K::Commitment | K::Receipt | K::Fee | K::WriteOff | K::Repayment | K::Hold | K::Consent => {}
+            K::Interest | K::RecipientsInterest | K::DirectCost | K::BankCharge | K::ExchangeGain | K::ExchangeLoss => {}
         }
         self
     }

@@ -225,7 +225,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn amounts_and_reserve_make_the_envelope_within_floor_and_cap(formula in some_formula(), candidates in some_candidates()) {
+    fn inv_36_inv_37_amounts_and_reserve_make_the_envelope_within_floor_and_cap(formula in some_formula(), candidates in some_candidates()) {
         let Ok(allocation) = allocate(&formula, &candidates) else { return Ok(()) };
         prop_assert_eq!(amounts(&allocation).iter().sum::<i64>() + allocation.reserve, formula.envelope);
         for share in &allocation.shares {
@@ -239,7 +239,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_input_does_not_matter(formula in some_formula(), candidates in some_candidates(), turn in 0_usize..30) {
+    fn inv_38_the_order_of_the_input_does_not_matter(formula in some_formula(), candidates in some_candidates(), turn in 0_usize..30) {
         let mut other = candidates.clone();
         other.reverse();
         let turn = turn % other.len();
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn a_higher_value_never_lowers_the_quota(candidates in some_candidates(), which in 0_usize..30, criterion in 0_usize..4, more in 1_i64..1_000_000) {
+    fn inv_39_a_higher_value_never_lowers_the_quota(candidates in some_candidates(), which in 0_usize..30, criterion in 0_usize..4, more in 1_i64..1_000_000) {
         let free = Formula { unit: 1, floor: 0, cap: None, zero_total: ZeroTotalPolicy::RedistributeWeight, ..formula() };
         let which = which % candidates.len();
         let mut raised = candidates.clone();

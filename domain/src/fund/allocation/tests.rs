@@ -110,7 +110,7 @@ fn too_few_purposes_are_told_half_a_year_before_the_end() {
 
 proptest! {
     #[test]
-    fn a_plan_never_takes_more_than_there_is_nor_than_earmarks_allow(
+    fn inv_21_a_plan_never_takes_more_than_there_is_nor_than_earmarks_allow(
         funds in prop::collection::vec((0_i64..1_000_000, 0_u8..3), 1..8), amount in 1_i64..3_000_000, turn in 0_usize..8
     ) {
         let whole = purpose(2_000_000);
