@@ -7,6 +7,7 @@ pub mod donor;
 pub mod earmark;
 pub mod exchange;
 pub mod movement;
+pub mod payer;
 pub mod purpose;
 pub mod report;
 pub mod statement;

@@ -9,11 +9,12 @@ use db::effect::Effects;
 use db::fault::Fault;
 use db::fund::allocation::{AllocationLineRow, FundAllocation, NewAllocation, add_allocation, touch_allocation};
 use db::fund::contribution::{
-    Contribution, ContributionChange, all_contributions, change_contribution, contributions_paying, lock_contributions, update_contribution,
+    Contribution, ContributionChange, all_contributions, change_contribution, lock_contributions, update_contribution,
 };
 use db::fund::day::moved_later;
 use db::fund::movement::{FundAct, Moved, add_movement, append_movement};
-use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose, find_purpose_and_fund};
+use db::fund::payer::find_payers;
+use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose};
 use domain::audit::{Event, Events};
 use domain::calendar::Cause;
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
@@ -341,7 +342,7 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
         .write_secluded(organisation, move |call, body, tx| {
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
-            let (purpose, fund) = find_purpose_and_fund(tx.conn, &scope, purpose_id)?;
+            let (purpose, fund, payers) = find_payers(tx, &scope, purpose_id, body.on)?;
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
             require_open_day(call, &fund, body.on)?;
@@ -349,7 +350,6 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let payers = contributions_paying(tx, fund.id.0, purpose_id, body.on)?;
             let contributions = payers.contributions;
             require_cause(body.on, &[(Cause::Receipt, first_receipt(&contributions))])?;
             let later = if payers.is_back { moved_later(tx, fund.id.0, body.on)? } else { Later::default() };

@@ -3,24 +3,21 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::fund::{ContributionKind, FUND_RECORD_DUPLICATE, Ledgers};
-use domain::id::{ContributionId, DonorId, FundId, FundPurposeId, OrganisationId, PrincipalId};
+use domain::id::{ContributionId, DonorId, FundId, OrganisationId, PrincipalId};
 use domain::money::Currency;
 use domain::sensitivity::{Scope, Sensitivity};
 
-use super::earmark::{EarmarkRow, PlacedEarmark, append_earmark, find_earmarks, with_terms};
+use super::earmark::{PlacedEarmark, append_earmark, find_earmarks};
 use super::{RecordedAt, currency};
 use crate::column::{Col, Identity};
-use crate::connection::{Conn, Locked, LockedOf};
+use crate::connection::{Conn, Locked};
 use crate::effect::{Effects, effect};
 use crate::fault::Fault;
 use crate::page::{Keyset, Rows};
-use crate::schema::{
-    contribution_goods, contribution_instalments, contributions, earmarks, fund_allocation_lines, fund_allocations, fund_movements, funds,
-};
+use crate::schema::{contribution_goods, contribution_instalments, contributions, funds};
 use crate::store::Tx;
 use crate::visible;
 
@@ -307,67 +304,6 @@ pub fn lock_contributions(tx: &mut Tx<'_>, fund: FundId) -> Result<Vec<Contribut
         .select(ContributionRow::as_select());
     let rows: Vec<ContributionRow> = Locked(rows).load(tx.conn)?;
     with_earmarks(tx.conn, &tx.all(), rows)
-}
-
-/// Who could pay for a purpose.
-#[derive(Clone, Debug)]
-pub struct Payers {
-    pub contributions: Vec<Contribution>,
-    /// What each pays for the purpose already.
-    pub paying: BTreeMap<ContributionId, i64>,
-    /// Whether something moved in the fund later than the day that was asked for.
-    pub is_back: bool,
-}
-
-/// Every contribution of a fund, locked in the order of their ids, what each pays for a purpose already, and whether the fund moved
-/// on after a day.
-pub fn contributions_paying(tx: &mut Tx<'_>, fund: FundId, purpose: FundPurposeId, on: NaiveDate) -> Result<Payers, Fault> {
-    type Found = (ContributionRow, Option<EarmarkRow>, Option<(i64, i64)>, bool);
-    let later = fund_movements::table
-        .filter(fund_movements::organisation_id.eq(Col(tx.organisation)))
-        .filter(fund_movements::fund_id.eq(Col(fund)))
-        .filter(fund_movements::moved_on.gt(on));
-    let found =
-        contributions::table
-            .left_join(
-                earmarks::table
-                    .on(earmarks::organisation_id.eq(contributions::organisation_id).and(earmarks::contribution_id.eq(contributions::id))),
-            )
-            .left_join(fund_allocations::table.on(
-                fund_allocations::organisation_id.eq(contributions::organisation_id).and(fund_allocations::purpose_id.eq(Col(purpose))),
-            ))
-            .left_join(
-                fund_allocation_lines::table.on(fund_allocation_lines::organisation_id
-                    .nullable()
-                    .eq(fund_allocations::organisation_id.nullable())
-                    .and(fund_allocation_lines::allocation_id.nullable().eq(fund_allocations::id.nullable()))
-                    .and(fund_allocation_lines::contribution_id.eq(contributions::id))),
-            )
-            .filter(contributions::organisation_id.eq(Col(tx.organisation)))
-            .filter(contributions::fund_id.eq(Col(fund)))
-            .order(contributions::id)
-            .select((
-                ContributionRow::as_select(),
-                Option::<EarmarkRow>::as_select(),
-                (fund_allocation_lines::amount, fund_allocation_lines::released).nullable(),
-                exists(later),
-            ));
-    let found: Vec<Found> = LockedOf(found, "contributions").load(tx.conn)?;
-    let is_back = found.first().is_some_and(|(.., later)| *later);
-    let (mut rows, mut earmarked, mut paying) = (Vec::<ContributionRow>::new(), Vec::new(), BTreeMap::new());
-    for (row, earmark, line, _) in found {
-        if let Some((amount, released)) = line {
-            *paying.entry(row.id.0).or_default() += amount - released;
-        }
-        // One row for each allocation to the purpose.
-        if rows.last().is_none_or(|last| last.id != row.id) {
-            rows.push(row);
-            earmarked.extend(earmark);
-        }
-    }
-    let mut earmarks = with_terms(tx.conn, tx.organisation, earmarked)?;
-    let of = |row: ContributionRow| Contribution { earmark: earmarks.remove(&row.id.0).unwrap_or_default(), row };
-    Ok(Payers { contributions: rows.into_iter().map(of).collect(), paying, is_back })
 }
 
 /// Every contribution of a fund that a scope may see, to read.
