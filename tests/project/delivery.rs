@@ -97,7 +97,8 @@ on_both_engines! {
         town.on("2027-02-04");
         scene.check(&project, &json!({ "assessed_on": "2027-02-04", "analysed_on": "2027-01-01" })).expect(200);
         let committee = scene.committee(&json!({})).expect(201).id();
-        let motion = || scene.motion(&project, committee, &["mayor", "accountant", "state-representative"], &json!({}));
+        let sitting = json!({ "held_on": "2027-02-04" });
+        let motion = || scene.motion(&project, committee, &["mayor", "accountant", "state-representative"], &sitting);
         let refused = motion().refused(422, "FUND_INSUFFICIENT").json();
         let codes: Vec<&Value> = refused["errors"].as_array().expect("errors").iter().map(|error| &error["code"]).collect();
         assert_eq!(codes, [&json!("FUND_INSUFFICIENT"), &json!("STUDY_MISSING")]);

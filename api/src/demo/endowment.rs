@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::cast::COMMUNE_CODE;
 use super::player::{Player, Reply};
-use super::year::{FIRST_DAY, day, digest};
+use super::year::{FIRST_DAY, LAST_DAY, day, digest};
 
 const COMMUNES: &str = include_str!("../../../data/territory/communes_703.csv");
 
@@ -119,11 +119,14 @@ pub fn allot(player: &Player) -> Result<(), String> {
     let campaign = format!("{}/{id}", agency.base);
     let version = player.get(agency.token(0)?, &campaign)?.etag.ok_or("no version")?;
     player.put_csv(agency.token(0)?, &format!("{campaign}/candidates"), &version, table(player)?.as_bytes())?;
+    // The board decides on the day on which it is calculated.
+    player.on(DECIDED_ON);
     for action in ["/freezing", "/calculation"] {
         agency.act(0, &campaign, action, &json!({}))?;
     }
     let decision = json!({ "decision_reference": "CA-2025-04", "decided_on": DECIDED_ON, "document_sha256": digest("CA-2025-04") });
     agency.act(1, &campaign, "/validation", &decision)?;
+    player.on(LAST_DAY);
     for action in ["/notification", "/publication"] {
         agency.act(2, &campaign, action, &json!({}))?;
     }

@@ -126,7 +126,9 @@ fn causes(kind: Kind, one: &Contribution, all: &[Contribution], later: &Later) -
     let own = |moved: &Movement| moved.contribution == one.row.id.0;
     let first = match kind {
         // What is signed later adds to the agreement.
-        Kind::Commitment => later.first(&[K::Pledge], own).max(one.row.agreed_on),
+        Kind::Commitment => {
+            return vec![(kind.cause(), later.first(&[K::Pledge], own)), (Cause::Commitment, one.row.agreed_on)];
+        }
         Kind::Receipt | Kind::WriteOff => one.row.agreed_on,
         Kind::Repayment => one.row.first_received_on,
         Kind::Interest | Kind::DirectCost | Kind::BankCharge => first_receipt(all),
