@@ -139,6 +139,8 @@ fn an_installation_from_its_first_command_to_its_end() {
     assert_eq!(verified.code, Some(0), "{verified:?}");
     assert!(verified.out.starts_with("Verified: "), "{}", verified.out);
 
+    // Whoever did not take up the one-time code has no token, and that is told instead of one that nobody believes.
+    place.refuses(&["token", "administrator"], "\"administrator\" is not activated yet");
     let service = place.serve(&["serve"], &["health"]);
     let anyone = place.client(None);
     let password = "un long mot de passe 7";

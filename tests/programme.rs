@@ -74,7 +74,8 @@ on_both_engines! {
         assert_eq!(met(town, "ML07", &["Forage"], &json!({ "women": 0 })).expect(201).text("/no_women_voice"), "true");
         met(town, "ML07", &["Forage"], &json!({ "women": 0, "men": 0 })).refused(422, "ATTENDANCE_INVALID");
         met(town, "ML07", &["Forage"], &json!({ "held_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");
-        met(town, "ML07", &["Forage"], &json!({ "needs": [{ "sector": "astrology", "title": "x" }] })).refused(422, "FUND_TERM_UNKNOWN");
+        let unknown = met(town, "ML07", &["Forage"], &json!({ "needs": [{ "sector": "astrology", "title": "x" }] }));
+        assert_eq!(unknown.refused(422, "FUND_TERM_UNKNOWN").text("/errors/0/pointer"), "/needs/0/sector");
         met(town, "ML07", &["Forage"], &json!({ "territorial_unit_id": uuid::Uuid::new_v4() })).refused(404, "NOT_FOUND");
         // What a community said is public.
         let gao = place(town, "ML07");

@@ -87,9 +87,22 @@ impl Scene<'_> {
         self.act("finance-officer", project, "/submission", &json!({}))
     }
 
-    /// Submits a project and begins its review.
+    /// A purpose of a fund of its own that has no money yet, for what a body asks for.
+    pub fn purpose_for(&self, reference: &str, more: &Value) -> Uuid {
+        let asked = |member: &str, other: &str| more[format!("proposal/{member}")].as_str().unwrap_or(other).to_owned();
+        let (currency, budget) = (asked("currency", "USD"), asked("budget", "41970"));
+        let fund = crate::fund::found(self.town, &json!({ "code": format!("F-{reference}"), "currency": currency })).expect(201).id();
+        let fund = crate::fund::Scene { town: self.town, fund, donor: Uuid::nil() };
+        fund.define(reference, &budget, &[("ML07", 10_000)], &json!({ "currency": currency })).expect(201).id()
+    }
+
+    /// Submits a project and begins its review; where nothing is said of it, it names a purpose without money.
     pub fn reviewed(&self, reference: &str, more: &Value) -> String {
-        let project = self.drafted(reference, more);
+        let mut more = more.clone();
+        if more.get("proposal/fund_purpose_id").is_none() {
+            more["proposal/fund_purpose_id"] = json!(self.purpose_for(reference, &more));
+        }
+        let project = self.drafted(reference, &more);
         self.submit(&project).expect(200);
         self.act("finance-officer", &project, "/review", &json!({})).expect(200);
         project
@@ -194,8 +207,9 @@ pub fn every_act(town: &Town, purpose: &str) -> Vec<(&'static str, String)> {
     let scene = scene(town);
     let (paid, disbursement, report) = scene.reported("QIP-GAO-27-001");
     let need = meeting.text("/needs/0/id");
-    let more = json!({ "proposal/need_ids": [need], "proposal/programme_id": programme.id(), "proposal/fund_purpose_id": purpose });
+    let more = json!({ "proposal/need_ids": [need], "proposal/programme_id": programme.id() });
     let project = scene.recommended("QIP-GAO-25-001", &more);
+    scene.drafted("QIP-GAO-25-002", &json!({ "proposal/fund_purpose_id": purpose }));
     let committee = scene.committee(&json!({})).expect(201).id();
     let reject = json!({ "action": "reject", "rejection_reason": "security" });
     let motion = scene.motion(&project, committee, &["mayor", "accountant", "state-representative"], &reject).expect(201).id();

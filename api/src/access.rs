@@ -340,6 +340,7 @@ pub const OPERATIONS: &[Operation] = &[
     act("declare_project_interest", COMMITTEE),
     read("read_project_overlaps", Members),
     act("review_project_overlap", PROGRAMME_OFFICERS),
+    read("read_project_appraisals", Members),
     act("appraise_project", REVIEWERS),
     read("read_project_studies", Members),
     act("record_project_study", EVIDENCE_KEEPERS),

@@ -14,7 +14,7 @@ pub mod spending;
 pub mod year;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use db::connection::Target;
@@ -123,13 +123,29 @@ pub async fn run(folder: &Path, address: SocketAddr) -> Result<(), String> {
     Ok(())
 }
 
+/// How this program was called: by cargo, which runs what it built in its folder, or by its own name.
+fn called() -> String {
+    let own = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    called_as(&own, std::env::var_os("CARGO").is_some(), cfg!(debug_assertions))
+}
+
+fn called_as(own: &Path, cargo: bool, debug: bool) -> String {
+    let built = own.components().any(|part| part.as_os_str() == "target");
+    match (cargo && built, debug) {
+        (true, true) => "cargo run --".to_owned(),
+        (true, false) => "cargo run --release --".to_owned(),
+        (false, _) if own.as_os_str().is_empty() => "sigida".to_owned(),
+        (false, _) => own.display().to_string(),
+    }
+}
+
 async fn announce(store: &Store, folder: &Path, address: SocketAddr, town: &cast::Town) -> Result<(), String> {
     let keys = keys(folder)?;
     let organisation = town.commune;
     println!("\nAddress:   http://{address}");
     println!("API page:  http://{address}/docs/  (works offline)");
     println!("Business date: {} · commune {} ({organisation}), fictional", today(), cast::COMMUNE_CODE);
-    println!("\nTokens, good for 12 hours (mint another: cargo run --release -- token --folder {} LOGIN):", folder.display());
+    println!("\nTokens, good for 12 hours (mint another: {} token --folder {} LOGIN):", called(), folder.display());
     let mut mayor = String::new();
     for login in cast::LOGINS {
         let wanted = login.to_owned();
@@ -149,4 +165,20 @@ async fn announce(store: &Store, folder: &Path, address: SocketAddr, town: &cast
     println!("curl -s -H 'Authorization: Bearer {mayor}' 'http://{address}/v1/organisations/{organisation}/projects?limit=5'\n");
     println!("Ctrl-C stops it.");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_names_the_program_as_it_was_called() {
+        let called = |own: &str, cargo, debug| called_as(Path::new(own), cargo, debug);
+        assert_eq!(called("target/release/sigida", true, false), "cargo run --release --");
+        assert_eq!(called("target/debug/sigida", true, true), "cargo run --");
+        assert_eq!(called("target/release/sigida", false, false), "target/release/sigida");
+        assert_eq!(called("/usr/local/bin/sigida", true, false), "/usr/local/bin/sigida");
+        assert_eq!(called("./sigida", false, false), "./sigida");
+        assert_eq!(called("", false, false), "sigida");
+    }
 }

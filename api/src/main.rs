@@ -269,6 +269,12 @@ fn token(login: &str, config: Option<&Path>, folder: Option<&Path>) -> Result<()
     let mut conn = target.connect(true).map_err(|fault| fault.to_string())?;
     let row = db::wall::reading(&mut conn, |conn| db::identity::find_principal_by_login(conn, login));
     let row = row.map_err(|_| format!("nobody signs in as {login:?}"))?;
+    if row.disabled_at.is_some() {
+        return Err(format!("{login:?} is disabled: no token of theirs is believed"));
+    }
+    if !row.can_sign_in() {
+        return Err(format!("{login:?} is not activated yet: the one-time code makes them so (POST /v1/activations)"));
+    }
     println!("{}", keys.sign(row.id.0, Clock::default().now().timestamp())?);
     Ok(())
 }

@@ -110,25 +110,26 @@ pub async fn read_problem(path: web::Path<String>) -> Answered {
     }
 }
 
-/// Something that can be created.
+/// Something that is written by a body.
 #[derive(Serialize, ToSchema)]
 pub struct ResourceName {
     /// Its name, for `GET /v1/fields/{resource}`.
     #[schema(max_length = 100, example = "projects")]
     resource: &'static str,
-    /// The operation that creates it.
+    /// The operation that writes it.
     #[schema(max_length = 60, example = "draft_project")]
     operation: &'static str,
 }
 
-/// Everything that can be created, by the name under which its fields are told.
+/// Everything that is created or done by a body, by the name under which its fields are told: the segments of its path that are no ids,
+/// joined by points, such as `projects` or `projects.conflict-checks`; what is changed under the same name ends with its method (`debtors.patch`).
 #[utoipa::path(tag = "meta", responses((status = 200, body = Vec<ResourceName>)))]
 #[get("/v1/fields")]
 pub async fn list_resources() -> Answered {
     ok(&OUTLINE.fields.values().map(|one| ResourceName { resource: &one.resource, operation: one.operation }).collect::<Vec<_>>())
 }
 
-/// What can be set on what is created: what is required, which words are allowed, how long and how large. Read from this contract, so
+/// What can be set on what is written: what is required, which words are allowed, how long and how large. Read from this contract, so
 /// that forms of clients need no list of their own. What can be done to one project now, and why not, is told by its transitions.
 #[utoipa::path(tag = "meta", responses((status = 200, body = ResourceFields)))]
 #[get("/v1/fields/{resource}")]

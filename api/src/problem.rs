@@ -105,6 +105,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::project::handover::CODES,
         domain::project::indicator::CODES,
         domain::project::milestone::CODES,
+        domain::project::overlap::CODES,
         domain::project::recipient::CODES,
     ]
     .into_iter()

@@ -419,8 +419,8 @@ pub async fn record_community_meeting(asked: Asked<NewCommunityMeeting>, path: w
             not_future(body.held_on, call.today).map_err(|refusal| refusal.at("/held_on"))?;
             accept_attendance(body.women, body.men)?;
             db::territory::find_unit(tx.conn, body.territorial_unit_id)?;
-            for need in &body.needs {
-                db::fund::find_term(tx.conn, FundVocabulary::Sector, need.sector.as_str())?;
+            for (index, need) in body.needs.iter().enumerate() {
+                db::fund::find_term(tx.conn, FundVocabulary::Sector, need.sector.as_str(), &format!("/needs/{index}/sector"))?;
             }
             let need =
                 |(id, need): (&CommunityNeedId, &NewCommunityNeed)| (*id, need.sector.as_str().to_owned(), need.title.as_str().to_owned());

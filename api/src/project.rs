@@ -266,8 +266,8 @@ pub struct ProjectProposal {
     requester_kind: RequesterKind,
     requester: Text<200>,
     implementer: Option<ProjectImplementer>,
-    /// The purpose under which a fund pays it, and no other project ever. A committee approves what is wholly allocated to it: a project
-    /// without one is not approved.
+    /// The purpose under which a fund pays it, and no other project, unless this one is withdrawn, rejected or cancelled. A committee
+    /// approves what is wholly allocated: a project without a purpose that can be is not recommended.
     fund_purpose_id: Option<FundPurposeId>,
     budget: AmountText,
     currency: CurrencyText,
@@ -310,13 +310,13 @@ impl ProjectProposal {
             lines.push((line.category, line.description.as_str().to_owned(), amount));
         }
         let (mut shares, mut seen) = (Vec::with_capacity(self.shares.len()), BTreeSet::new());
-        for share in &self.shares {
+        for (index, share) in self.shares.iter().enumerate() {
             let (term, bps) = (share.term.as_str(), i32::try_from(share.bps.0).unwrap_or_default());
             if !seen.insert((share.dimension, term)) {
                 let refusal = SPLIT_SUM.refuse().with("dimension", share.dimension).with("sum", share.bps.0);
                 return Err(refusal.at("/proposal/shares").into());
             }
-            let term = named_term(conn, share.dimension, term, "/proposal/shares")?;
+            let term = named_term(conn, share.dimension, term, &format!("/proposal/shares/{index}/term"))?;
             shares.push((share.dimension, term, bps));
         }
         if let Some(programme) = self.programme_id {
@@ -369,7 +369,7 @@ fn named_term(conn: &mut Conn, dimension: ShareDimension, term: &str, pointer: &
                 Err(fault) => Err(fault),
             }
         }
-        ShareDimension::Sector => Ok(db::fund::find_term(conn, FundVocabulary::Sector, term)?.code),
+        ShareDimension::Sector => Ok(db::fund::find_term(conn, FundVocabulary::Sector, term, pointer)?.code),
         ShareDimension::Country => {
             let code = term.len() == 2 && term.bytes().all(|byte| byte.is_ascii_uppercase());
             if code { Ok(term.to_owned()) } else { Err(unknown()) }
@@ -407,7 +407,8 @@ pub async fn draft_project(asked: Asked<NewProject>, path: web::Path<Organisatio
             if sensitivity > scope.clearance {
                 return Err(PROJECT_SENSITIVITY_INVALID.refuse().with("clearance", scope.clearance).at("/sensitivity").into());
             }
-            in_force(body.instrument, call.today)?.admit_requester(body.proposal.requester_kind)?;
+            let admitted = in_force(body.instrument, call.today)?.admit_requester(body.proposal.requester_kind);
+            admitted.map_err(|refusal| refusal.at("/proposal/requester_kind"))?;
             let wishes = body.proposal.read(tx.conn, &scope)?;
             let reference = body.reference.as_str().to_owned();
             let new = NewRow { id, reference, instrument: body.instrument, sensitivity, asked: wishes, recorded_by: by };

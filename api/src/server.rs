@@ -208,7 +208,8 @@ fn project_routes(routes: &mut Rooms<'_, '_>) {
     routes.service(project::act::submit_project).service(project::act::start_project_review).service(project::act::return_project);
     routes.service(project::act::recommend_project).service(project::act::withdraw_project);
     routes.service(project::review::declare_project_interest).service(project::review::read_project_overlaps);
-    routes.service(project::review::review_project_overlap).service(project::review::appraise_project);
+    routes.service(project::review::review_project_overlap);
+    routes.service(project::review::read_project_appraisals).service(project::review::appraise_project);
     routes.service(project::review::list_conflict_questions).service(project::review::record_conflict_check);
     routes.service(project::evidence::read_project_studies).service(project::evidence::record_project_study);
     routes.service(project::evidence::judge_project_study).service(project::milestone::read_project_milestones);

@@ -139,6 +139,16 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER projects_rules BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION refuse_other_rules();
 
+-- A project that was given up before anything was paid keeps no purpose of a fund.
+CREATE OR REPLACE FUNCTION refuse_kept_purpose() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.state IN ('rejected', 'withdrawn', 'cancelled') AND NEW.fund_purpose_id IS NOT NULL THEN
+        RAISE EXCEPTION 'a project that was given up keeps no purpose';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER projects_purpose BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION refuse_kept_purpose();
+
 -- An agreement is on so much, with such a partner, from its beginning.
 CREATE OR REPLACE FUNCTION refuse_other_agreement() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -232,6 +242,10 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER project_milestones_verified_by_another BEFORE UPDATE ON project_milestones
     FOR EACH ROW EXECUTE FUNCTION refuse_own_evidence();
+
+-- A safeguard that a later check superseded stays so, and is judged by nobody.
+CREATE OR REPLACE TRIGGER project_milestones_superseded BEFORE UPDATE ON project_milestones
+    FOR EACH ROW WHEN (OLD.superseded_by IS NOT NULL) EXECUTE FUNCTION refuse_change();
 
 -- What was accepted or rejected stays so.
 CREATE OR REPLACE FUNCTION refuse_second_judgement() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -360,6 +360,12 @@ CREATE TRIGGER projects_rules BEFORE UPDATE ON projects
 WHEN NEW.rule_set_version IS NOT OLD.rule_set_version AND NEW.submission = OLD.submission
 BEGIN SELECT RAISE(ABORT, 'the rules of a project are pinned'); END;
 
+-- A project that was given up before anything was paid keeps no purpose of a fund.
+DROP TRIGGER IF EXISTS projects_purpose;
+CREATE TRIGGER projects_purpose BEFORE UPDATE ON projects
+WHEN NEW.state IN ('rejected', 'withdrawn', 'cancelled') AND NEW.fund_purpose_id IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a project that was given up keeps no purpose'); END;
+
 -- An agreement is on so much, with such a partner, from its beginning.
 DROP TRIGGER IF EXISTS project_agreements_fixed;
 CREATE TRIGGER project_agreements_fixed BEFORE UPDATE ON project_agreements
@@ -432,6 +438,11 @@ CREATE TRIGGER project_milestones_verified_by_another BEFORE UPDATE ON project_m
 WHEN NEW.verified_by IS NOT NULL AND EXISTS (SELECT 1 FROM milestone_evidence brought WHERE brought.organisation_id = NEW.organisation_id
     AND brought.project_id = NEW.project_id AND brought.milestone_number = NEW.number AND brought.recorded_by = NEW.verified_by)
 BEGIN SELECT RAISE(ABORT, 'whoever brought evidence does not verify it'); END;
+
+-- A safeguard that a later check superseded stays so, and is judged by nobody.
+DROP TRIGGER IF EXISTS project_milestones_superseded;
+CREATE TRIGGER project_milestones_superseded BEFORE UPDATE ON project_milestones WHEN OLD.superseded_by IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'a safeguard that was superseded stays so'); END;
 
 -- What was accepted or rejected stays so.
 DROP TRIGGER IF EXISTS project_studies_judged_once;

@@ -98,11 +98,11 @@ pub fn list_terms(conn: &mut Conn, vocabulary: Option<FundVocabulary>) -> Result
     Ok(query.load(conn)?)
 }
 
-/// A term that must exist.
-pub fn find_term(conn: &mut Conn, vocabulary: FundVocabulary, code: &str) -> Result<FundTermRow, Fault> {
+/// A term that must exist, as a member of a request names it.
+pub fn find_term(conn: &mut Conn, vocabulary: FundVocabulary, code: &str, pointer: &str) -> Result<FundTermRow, Fault> {
     let query = fund_terms::table.filter(fund_terms::vocabulary.eq(Col(vocabulary))).filter(fund_terms::code.eq(code));
     let found = query.select(FundTermRow::as_select()).first(conn).optional()?;
-    found.ok_or_else(|| FUND_TERM_UNKNOWN.refuse().with("vocabulary", vocabulary).with("code", code).at(&format!("/{vocabulary}")).into())
+    found.ok_or_else(|| FUND_TERM_UNKNOWN.refuse().with("vocabulary", vocabulary).with("code", code).at(pointer).into())
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]

@@ -210,7 +210,7 @@ pub fn insert_project(tx: &mut Tx<'_>, new: &NewProject) -> Result<(), Fault> {
 fn taken(error: diesel::result::Error, reference: &str) -> Fault {
     match Fault::from(error) {
         Fault::Taken(what) if what.contains("fund_purpose") => {
-            Fault::Refused(domain::fund::FUND_RECORD_DUPLICATE.refuse().with("code", "fund_purpose_id").at("/fund_purpose_id"))
+            Fault::Refused(domain::fund::FUND_RECORD_DUPLICATE.refuse().with("code", "fund_purpose_id").at("/proposal/fund_purpose_id"))
         }
         fault => fault.taken(|| PROJECT_DUPLICATE.refuse().with("reference", reference).at("/reference")),
     }
@@ -416,16 +416,19 @@ pub fn append_step(tx: &mut Tx<'_>, id: ProjectId, step: &Step) -> Result<(), Fa
     Ok(())
 }
 
-/// Moves a project to another state. A submission pins the rules that hold from now on; an approval has its day.
+/// Moves a project to another state. A submission pins the rules that hold from now on; an approval has its day; what is given up before
+/// anything was paid lets the purpose go that would have paid it.
 pub fn move_project(tx: &mut Tx<'_>, row: &ProjectRow, step: &Step) -> Result<(), Fault> {
     let submitted = step.after == ProjectState::Submitted;
     let approved = if step.after == ProjectState::Approved { Some(tx.today()) } else { row.approved_on };
+    let purpose = row.fund_purpose_id.filter(|_| !step.after.is_given_up());
     diesel::update(projects::table.filter(projects::organisation_id.eq(row.organisation_id)).filter(projects::id.eq(row.id)))
         .set((
             projects::state.eq(Col(step.after)),
             projects::rule_set_version.eq(step.rules),
             projects::submission.eq(row.submission + i32::from(submitted)),
             projects::approved_on.eq(approved),
+            projects::fund_purpose_id.eq(purpose),
             projects::version.eq(row.version + 1),
         ))
         .execute(tx.conn)?;

@@ -17,6 +17,7 @@ pub mod guard;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod overlap;
 pub mod recipient;
 pub mod release;
 pub mod report;
@@ -49,10 +50,6 @@ codes! {
         "Point hors du lieu" / "Point outside of the place",
         "Le point (longitude {longitude}, latitude {latitude}) n'est pas dans {unit}." /
         "The point (longitude {longitude}, latitude {latitude}) does not lie in {unit}.";
-    PROJECT_NOT_SIMILAR: Rule,
-        "Projets sans ressemblance" / "Projects that are not similar",
-        "L'autre projet ne partage pas lieu, secteur et durée, ou a déjà été examiné." /
-        "The other project does not share place, sector and time, or was reviewed already.";
     PROJECT_STATE_INVALID: Conflict,
         "Action impossible dans cet état" / "Action impossible in this state",
         "État : {state}. Actions possibles : {allowed}." / "State: {state}. Possible actions: {allowed}.";
@@ -107,9 +104,6 @@ codes! {
         "Budgets des bénéficiaires inexacts" / "Budgets of recipients do not add up",
         "Les budgets des bénéficiaires font {sum} ; le budget est de {budget} ({currency})." /
         "The budgets of the recipients make {sum}; the budget is {budget} ({currency}).";
-    DUPLICATE_UNRESOLVED: Conflict,
-        "Projets semblables non examinés" / "Similar projects not reviewed",
-        "À examiner : {references}." / "To be reviewed: {references}.";
     APPRAISALS_MISSING: Rule,
         "Avis manquants" / "Appraisals missing",
         "Avis requis : {required} ; rendus : {given}." / "Appraisals required: {required}; given: {given}.";
@@ -125,7 +119,7 @@ codes! {
         "Le contrôle valait jusqu'au {valid_until}." / "The check was valid until {valid_until}.";
     CSC_FAILED: Rule,
         "Contrôle de sensibilité au conflit négatif" / "Conflict-sensitivity check failed",
-        "Un risque grave reste sans mesure." / "A grave risk is left without a measure.";
+        "Des risques graves restent sans mesure : {questions}." / "Grave risks are left without a measure: {questions}.";
     CSC_STALE: Rule,
         "Contrôle de sensibilité au conflit dépassé" / "Conflict-sensitivity check stale",
         "Le projet a changé depuis le contrôle." / "The project changed after the check.";
@@ -152,10 +146,6 @@ codes! {
         "Pas d'éligibilité en vigueur" / "No eligibility in force",
         "Au-delà de {above} {currency}, le pays doit être éligible ; il l'était jusqu'au {until}." /
         "Above {above} {currency} the country has to be eligible; it was so until {until}.";
-    PROJECT_ALLOCATED: Conflict,
-        "Fonds encore affectés" / "Money still allocated",
-        "Encore affecté : {allocated} {currency}. Libérez d'abord cette affectation." /
-        "Still allocated: {allocated} {currency}. Release the allocation first.";
     SOD_VIOLATION: Forbidden,
         "Fonctions inconciliables" / "Duties kept apart",
         "La tâche {duty} ne se cumule pas, sur le même projet, avec la tâche {held}." /
@@ -179,6 +169,10 @@ codes! {
     COMMITTEE_ATTENDANCE_INVALID: Rule,
         "Présence invalide" / "Invalid attendance",
         "Seuls les membres du comité sont présents ou se récusent." / "Only members of the committee are present or stand back.";
+    COMMITTEE_VOTER_INELIGIBLE: Rule,
+        "Présent sans droit de vote" / "Present without a vote",
+        "Cette personne ne peut voter sur le projet ({reason}) : elle se récuse, ou n'est pas comptée présente." /
+        "This person may not vote on the project ({reason}): they stand back, or are not counted as present.";
     QUORUM: Rule,
         "Quorum non atteint" / "No quorum",
         "Votants : {voters} ; quorum : {quorum}. Qui se récuse ne compte pas." /
@@ -363,7 +357,8 @@ pub const TRANSITIONS: &[Transition] = &[
         from: &[S::UnderReview],
         to: S::Recommended,
         duty: Duty::TechnicalReviewer,
-        guards: &[G::Appraisals, G::ConflictCheck, G::Studies],
+        // What only a revision can put right is asked for here, where the project can still be returned.
+        guards: &[G::Appraisals, G::ConflictCheck, G::Studies, G::FundPurpose, G::GenderMarker, G::RiskMarker],
     },
     Transition {
         action: A::Approve,
@@ -449,6 +444,11 @@ impl ProjectState {
             S::HandedOver | S::OperationallyClosed | S::FinanciallyClosed => Some(StateClass::Completed),
             S::Cancelled | S::Terminated => Some(StateClass::Cancelled),
         }
+    }
+
+    /// Whether it was given up before anything was paid: what was set aside for it is free for another.
+    pub fn is_given_up(self) -> bool {
+        matches!(self, S::Rejected | S::Withdrawn | S::Cancelled)
     }
 
     /// Whether what it asks for may still be changed.

@@ -33,7 +33,8 @@ on_both_engines! {
         scene.define("TF-1", "0", &whole, &json!({})).refused(422, "AMOUNT_ZERO");
         scene.define("TF-1", "1.001", &whole, &json!({})).refused(400, "AMOUNT_INVALID");
         scene.define("TF-1", "1000", &whole, &json!({ "currency": "XOF" })).refused(422, "CURRENCY_MISMATCH");
-        scene.define("TF-1", "1000", &whole, &json!({ "sector": "astrology" })).refused(422, "FUND_TERM_UNKNOWN");
+        let unknown = scene.define("TF-1", "1000", &whole, &json!({ "sector": "astrology" })).refused(422, "FUND_TERM_UNKNOWN");
+        assert_eq!(unknown.text("/errors/0/pointer"), "/sector");
         scene.define("TF-1", "1000", &whole, &json!({ "fund_id": Uuid::new_v4() })).refused(404, "NOT_FOUND");
         scene.define("TF-1", "1000", &whole, &json!({})).expect(201);
         scene.define("TF-1", "1000", &whole, &json!({})).refused(409, "FUND_RECORD_DUPLICATE");

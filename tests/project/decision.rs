@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::connection::SimpleConnection as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{MEMBERS, scene, with};
+use crate::access::{assign, newcomer};
 use crate::harness::{Client, Stage};
 use crate::on_both_engines;
 use crate::race::at_once;
@@ -61,10 +62,18 @@ on_both_engines! {
         scene.act("certifier", &project, "/recommendation", &json!({})).expect(200);
         let committee = scene.committee(&json!({})).expect(201).id();
         let reject = json!({ "action": "reject", "rejection_reason": "other" });
-        let motion = scene.motion(&project, committee, &MEMBERS, &reject).expect(201).id();
-        scene.vote("finance-officer", motion, "for").refused(403, "SOD_VIOLATION");
-        scene.vote("certifier", motion, "for").refused(403, "SOD_VIOLATION");
-        // INV-12: who has an interest does not vote.
+        // Who could not vote is not counted as present, or a motion might wait for votes that nobody may cast.
+        let ineligible = |present: &[&str], more: &Value, (index, reason): (usize, &str)| {
+            let refused = scene.motion(&project, committee, present, &with(reject.clone(), more)).refused(422, "COMMITTEE_VOTER_INELIGIBLE");
+            assert_eq!((refused.text("/facts/reason"), refused.text("/errors/0/pointer")), (reason.to_owned(), format!("/present_ids/{index}")));
+            assert_eq!(refused.text("/facts/principal_id"), town.person(present[index]).to_string());
+        };
+        ineligible(&MEMBERS, &json!({}), (3, "duty"));
+        let back = json!({ "recused": [{ "principal_id": town.person("certifier"), "reason": "Avis rendu" }] });
+        ineligible(&MEMBERS, &back, (4, "duty"));
+        let motion = scene.motion(&project, committee, &THREE, &reject).expect(201).id();
+        scene.vote("finance-officer", motion, "for").refused(403, "VOTER_ABSENT");
+        // INV-12: who has an interest does not vote, even where it is declared after the motion was made.
         let interest = json!({ "reason": "Frère de la présidente" });
         scene.act("mayor", &project, "/interests", &interest).expect(200);
         scene.act("mayor", &project, "/interests", &interest).refused(409, "INTEREST_DECLARED");
@@ -120,6 +129,54 @@ on_both_engines! {
         assert!(conn.batch_execute("UPDATE motion_votes SET vote = 'against'").is_err());
     }
 
+    Stage::Open, fn whoever_may_not_vote_is_not_present(town) {
+        let scene = scene(town);
+        let reviewer = newcomer(town, "second-reviewer");
+        assign(town, town.commune_id(), reviewer, "certifier", "2024-09-02", None).expect(201);
+        let reviewer = town.client_of(reviewer);
+        let project = scene.reviewed("QIP-1", &json!({}));
+        reviewer.act(&project, "/appraisals", &json!({ "opinion": "favourable", "comment": "Bon" })).expect(200);
+        let check = |client: &Client| {
+            let questions = town.stranger().get("/v1/conflict-questions").expect(200).json();
+            let asked = questions.as_array().expect("questions").iter().filter(|question| question["block"] != "neutrality");
+            let answers: Vec<_> = asked.map(|question| json!({ "question": question["code"], "risk": 1 })).collect();
+            client.act(&project, "/conflict-checks", &json!({ "assessed_on": "2025-02-01", "analysed_on": "2024-10-01", "answers": answers }))
+        };
+        check(&reviewer).expect(200);
+        reviewer.act(&project, "/recommendation", &json!({})).expect(200);
+        // Appraisals are read by whoever sees the project, with their reasons.
+        let read = town.client("partner-system").get(&format!("{project}/appraisals")).expect(200).json();
+        let told = ["submission", "opinion", "comment"].map(|member| read[0][member].clone());
+        assert_eq!((read.as_array().map(Vec::len), told), (Some(1), [json!(1), json!("favourable"), json!("Bon")]));
+        // An auditor has no vote, on any committee.
+        let seated = |name: &str, logins: [&str; 3]| {
+            let member_ids = logins.map(|login| town.person(login).to_string());
+            scene.committee(&json!({ "name": name, "quorum": 2, "member_ids": member_ids }))
+        };
+        seated("Autre", ["mayor", "accountant", "auditor"]).refused(422, "COMMITTEE_ATTENDANCE_INVALID");
+        let committee = seated("Autre", ["mayor", "accountant", "certifier"]).expect(201).id();
+        let reject = json!({ "action": "reject", "rejection_reason": "other" });
+        let present = ["mayor", "accountant", "certifier"];
+        // Nor has a member whose function is over.
+        let mut conn = town.connection();
+        let ended = |until: &str| format!("UPDATE role_assignments SET valid_to = {until} WHERE role = 'accountant'");
+        conn.batch_execute(&ended("'2025-02-02'")).expect("no rule of the database");
+        let refused = scene.motion(&project, committee, &present, &reject).refused(422, "COMMITTEE_VOTER_INELIGIBLE");
+        assert_eq!((refused.text("/facts/reason"), refused.text("/errors/0/pointer")), ("role".to_owned(), "/present_ids/1".to_owned()));
+        conn.batch_execute(&ended("NULL")).expect("put right");
+        scene.act("accountant", &project, "/interests", &json!({ "reason": "Parenté" })).expect(200);
+        let refused = scene.motion(&project, committee, &present, &reject).refused(422, "COMMITTEE_VOTER_INELIGIBLE");
+        assert_eq!(refused.text("/facts/reason"), "interest");
+        let committee = seated("Troisième", ["mayor", "certifier", "state-representative"]).expect(201).id();
+        let motion = scene.motion(&project, committee, &["mayor", "certifier", "state-representative"], &reject).expect(201).id();
+        // Who takes a duty that is kept apart from the vote after the motion was made does not vote.
+        check(&town.client("certifier")).expect(200);
+        scene.vote("certifier", motion, "for").refused(403, "SOD_VIOLATION");
+        scene.vote("mayor", motion, "for").expect(201);
+        scene.vote("state-representative", motion, "for").expect(201);
+        assert_eq!(scene.state(&project), "rejected");
+    }
+
     Stage::Open, fn of_two_deciding_votes_one_decides(town) {
         let scene = scene(town);
         let annex = town.annex(api::config::SignInPolicy::default());
@@ -155,10 +212,16 @@ on_both_engines! {
         let (purpose, allocation) = scene.funded("41970");
         let project = scene.recommended("QIP-1", &json!({ "proposal/fund_purpose_id": purpose }));
         let committee = scene.committee(&json!({})).expect(201).id();
+        let back = json!({ "amount": "1", "currency": "USD", "reason": "Moins cher", "on": "2018-07-16" });
+        let release = |allocation: uuid::Uuid| town.client("mayor").act(&town.path(&format!("/fund-allocations/{allocation}")), "/release", &back).expect(200);
+        release(allocation);
+        let refused = scene.motion(&project, committee, &THREE, &json!({})).refused(422, "FUND_INSUFFICIENT");
+        assert_eq!(refused.text("/facts/possible"), "41969.00");
+        let more = json!({ "amount": "1", "currency": "USD", "decision_reference": "PV-13", "on": "2018-07-16" });
+        let again = town.client("mayor").act(&town.path(&format!("/fund-purposes/{purpose}")), "/allocations", &more).expect(201).id();
         let motion = scene.motion(&project, committee, &THREE, &json!({})).expect(201).id();
         scene.vote("mayor", motion, "for").expect(201);
-        let back = json!({ "amount": "1", "currency": "USD", "reason": "Moins cher", "on": "2018-07-16" });
-        town.client("mayor").act(&town.path(&format!("/fund-allocations/{allocation}")), "/release", &back).expect(200);
+        release(again);
         scene.vote("accountant", motion, "for").refused(422, "FUND_INSUFFICIENT");
         let open = town.client("auditor").get(&town.path(&format!("/motions/{motion}"))).expect(200);
         assert_eq!((open.text("/state"), open.json()["votes"].as_array().map(Vec::len)), ("open".to_owned(), Some(1)), "nothing was stored");
@@ -175,6 +238,9 @@ on_both_engines! {
         scene.motion(&project, committee, &THREE, &cancel).refused(409, "PROJECT_ALLOCATED");
         for allocation in town.client("auditor").get(&town.path("/fund-allocations")).expect(200).json()["data"].as_array().expect("rows") {
             let path = town.path(&format!("/fund-allocations/{}", allocation["id"].as_str().expect("an id")));
+            if allocation["id"] == json!(again) {
+                continue;
+            }
             let amount = if allocation["amount"] == "1.00" { "1" } else { "41969" };
             let back = json!({ "amount": amount, "currency": "USD", "reason": "Abandon", "on": "2018-07-18" });
             town.client("mayor").act(&path, "/release", &back).expect(200);
@@ -183,5 +249,8 @@ on_both_engines! {
         scene.vote("mayor", motion, "for").expect(201);
         scene.vote("state-representative", motion, "for").expect(201);
         assert_eq!((scene.state(&project), classes()), ("cancelled".to_owned(), [0, 0, 0, 1]));
+        // What was given up keeps no purpose: another may be paid from it.
+        assert_eq!(town.client("auditor").get(&project).expect(200).json()["fund_purpose_id"], json!(null));
+        scene.drafted("QIP-2", &json!({ "proposal/fund_purpose_id": purpose }));
     }
 }

@@ -99,9 +99,9 @@ on_both_engines! {
         let committee = scene.committee(&json!({})).expect(201).id();
         let sitting = json!({ "held_on": "2027-02-04" });
         let motion = || scene.motion(&project, committee, &["mayor", "accountant", "state-representative"], &sitting);
-        let refused = motion().refused(422, "FUND_INSUFFICIENT").json();
+        let refused = motion().refused(422, "PROJECT_NOT_ALLOCATED").json();
         let codes: Vec<&Value> = refused["errors"].as_array().expect("errors").iter().map(|error| &error["code"]).collect();
-        assert_eq!(codes, [&json!("FUND_INSUFFICIENT"), &json!("STUDY_MISSING")]);
+        assert_eq!(codes, [&json!("PROJECT_NOT_ALLOCATED"), &json!("STUDY_MISSING")]);
         // The database holds it by itself.
         use diesel::connection::SimpleConnection as _;
         let mut conn = town.connection();
@@ -203,9 +203,70 @@ on_both_engines! {
             (&json!("safeguard"), code(1), &json!("Comité de plaintes")),
             (&json!("safeguard"), code(2), &questions[2]["question_fr"]),
         ]);
+        // The later check took the place of the first: what it does not ask for is asked for no more.
+        let superseded: Vec<bool> = milestones.as_array().expect("milestones").iter().map(|one| one["superseded_by"].is_string()).collect();
+        assert_eq!(superseded, [true, false, false]);
+        let last = town.client("auditor").get(&format!("{project}/conflict-check")).expect(200).text("/last/id");
+        assert_eq!(milestones[0]["superseded_by"], json!(last));
         // One that fails has no conditions.
         let failed = json!(questions.as_array().expect("questions").iter().map(|question| json!({ "question": question["code"], "risk": 3 })).collect::<Vec<_>>());
         scene.check(&project, &json!({ "answers": failed })).expect(200);
-        assert_eq!(town.client("auditor").get(&format!("{project}/milestones")).expect(200).json().as_array().map(Vec::len), Some(3));
+        let milestones = town.client("auditor").get(&format!("{project}/milestones")).expect(200).json();
+        let superseded: Vec<bool> = milestones.as_array().expect("milestones").iter().map(|one| one["superseded_by"].is_string()).collect();
+        assert_eq!(superseded, [true, false, false], "one that fails takes no measure back");
+    }
+
+    Stage::Open, fn a_safeguard_holds_money_back_until_it_is_verified_or_a_later_check_asks_for_it_no_more(town) {
+        let scene = scene(town);
+        let (project, purpose) = scene.active("QIP-1", &json!({}));
+        plan(&scene, &project, "output", "Cent femmes formées").expect(200);
+        let waits = scene.request(&project, 2).refused(422, "TRANCHE_NOT_RELEASABLE");
+        assert_eq!(waits.json()["facts"]["missing"], json!(["Cent femmes formées"]));
+        bring(&scene, "finance-officer", &project, 1, 1).expect(200);
+        verify(&scene, "certifier", &project, 1, "met", Value::Null).expect(200);
+        let questions = town.stranger().get("/v1/conflict-questions").expect(200).json();
+        let risky = |index: Option<usize>, measure: &str| -> Value {
+            let asked = questions.as_array().expect("questions").iter().enumerate();
+            asked.map(|(at, question)| {
+                let grave = index == Some(at);
+                json!({ "question": question["code"], "risk": if grave { 3 } else { 1 }, "mitigation": grave.then_some(measure) })
+            }).collect()
+        };
+        let check = |index: Option<usize>, measure: &str| scene.check(&project, &json!({ "answers": risky(index, measure) })).expect(200);
+        let open = |answer: &Answer| answer.json()["facts"]["safeguards"].clone();
+        check(Some(0), "Comité de plaintes");
+        let refused = scene.request(&project, 2).refused(422, "SAFEGUARD_OPEN");
+        assert_eq!(open(&refused), json!(["Comité de plaintes"]));
+        // Another measure for the same question, which is the one that counts; the first is asked for no more.
+        check(Some(0), "Médiateur");
+        assert_eq!(open(&scene.request(&project, 2).refused(422, "SAFEGUARD_OPEN")), json!(["Médiateur"]));
+        let bring_it = |milestone: u32| bring(&scene, "finance-officer", &project, milestone, 7);
+        let waive = |milestone: u32| verify(&scene, "council-registrar", &project, milestone, "waived", json!("Sans objet"));
+        bring_it(2).refused(409, "MILESTONE_SUPERSEDED");
+        waive(2).refused(409, "MILESTONE_SUPERSEDED");
+        bring_it(3).expect(200);
+        // A check without risks takes its place; one that fails takes nothing back.
+        check(None, "");
+        let second = scene.requested(&project, 2);
+        scene.act("certifier", &second, "/certification", &json!({})).expect(200);
+        check(Some(1), "Quotas");
+        let approve = || scene.act("mayor", &second, "/approval", &json!({}));
+        approve().refused(422, "SAFEGUARD_OPEN");
+        let failed: Vec<Value> = questions.as_array().expect("questions").iter().map(|question| json!({ "question": question["code"], "risk": 3 })).collect();
+        scene.check(&project, &json!({ "answers": failed })).expect(200);
+        assert_eq!(open(&approve().refused(422, "SAFEGUARD_OPEN")), json!(["Quotas"]));
+        waive(4).expect(200);
+        approve().expect(200);
+        check(Some(2), "Horaires");
+        scene.pay(&second).refused(422, "SAFEGUARD_OPEN");
+        assert_eq!(scene.moved(&purpose, "disbursement"), ["33576.00"], "the first tranche alone");
+        check(None, "");
+        scene.pay(&second).expect(200);
+        let milestones = town.client("auditor").get(&format!("{project}/milestones")).expect(200).json();
+        let told: Vec<(&Value, bool)> = milestones.as_array().expect("milestones").iter().map(|one| (&one["state"], one["superseded_by"].is_string())).collect();
+        use diesel::connection::SimpleConnection as _;
+        assert!(town.connection().batch_execute("UPDATE project_milestones SET superseded_by = NULL WHERE number = 2").is_err());
+        let (planned, waived) = (json!("planned"), json!("waived"));
+        assert_eq!(told, [(&json!("met"), false), (&planned, true), (&planned, true), (&waived, false), (&planned, true)]);
     }
 }

@@ -228,8 +228,9 @@ on_both_engines! {
         scene.act("certifier", &project, "/recommendation", &json!({})).expect(200);
         let committee = scene.committee(&json!({})).expect(201).id();
         let moved = |present: &[&str]| scene.motion(&project, committee, present, &json!({}));
-        let motion = moved(&["mayor", "accountant", "certifier"]).expect(201).id();
-        scene.vote("certifier", motion, "for").refused(403, "SOD_VIOLATION");
+        let refused = moved(&["mayor", "accountant", "certifier"]).refused(422, "COMMITTEE_VOTER_INELIGIBLE");
+        assert_eq!(refused.text("/facts/reason"), "duty");
+        let motion = moved(&THREE).expect(201).id();
         scene.vote("mayor", motion, "for").expect(201);
         // The check was of February, and holds for six months: the deciding vote of September does not approve.
         town.on("2025-08-02");

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::delivery::{bring, finding, plan, verify, visit};
+use super::spending::first_half;
 use super::{Scene, scene};
 use crate::harness::Stage;
 use crate::on_both_engines;
@@ -32,7 +33,7 @@ impl Scene<'_> {
 on_both_engines! {
     Stage::Open, fn ac_06_inv_04_inv_13_the_women_of_gao_from_the_draft_to_the_closure_of_the_accounts(town) {
         let scene = scene(town);
-        let (project, purpose) = scene.active("QIP-GAO-25-001", &json!({}));
+        let (project, purpose) = scene.active("QIP-GAO-25-001", &first_half());
         let waits = |code: &str| drop(scene.request(&project, 2).refused(422, code));
         waits("TRANCHE_NOT_RELEASABLE");
         plan(&scene, &project, "output", "Cent femmes formées").expect(200);

@@ -41,6 +41,11 @@ on_both_engines! {
         let refused = submit("QIP-14", json!({ "proposal/shares": split, "proposal/area": null })).refused(422, "SPLIT_SUM");
         let codes: Vec<Value> = refused.json()["errors"].as_array().expect("errors").iter().map(|error| error["code"].clone()).collect();
         assert_eq!(codes, ["SPLIT_SUM", "SPLIT_SUM", "AREA_NOT_ALLOWED"]);
+        // Each says which member of the proposal it is about.
+        let pointers: Vec<Value> = refused.json()["errors"].as_array().expect("errors").iter().map(|error| error["pointer"].clone()).collect();
+        assert_eq!(pointers, ["/proposal/shares", "/proposal/shares", "/proposal/area"]);
+        let bare = scene.submit(&scene.drafted("QIP-15", &json!({ "proposal/implementer": null }))).refused(422, "PARTNER_MISSING");
+        assert_eq!(bare.text("/errors/0/pointer"), "/proposal/implementer");
     }
 
     Stage::Open, fn what_a_proposal_names_has_to_exist(town) {
@@ -59,7 +64,8 @@ on_both_engines! {
         refused(share("place", "Gao"), 422, "PROJECT_PLACE_UNKNOWN");
         refused(share("place", &Uuid::new_v4().to_string()), 422, "PROJECT_PLACE_UNKNOWN");
         refused(share("country", "Mali"), 422, "PROJECT_PLACE_UNKNOWN");
-        refused(share("sector", "astrology"), 422, "FUND_TERM_UNKNOWN");
+        let told = scene.draft("QIP-2", &share("sector", "astrology")).refused(422, "FUND_TERM_UNKNOWN");
+        assert_eq!(told.text("/errors/0/pointer"), "/proposal/shares/0/term");
         let twice = json!([{ "dimension": "country", "term": "ML", "bps": 1 }, { "dimension": "country", "term": "ML", "bps": 1 }]);
         refused(json!({ "proposal/shares": twice }), 422, "SPLIT_SUM");
         // The money of a purpose is that of one project.
@@ -85,7 +91,8 @@ on_both_engines! {
         let scene = scene(town);
         let project = scene.reviewed("QIP-1", &json!({}));
         let reason = json!({ "reason": "Préciser le lieu" });
-        let revision = json!({ "proposal": scene.proposal() });
+        let purpose = town.client("auditor").get(&project).expect(200).text("/fund_purpose_id");
+        let revision = with(json!({ "proposal": scene.proposal() }), &json!({ "proposal/fund_purpose_id": purpose }));
         let refused = scene.act("finance-officer", &project, "/revision", &revision).refused(409, "PROJECT_STATE_INVALID");
         assert_eq!(refused.text("/facts/state"), "under_review");
         scene.check(&project, &json!({})).expect(200);
@@ -132,7 +139,10 @@ on_both_engines! {
             asked.map(|question| json!({ "question": question["code"], "risk": risk, "mitigation": mitigation })).collect()
         };
         scene.check(&project, &json!({ "answers": answers(3, Value::Null) })).expect(200);
-        recommend(&project).refused(422, "CSC_FAILED");
+        let failed = recommend(&project).refused(422, "CSC_FAILED").json();
+        let mut asked: Vec<&str> = questions.as_array().expect("questions").iter().filter_map(|one| one["code"].as_str()).collect();
+        asked.sort_unstable();
+        assert_eq!(failed["facts"]["questions"], json!(asked));
         scene.check(&project, &json!({ "answers": answers(1, Value::Null), "assessed_on": "2024-08-02", "analysed_on": "2024-01-01" })).expect(200);
         let refused = recommend(&project).refused(422, "CSC_EXPIRED");
         assert_eq!(refused.text("/errors/1/code"), "CSC_ANALYSIS_STALE");
@@ -174,14 +184,157 @@ on_both_engines! {
         };
         found(&second, &json!(Uuid::new_v4()), "joint").refused(422, "PROJECT_NOT_SIMILAR");
         found(&second, &overlaps[0]["project_id"], "complementary").expect(200);
-        found(&second, &overlaps[0]["project_id"], "complementary").refused(422, "PROJECT_NOT_SIMILAR");
+        // What lets the project go on is not found anew.
+        let again = found(&second, &overlaps[0]["project_id"], "splitting").refused(409, "OVERLAP_REVIEWED");
+        assert_eq!((again.text("/facts/disposition"), again.text("/errors/0/pointer")), ("complementary".to_owned(), "/project_id".to_owned()));
         review().expect(200);
         let third = scene.drafted("QIP-3", &json!({}));
         found(&third, &overlaps[0]["project_id"], "joint").refused(409, "PROJECT_STATE_INVALID");
         scene.submit(&third).expect(200);
-        // What is found to be a duplicate, or a part of what was split, stays in the way.
-        found(&third, &overlaps[0]["project_id"], "splitting").expect(200);
-        scene.act("finance-officer", &third, "/review", &json!({})).refused(409, "DUPLICATE_UNRESOLVED");
+        let standing = |project: &str| town.client("auditor").get(&format!("{project}/overlaps")).expect(200).json();
+        let begin = || scene.act("finance-officer", &third, "/review", &json!({}));
+        let [one, other] = [0, 1].map(|index: usize| standing(&third)[index]["project_id"].clone());
+        found(&third, &other, "joint").expect(200);
+        // What is found to be a duplicate, or a part of what was split, stays in the way until it is looked at again.
+        found(&third, &one, "duplicate").expect(200);
+        let name = |index: usize| standing(&third)[index]["reference"].clone();
+        assert_eq!(begin().refused(409, "DUPLICATE_UNRESOLVED").json()["facts"]["references"], json!([name(0)]));
+        found(&third, &one, "splitting").refused(409, "OVERLAP_REVIEWED");
+        found(&third, &one, "false_match").expect(200);
+        let fourth = scene.drafted("QIP-4", &json!({}));
+        scene.submit(&fourth).expect(200);
+        let others: Vec<Value> = standing(&fourth).as_array().expect("three").iter().map(|one| one["project_id"].clone()).collect();
+        for (index, other) in others.iter().enumerate() {
+            found(&fourth, other, if index == 0 { "splitting" } else { "complementary" }).expect(200);
+        }
+        let begin = || scene.act("finance-officer", &fourth, "/review", &json!({}));
+        assert_eq!(begin().refused(409, "POSSIBLE_SPLITTING").json()["facts"]["references"], json!([standing(&fourth)[0]["reference"]]));
+        // Whoever decides reads that it was found, and why it goes on all the same.
+        let accepted = json!({ "project_id": others[0], "disposition": "splitting_accepted", "reason": "Deux quartiers, deux associations" });
+        scene.act("finance-officer", &fourth, "/overlap-reviews", &accepted).expect(200);
+        let told = &standing(&fourth)[0];
+        assert_eq!((&told["disposition"], &told["reason"]), (&json!("splitting_accepted"), &json!("Deux quartiers, deux associations")));
+        begin().expect(200);
+        // Every finding is kept.
+        use diesel::connection::SimpleConnection as _;
+        for broken in ["UPDATE project_overlaps SET disposition = 'joint'", "DELETE FROM project_overlaps"] {
+            assert!(town.connection().batch_execute(broken).is_err(), "{broken}");
+        }
+    }
+
+    Stage::Open, fn nothing_is_recommended_that_no_fund_could_ever_pay(town) {
+        let scene = scene(town);
+        let ready = |reference: &str, purpose: Value, year: u32, more: Value| {
+            let mut base = json!({
+                "proposal/fund_purpose_id": purpose, "proposal/starts_on": format!("{year}-01-01"), "proposal/ends_on": format!("{year}-06-01"),
+            });
+            for (name, member) in more.as_object().expect("members") {
+                base[name] = member.clone();
+            }
+            let project = scene.reviewed(reference, &base);
+            scene.appraise(&project, "favourable").expect(200);
+            scene.check(&project, &json!({})).expect(200);
+            project
+        };
+        let recommend = |project: &str| scene.act("certifier", project, "/recommendation", &json!({}));
+        let refused = |project: &str, status: u16, code: &str| {
+            assert_eq!(recommend(project).refused(status, code).text("/errors/0/pointer"), "/proposal/fund_purpose_id");
+        };
+        let project = ready("QIP-1", Value::Null, 2026, json!({}));
+        refused(&project, 422, "FUND_PURPOSE_MISSING");
+        let ways = town.client("auditor").get(&format!("{project}/transitions")).expect(200).json();
+        let recommending = ways.as_array().expect("ways").iter().find(|way| way["action"] == "recommend").expect("a way");
+        assert_eq!(recommending["unmet"][0]["code"], "FUND_PURPOSE_MISSING", "and it is told before");
+        let euros = scene.purpose_for("EUROS", &json!({ "proposal/currency": "EUR" }));
+        refused(&ready("QIP-2", json!(euros), 2027, json!({})), 422, "CURRENCY_MISMATCH");
+        let small = scene.purpose_for("SMALL", &json!({ "proposal/budget": "41969.99" }));
+        refused(&ready("QIP-3", json!(small), 2028, json!({})), 422, "PURPOSE_BUDGET_EXCEEDED");
+        let closed = scene.purpose_for("CLOSED", &json!({}));
+        let last = ready("QIP-4", json!(closed), 2029, json!({}));
+        let closure = json!({ "on": "2025-02-03", "reference": "Sans suite" });
+        town.client("accountant").act(&town.path(&format!("/fund-purposes/{closed}")), "/closure", &closure).expect(200);
+        refused(&last, 409, "FUND_PURPOSE_CLOSED");
+        // Nor what lacks a marker that its instrument asks for: both can only be put right by a revision.
+        let second = crate::access::newcomer(town, "second-reviewer");
+        crate::access::assign(town, town.commune_id(), second, "certifier", "2024-09-02", None).expect(201);
+        let facility = |reference: &str, year: u32, markers: Value| {
+            let implementer = json!({ "kind": "un_agency", "supplier_id": scene.partner });
+            let mut more = json!({ "instrument": "peacebuilding_immediate", "proposal/area": null, "proposal/implementer": implementer });
+            for (name, member) in markers.as_object().expect("markers") {
+                more[name] = member.clone();
+            }
+            let project = ready(reference, json!(scene.purpose_for(reference, &json!({}))), year, more);
+            town.client_of(second).act(&project, "/appraisals", &json!({ "opinion": "favourable", "comment": "Réalisable" })).expect(200);
+            project
+        };
+        let unmarked = facility("PBF-1", 2031, json!({ "proposal/risk_marker": 1 }));
+        assert_eq!(recommend(&unmarked).refused(422, "GENDER_MARKER_REQUIRED").text("/errors/0/pointer"), "/proposal/gender_marker");
+        let unmarked = facility("PBF-2", 2032, json!({ "proposal/gender_marker": 2 }));
+        assert_eq!(recommend(&unmarked).refused(422, "RISK_MARKER_REQUIRED").text("/errors/0/pointer"), "/proposal/risk_marker");
+        // The way out: it is returned, names its purpose, and comes back.
+        scene.act("finance-officer", &project, "/return", &json!({ "reason": "Nommer l'objet financé" })).expect(200);
+        let purpose = scene.purpose_for("QIP-1", &json!({}));
+        let more = json!({ "proposal/fund_purpose_id": purpose, "proposal/starts_on": "2026-01-01", "proposal/ends_on": "2026-06-01" });
+        let revised = with(json!({ "proposal": scene.proposal() }), &more);
+        scene.act("finance-officer", &project, "/revision", &revised).expect(200);
+        scene.submit(&project).expect(200);
+        scene.act("finance-officer", &project, "/review", &json!({})).expect(200);
+        scene.appraise(&project, "favourable").expect(200);
+        scene.check(&project, &json!({})).expect(200);
+        recommend(&project).expect(200);
+        // Until a fund allocates to it, nothing is moved.
+        let committee = scene.committee(&json!({})).expect(201).id();
+        let three = ["mayor", "accountant", "state-representative"];
+        let refused = scene.motion(&project, committee, &three, &json!({})).refused(422, "PROJECT_NOT_ALLOCATED");
+        assert_eq!((refused.text("/facts/requested"), refused.text("/facts/currency")), ("41970.00".to_owned(), "USD".to_owned()));
+    }
+
+    Stage::Open, fn what_is_withdrawn_or_rejected_lets_its_purpose_go(town) {
+        let scene = scene(town);
+        let (purpose, _) = scene.funded("41970");
+        let named = json!({ "proposal/fund_purpose_id": purpose });
+        let paid_by = |project: &str| town.client("auditor").get(project).expect(200).json()["fund_purpose_id"].clone();
+        let first = scene.drafted("QIP-1", &named);
+        scene.draft("QIP-2", &named).refused(409, "FUND_RECORD_DUPLICATE");
+        scene.act("finance-officer", &first, "/withdrawal", &json!({ "reason": "Autre financement" })).expect(200);
+        let second = scene.recommended("QIP-2", &named);
+        assert_eq!((paid_by(&first), paid_by(&second)), (Value::Null, json!(purpose)));
+        let committee = scene.committee(&json!({})).expect(201).id();
+        let reject = json!({ "action": "reject", "rejection_reason": "other" });
+        let motion = scene.motion(&second, committee, &["mayor", "accountant", "state-representative"], &reject).expect(201).id();
+        scene.vote("mayor", motion, "for").expect(201);
+        scene.vote("accountant", motion, "for").expect(201);
+        assert_eq!((scene.state(&second), paid_by(&second)), ("rejected".to_owned(), Value::Null));
+        // What was let go is on the chain, and the money pays another project.
+        let feed = town.client("auditor").get("/v1/events?kind=project.moved&limit=200").expect(200).json().to_string();
+        assert_eq!(feed.matches("released_fund_purpose_id").count(), 2, "{feed}");
+        let third = scene.recommended("QIP-3", &named);
+        scene.approve(&third);
+        assert_eq!(scene.state(&third), "approved");
+        let donors = town.client("auditor").get(&town.path("/project-totals?by=donor")).expect(200).json();
+        assert_eq!((&donors["groups"][0]["projects"], &donors["groups"][0]["amount"]), (&json!(1), &json!("41970.00")), "counted once");
+        // One that was contracted and then cancelled does so too, with the hold on its money.
+        scene.agree(&third, &json!({})).expect(201);
+        scene.sign_both(&third);
+        let held = || town.client("auditor").get(&town.path(&format!("/fund-purposes/{purpose}"))).expect(200).json()["held"].clone();
+        assert_eq!(held(), json!(true));
+        let allocations = town.client("auditor").get(&town.path("/fund-allocations")).expect(200).json();
+        let allocation = town.path(&format!("/fund-allocations/{}", allocations["data"][0]["id"].as_str().expect("an id")));
+        let back = json!({ "amount": "41970", "currency": "USD", "reason": "Abandon", "on": "2018-07-18" });
+        town.client("mayor").act(&allocation, "/release", &back).expect(200);
+        let motion = scene.motion(&third, committee, &["mayor", "accountant", "state-representative"], &json!({ "action": "cancel" })).expect(201).id();
+        scene.vote("mayor", motion, "for").expect(201);
+        scene.vote("accountant", motion, "for").expect(201);
+        assert_eq!((scene.state(&third), paid_by(&third), held()), ("cancelled".to_owned(), Value::Null, json!(false)));
+        scene.drafted("QIP-4", &named);
+        town.verify().expect("the books are right");
+        // The database holds it by itself.
+        use diesel::connection::SimpleConnection as _;
+        let other = crate::project::money::sql_id(town, scene.purpose_for("P-9", &json!({})));
+        for state in ["withdrawn", "rejected", "cancelled"] {
+            let kept = format!("UPDATE projects SET fund_purpose_id = {other} WHERE state = '{state}'");
+            assert!(town.connection().batch_execute(&kept).is_err(), "{kept}");
+        }
     }
 
     Stage::Open, fn the_markers_and_the_committees_of_the_peacebuilding_fund(town) {
@@ -194,12 +347,15 @@ on_both_engines! {
         let pilot = json!({
             "instrument": "community_pilot", "proposal/area": null, "proposal/requester_kind": "community",
             "proposal/need_ids": [crate::programme::met(town, "ML07", &["Forage"], &json!({})).expect(201).text("/needs/0/id")],
-            "proposal/starts_on": "2027-01-01", "proposal/ends_on": "2027-12-31",
+            "proposal/starts_on": "2027-01-01", "proposal/ends_on": "2027-12-31", "proposal/gender_marker": 1,
         });
         let pilot = scene.recommended("CP-1", &pilot);
+        // One that was recommended before that was asked for.
+        use diesel::connection::SimpleConnection as _;
+        town.connection().batch_execute("UPDATE projects SET gender_marker = NULL WHERE reference = 'CP-1'").expect("as it was");
         let committee = scene.committee(&json!({})).expect(201).id();
         let three = ["mayor", "accountant", "state-representative"];
-        let refused = scene.motion(&pilot, committee, &three, &json!({})).refused(422, "FUND_INSUFFICIENT");
+        let refused = scene.motion(&pilot, committee, &three, &json!({})).refused(422, "PROJECT_NOT_ALLOCATED");
         assert_eq!(refused.text("/errors/1/code"), "GENDER_MARKER_REQUIRED");
         scene.motion(&pilot, committee, &three, &json!({ "rejection_reason": "other" })).refused(422, "REASON_REQUIRED");
         scene.motion(&pilot, committee, &three, &json!({ "held_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");

@@ -43,6 +43,36 @@ on_both_engines! {
         assert_eq!(town.client("auditor").get(&town.path("/project-map?state=active")).expect(200).json()["features"], json!([]));
     }
 
+    Stage::Open, fn every_body_of_the_contract_has_its_fields(town) {
+        let contract = town.stranger().get("/openapi.json").expect(200).json();
+        let names = town.stranger().get("/v1/fields").expect(200).json();
+        let told: Vec<&str> = names.as_array().expect("names").iter().map(|one| one["operation"].as_str().expect("an operation")).collect();
+        let mut projects = 0;
+        for (path, item) in contract["paths"].as_object().expect("paths") {
+            for (_, operation) in item.as_object().expect("operations") {
+                let Some(schema) = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() else { continue };
+                let id = operation["operationId"].as_str().expect("an id");
+                assert!(told.contains(&id), "{id} takes a body whose fields nobody tells");
+                if !path.contains("/projects") {
+                    continue;
+                }
+                // Of a project, every member that a body names is told, under the name that its path gives.
+                projects += 1;
+                let name: Vec<&str> = path.split('/').skip(2).filter(|part| *part != "organisations" && !part.is_empty() && !part.starts_with('{')).collect();
+                let fields = town.stranger().get(&format!("/v1/fields/{}", name.join("."))).expect(200).json();
+                assert_eq!(fields["operation"], json!(id));
+                let pointers: Vec<&str> = fields["fields"].as_array().expect("fields").iter().filter_map(|field| field["pointer"].as_str()).collect();
+                let members = contract["components"]["schemas"][schema.rsplit('/').next().expect("a name")]["properties"].clone();
+                for member in members.as_object().expect("members").keys() {
+                    assert!(pointers.contains(&format!("/{member}").as_str()), "{id} does not tell {member}");
+                }
+            }
+        }
+        assert!(projects > 30, "{projects} bodies of projects");
+        let milestone = town.stranger().get("/v1/fields/projects.milestones").expect(200).json();
+        assert_eq!(milestone["operation"], "plan_project_milestone");
+    }
+
     Stage::Open, fn what_can_be_set_is_told_by_the_contract_itself(town) {
         let names = town.stranger().get("/v1/fields").expect(200).json();
         let project = names.as_array().expect("names").iter().find(|one| one["resource"] == "projects").expect("projects").clone();

@@ -13,6 +13,11 @@ use crate::on_both_engines;
 
 const PAPER: &str = "0a4d55a8d778e5022fab701977c5d840bbc486d0b2a4a5a1d1b3e2c1f0e9d8c7";
 
+/// A project of the first half of 2025.
+pub fn first_half() -> Value {
+    json!({ "proposal/starts_on": "2025-01-01", "proposal/ends_on": "2025-07-01" })
+}
+
 impl Scene<'_> {
     pub fn report(&self, project: &str, amount: &str, more: &Value) -> Answer {
         let body = json!({
@@ -57,7 +62,7 @@ impl Scene<'_> {
     fn approved_from(&self, purpose: &str, amount: &str, more: &Value) -> String {
         let purpose = purpose.rsplit('/').next().expect("an id");
         let base = json!({
-            "proposal/fund_purpose_id": purpose, "proposal/area": null, "proposal/budget": amount, "proposal/gender_marker": 2,
+            "proposal/starts_on": "2025-01-01", "proposal/fund_purpose_id": purpose, "proposal/area": null, "proposal/budget": amount, "proposal/gender_marker": 2,
             "proposal/risk_marker": 1, "proposal/lines": [{ "category": "contractual", "description": "Travaux", "amount": amount }],
         });
         let project = self.reviewed("P-25-001", &with_all(base, more));
@@ -104,7 +109,8 @@ impl Scene<'_> {
         self.sign_both(&project);
         let disbursement = self.paid(&project, 1);
         self.act("finance-officer", &project, "/start", &json!({})).expect(200);
-        let report = format!("{project}/expenditure-reports/{}", self.report(&project, "1", &json!({})).expect(201).id());
+        let period = json!({ "period_from": "2025-02-03" });
+        let report = format!("{project}/expenditure-reports/{}", self.report(&project, "1", &period).expect(201).id());
         (project, disbursement, report)
     }
 
@@ -116,13 +122,16 @@ impl Scene<'_> {
 on_both_engines! {
     Stage::Open, fn what_was_spent_is_reported_by_one_certified_by_another_and_accepted_by_a_third(town) {
         let scene = scene(town);
-        let (project, purpose) = scene.active("QIP-1", &json!({}));
+        let (project, purpose) = scene.active("QIP-1", &first_half());
         let refused = |amount: &str, more: Value, status, code: &str| drop(scene.report(&project, amount, &more).refused(status, code));
         refused("33576.01", json!({}), 422, "REPORT_EXCEEDS_DISBURSED");
         refused("0", json!({}), 422, "AMOUNT_ZERO");
         refused("1.001", json!({}), 400, "AMOUNT_INVALID");
         refused("1", json!({ "currency": "EUR" }), 422, "CURRENCY_MISMATCH");
         refused("1", json!({ "period_to": "2025-02-04" }), 422, "REPORT_PERIOD");
+        // Nothing was spent for a project before it began.
+        let before = scene.report(&project, "1", &json!({ "period_from": "2024-12-31" })).refused(422, "REPORT_PERIOD");
+        assert_eq!((before.text("/facts/starts_on"), before.text("/errors/0/pointer")), ("2025-01-01".to_owned(), "/period_from".to_owned()));
         refused("1", json!({ "lines": [{ "category": "travel", "description": "Vol", "amount": "1" }] }), 422, "REPORT_CATEGORY");
         let report = format!("{project}/expenditure-reports/{}", scene.report(&project, "30000", &json!({ "period_to": "2025-01-15" })).expect(201).id());
         let act = |login: &str, action: &str| scene.act(login, &report, action, &json!({}));
@@ -168,7 +177,7 @@ on_both_engines! {
         scene.report(&draft, "1", &json!({})).refused(409, "PROJECT_STATE_INVALID");
         scene.refund(&draft, "1").refused(422, "AGREEMENT_MISSING");
         scene.close(&draft).refused(409, "PROJECT_STATE_INVALID");
-        let (project, _) = scene.active("QIP-1", &json!({}));
+        let (project, _) = scene.active("QIP-1", &first_half());
         let report = format!("{project}/expenditure-reports/{}", scene.report(&project, "1", &json!({})).expect(201).id());
         // Whoever approved a payment does not certify reports of the same project.
         scene.act("mayor", &report, "/certification", &json!({})).refused(403, "SOD_VIOLATION");
@@ -236,7 +245,7 @@ on_both_engines! {
     Stage::Open, fn ac_23_a_quick_impact_project_gives_back_every_cent(town) {
         let scene = scene(town);
         let (purpose, allocation) = scene.funded("41970");
-        let project = scene.recommended("QIP-1", &json!({ "proposal/fund_purpose_id": purpose }));
+        let project = scene.recommended("QIP-1", &with_all(first_half(), &json!({ "proposal/fund_purpose_id": purpose })));
         scene.approve(&project);
         scene.agree(&project, &json!({})).expect(201);
         scene.sign_both(&project);
@@ -309,7 +318,7 @@ on_both_engines! {
 
     Stage::Open, fn a_project_that_is_terminated_owes_what_was_not_spent(town) {
         let scene = scene(town);
-        let (project, purpose) = scene.active("QIP-1", &json!({}));
+        let (project, purpose) = scene.active("QIP-1", &first_half());
         scene.accepted(&project, "30000", &json!({}));
         let committee = scene.committee(&json!({})).expect(201).id();
         let body = json!({ "committee_id": committee, "held_on": "2025-02-03", "minutes_reference": "PV-1", "reason": "Insécurité" });
@@ -349,6 +358,8 @@ on_both_engines! {
         let last = history.as_array().and_then(|steps| steps.last()).expect("a step").clone();
         assert_eq!((&last["action"], &last["motion_id"], &last["reason"]), (&json!("terminate"), &json!(motion), &json!("PV-1: Insécurité")));
         end("accountant", json!({})).refused(409, "CLOSED_IMMUTABLE");
+        // Its accounts were settled with its end: there is nothing left to close but the purpose of the fund.
+        scene.close(&project).refused(409, "PROJECT_SETTLED");
         moved().refused(409, "CLOSED_IMMUTABLE");
         scene.request(&project, 2).refused(409, "PROJECT_NOT_PAYABLE");
         // The purpose is the fund's again when nothing is outstanding.
@@ -367,6 +378,39 @@ on_both_engines! {
         assert!(found.as_ref().is_err_and(|found| found.contains("was decided by no motion")), "{found:?}");
         conn.batch_execute("UPDATE motions SET action = 'terminate' WHERE action = 'resume'").expect("put right");
         town.verify().expect("the books are right");
+    }
+
+    Stage::Open, fn no_category_of_the_budget_is_spent_beyond_what_the_rules_let_move(town) {
+        let scene = scene(town);
+        let line = |category: &str, amount: &str| json!({ "category": category, "description": "Fixture", "amount": amount });
+        let implementer = json!({ "kind": "un_agency", "supplier_id": scene.partner });
+        let more = json!({
+            "instrument": "peacebuilding_immediate", "proposal/implementer": implementer,
+            "proposal/lines": [line("staff", "20000"), line("travel", "60000"), line("staff", "20000")],
+        });
+        let project = scene.active_for("100000", &shares(&[7000, 3000]), &more);
+        let report = |from: &str, to: &str, lines: Value| {
+            scene.report(&project, "1", &json!({ "period_from": from, "period_to": to, "lines": lines }))
+        };
+        let first = report("2025-01-01", "2025-01-10", json!([line("staff", "30000"), line("travel", "1000")])).expect(201);
+        // Fifteen per cent of a category of 40,000 move without an amendment; what waits for its certification counts.
+        let beyond = report("2025-01-11", "2025-01-20", json!([line("travel", "1"), line("staff", "10000"), line("staff", "6000.01")]));
+        let refused = beyond.refused(422, "REPORT_CATEGORY_EXCEEDED");
+        let facts = ["category", "budget", "most", "reported", "bps", "currency"].map(|fact| refused.text(&format!("/facts/{fact}")));
+        assert_eq!(facts, ["staff", "40000.00", "46000.00", "46000.01", "1500", "USD"]);
+        assert_eq!(refused.text("/errors/0/pointer"), "/lines/1/category");
+        // What was rejected is none.
+        let first = format!("{project}/expenditure-reports/{}", first.id());
+        scene.act("certifier", &first, "/rejection", &json!({ "reason": "Pièces manquantes" })).expect(200);
+        report("2025-01-01", "2025-01-20", json!([line("staff", "46000.01")])).refused(422, "REPORT_CATEGORY_EXCEEDED");
+        report("2025-01-01", "2025-01-20", json!([line("staff", "46000")])).expect(201);
+        report("2025-01-21", "2025-02-03", json!([line("staff", "0.01")])).refused(422, "REPORT_CATEGORY_EXCEEDED");
+        // An amendment that is applied moves more: the rules look at the budget of the day.
+        let mut conn = town.connection();
+        for change in ["amount + 1000000 WHERE category = 'staff' AND number = 1", "amount - 1000000 WHERE category = 'travel'"] {
+            conn.batch_execute(&format!("UPDATE project_budget_lines SET amount = {change}")).expect("as an amendment does");
+        }
+        report("2025-01-21", "2025-02-03", json!([line("staff", "11500")])).expect(201);
     }
 
     Stage::Open, fn nothing_is_terminated_while_money_is_under_way(town) {

@@ -61,14 +61,14 @@ on_both_engines! {
         let mut expected = [told(&gao, 4, "83973.35"), told(lower, 2, "33.34"), told(higher, 2, "33.33")];
         expected.sort();
         let mut found = groups(&by_region);
-        assert_eq!(found.pop(), Some(told("-", 0, "655957")));
+        assert_eq!(found.pop(), Some(told("-", 1, "655957")));
         assert_eq!(found, expected);
         let label = |term: &str| by_region.json()["groups"].as_array().expect("groups").iter().find(|row| row["term"] == term).expect("one")["label"].clone();
         assert_eq!(label(&gao), "Gao");
         // No cercle is told of what is shared out over regions.
-        assert_eq!(groups(&totals(&scene, "auditor", "by=cercle").expect(200)), [told("-", 8, "84040.02"), told("-", 0, "655957")]);
+        assert_eq!(groups(&totals(&scene, "auditor", "by=cercle").expect(200)), [told("-", 8, "84040.02"), told("-", 1, "655957")]);
         let by_sector = groups(&totals(&scene, "auditor", "by=sector").expect(200));
-        assert_eq!(by_sector, [told("social_cohesion", 2, "83940.00"), told("water", 2, "100.02"), told("-", 0, "655957")]);
+        assert_eq!(by_sector, [told("social_cohesion", 2, "83940.00"), told("water", 2, "100.02"), told("-", 1, "655957")]);
         assert_eq!(groups(&totals(&scene, "auditor", "by=year").expect(200)), [told("2025", 4, "84040.02"), told("2025", 1, "655957")]);
         assert_eq!(groups(&totals(&scene, "auditor", "by=state_class").expect(200)), [told("-", 4, "84040.02"), told("-", 1, "655957")]);
         assert_eq!(groups(&totals(&scene, "auditor", "by=instrument&purpose_code=140&to=2025-03-01").expect(200)), [told("quick_impact", 2, "100.02")]);
@@ -116,6 +116,22 @@ on_both_engines! {
         assert_eq!(groups(&totals(&scene, "auditor", &of_donor).expect(200)), [told("draft", 1, "41970.00")]);
         let list = town.client("auditor").get(&town.path(&format!("/projects?donor_id={}", found[0].0))).expect(200);
         assert_eq!(list.json()["data"].as_array().expect("rows").len(), 1);
+    }
+
+    Stage::Open, fn what_has_no_recipient_is_counted_beside_the_recipients(town) {
+        let scene = scene(town);
+        let joint = |part: &str| merged(budget("100", "USD"), &json!({
+            "instrument": "peacebuilding_immediate",
+            "proposal/recipients": [{ "kind": "local_association", "supplier_id": scene.partner, "amount": part }],
+        }));
+        scene.drafted("PBF-1", &joint("100"));
+        scene.drafted("PBF-2", &joint("60"));
+        scene.drafted("QIP-1", &budget("7", "USD"));
+        scene.drafted("QIP-2", &budget("5", "XOF"));
+        let by_recipient = groups(&totals(&scene, "auditor", "by=recipient").expect(200));
+        assert_eq!(by_recipient, [told("-", 2, "47.00"), told(&scene.partner, 2, "160.00"), told("-", 1, "5")]);
+        let whole = groups(&totals(&scene, "auditor", "by=recipient&joint=false&instrument=quick_impact").expect(200));
+        assert_eq!(whole, [told("-", 1, "7.00"), told("-", 1, "5")], "as the filter finds them");
     }
 
     Stage::Open, fn what_may_not_be_seen_is_not_counted(town) {

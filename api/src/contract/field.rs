@@ -1,4 +1,4 @@
-//! What can be set on what is created, read from the contract: forms of clients need no list of their own.
+//! What can be set by the body of a request, read from the contract: forms of clients need no list of their own.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ words! {
     }
 }
 
-/// A field of what is created.
+/// A field of a body.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldView {
     /// JSON Pointer into the request body; `*` stands for each item of a list.
@@ -64,15 +64,15 @@ pub struct FieldView {
     pub description: Option<String>,
 }
 
-/// What can be set on what is created.
+/// What can be set on what is written.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ResourceFields {
     #[schema(max_length = 100, example = "projects")]
     pub resource: String,
-    /// The operation that creates it.
+    /// The operation that writes it.
     #[schema(max_length = 60, example = "draft_project")]
     pub operation: &'static str,
-    /// Where it is created.
+    /// Where it is written.
     #[schema(max_length = 200)]
     pub path: String,
     #[schema(max_items = 200)]
@@ -85,19 +85,23 @@ fn name_of(path: &str) -> String {
     own.split('/').filter(|segment| !segment.starts_with('{')).collect::<Vec<_>>().join(".")
 }
 
-/// The fields of everything that an operation creates, by its name.
+/// The fields of everything that an operation writes by a body, by its name.
 pub fn fields(contract: &OpenApi) -> BTreeMap<String, ResourceFields> {
     let mut resources = BTreeMap::new();
     let Some(components) = &contract.components else { return resources };
     for (path, item) in &contract.paths.paths {
-        let Some(described) = item.post.as_ref().filter(|described| described.responses.responses.contains_key("201")) else { continue };
-        let declared = described.operation_id.as_deref().and_then(operation);
-        if let (Some(declared), Some(body)) = (declared, body_of(described)) {
-            let mut fields = Vec::new();
-            members(components, body, "", 0, &mut fields);
-            let resource = name_of(path);
-            let found = ResourceFields { resource: resource.clone(), operation: declared.id, path: path.clone(), fields };
-            resources.insert(resource, found);
+        for (method, described) in [("post", &item.post), ("put", &item.put), ("patch", &item.patch)] {
+            let Some(described) = described else { continue };
+            let declared = described.operation_id.as_deref().and_then(operation);
+            if let (Some(declared), Some(body)) = (declared, body_of(described)) {
+                let mut fields = Vec::new();
+                members(components, body, "", 0, &mut fields);
+                let name = name_of(path);
+                // What is changed under the name of what is created there is named by its method as well.
+                let resource = if resources.contains_key(&name) { format!("{name}.{method}") } else { name };
+                let found = ResourceFields { resource: resource.clone(), operation: declared.id, path: path.clone(), fields };
+                resources.insert(resource, found);
+            }
         }
     }
     resources

@@ -3,14 +3,13 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::cast::Town;
 use super::player::Player;
 use super::projects::Told;
 use super::year::{Staff, Worker, digest};
 
-/// Founds the committee that decides; gives its id.
-pub(super) fn committee(staff: &Staff<'_>, town: &Town) -> Result<String, String> {
-    let members = [staff.mayor.id, staff.accountant.id, town.person("auditor")?];
+/// Founds the committee that decides, of people who may vote; gives its id.
+pub(super) fn committee(staff: &Staff<'_>) -> Result<String, String> {
+    let members = [staff.mayor.id, staff.accountant.id, staff.registrar.id];
     let body = json!({ "name": "Comité d'examen des projets (fictif)", "quorum": 2, "member_ids": members });
     Ok(staff.mayor.create("/committees", &body)?.id()?.to_string())
 }

@@ -77,7 +77,7 @@ pub fn play(player: &Player, town: &Town) -> Result<(), String> {
     let body = json!({ "code": "QIP", "name": "Projets à impact rapide", "kind": "mission_budget", "currency": "USD", "source": super::funds::BULLETIN });
     let mission = staff.finance.create("/funds", &body)?.id()?.to_string();
     let trust = staff.finance.find("/funds", "data", ("code", "TF"), "id")?.as_str().unwrap_or_default().to_owned();
-    let committee = committee(&staff, town)?;
+    let committee = committee(&staff)?;
     for told in rows::<Told>(BULLETIN)? {
         let unit = unit_of(player, &told.place)?;
         let fund = if told.donor == MISSION { &mission } else { &trust };

@@ -87,8 +87,9 @@ impl NewEarmark {
             (FundVocabulary::Instrument, &self.instruments),
         ];
         for (vocabulary, terms) in known {
-            for term in terms.iter().filter(|term| !term.as_str().bytes().all(|byte| byte.is_ascii_digit())) {
-                db::fund::find_term(conn, vocabulary, term.as_str())?;
+            let named = terms.iter().enumerate().filter(|(_, term)| !term.as_str().bytes().all(|byte| byte.is_ascii_digit()));
+            for (index, term) in named {
+                db::fund::find_term(conn, vocabulary, term.as_str(), &format!("/earmark/{vocabulary}s/{index}"))?;
             }
         }
         Ok(PlacedEarmark {

@@ -232,10 +232,10 @@ pub async fn define_fund_purpose(asked: Asked<NewFundPurpose>, path: web::Path<O
             let budget = Amount::parse_positive(&body.budget.0, currency).map_err(|refusal| refusal.at("/budget"))?;
             let indirect_bps = body.indirect_bps.map_or(0, |bps| bps.0);
             require_overhead(indirect_bps, fund.indirect_bps_max.and_then(|most| u32::try_from(most).ok()))?;
-            db::fund::find_term(tx.conn, FundVocabulary::Sector, body.sector.as_str())?;
+            db::fund::find_term(tx.conn, FundVocabulary::Sector, body.sector.as_str(), "/sector")?;
             for (vocabulary, term) in [(FundVocabulary::Objective, &body.objective), (FundVocabulary::Instrument, &body.instrument)] {
                 if let Some(term) = term {
-                    db::fund::find_term(tx.conn, vocabulary, term.as_str())?;
+                    db::fund::find_term(tx.conn, vocabulary, term.as_str(), &format!("/{vocabulary}"))?;
                 }
             }
             let text = |term: &Option<Text<60>>| term.as_ref().map(|term| term.as_str().to_owned());

@@ -168,7 +168,22 @@ pub(super) fn take(
     let step = Step { action, before: Some(row.state.0), after: way.to, rules, reason, motion, by };
     db::project::move_project(tx, row, &step)?;
     let event = row.event("project.moved")?.moved(row.state.0, way.to).with("action", action);
+    let released = row.fund_purpose_id.filter(|_| way.to.is_given_up());
+    let event = released.into_iter().fold(event, |event, purpose| event.with("released_fund_purpose_id", purpose.0.to_string()));
     Ok(rules.into_iter().fold(event, |event, version| event.with("rule_set_version", version)))
+}
+
+/// Lets the purpose go that was held for a project, if it was, once the project that was given up names it no more.
+pub(super) fn free_given_up(tx: &mut Tx<'_>, project: &Project, action: ProjectAction) -> Result<Option<Event>, Fault> {
+    let given_up = action.transition().is_some_and(|way| way.to.is_given_up());
+    let Some(purpose) = project.row.fund_purpose_id.filter(|_| given_up) else { return Ok(None) };
+    let purpose = db::fund::purpose::find_purpose(tx.conn, &tx.all(), purpose.0)?.row;
+    if !purpose.held {
+        return Ok(None);
+    }
+    db::fund::purpose::hold_purpose(tx, &purpose, false)?;
+    let freed = Event::of("fund_purpose.freed", "fund_purpose", purpose.id.0.0, purpose.version + 1);
+    Ok(Some(freed.with("project_id", project.row.id.0.to_string())))
 }
 
 async fn act<T: Sync + Send + 'static>(
@@ -232,7 +247,7 @@ pub async fn return_project(asked: Asked<ProjectReason>, path: ProjectPath) -> A
     act(asked, path.into_inner(), ProjectAction::Return, |body| Some(body.reason.as_str().to_owned())).await
 }
 
-/// Withdraws a project that was not decided yet.
+/// Withdraws a project that was not decided yet. The purpose of the fund that would have paid it is free for another.
 #[utoipa::path(tag = "project", request_body = ProjectReason, responses((status = 200, body = ProjectView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/withdrawal")]
 pub async fn withdraw_project(asked: Asked<ProjectReason>, path: ProjectPath) -> Answered {

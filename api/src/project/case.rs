@@ -15,12 +15,13 @@ use domain::programme::context::{election_near, eligibility};
 use domain::programme::rule_set::{ImplementerKind, RuleSet, find, in_force};
 use domain::project::amendment::AmendmentKind;
 use domain::project::ceiling::{Exchange, ceiling, worth};
-use domain::project::check::{Check, POLICE_STUDIES, Study, on_neutrality};
+use domain::project::check::{Check, POLICE_STUDIES, Study, grave, on_neutrality};
 use domain::project::evidence::StudyState;
 use domain::project::finance::Finance;
-use domain::project::guard::{Facts, Guard, Implementer, Proposal, Review, Share, ShareDimension};
+use domain::project::guard::{Facts, Guard, Implementer, Proposal, PurposeFacts, Review, Share, ShareDimension};
 use domain::project::handover::narrative_due_on;
 use domain::project::milestone::Work;
+use domain::project::overlap::OverlapDisposition;
 use domain::project::recipient::{Recipient, joint_releasable, ledger_of};
 use domain::project::release::{Delivery, TrancheFacts, payable, releasable};
 use domain::project::report::require_reported;
@@ -114,7 +115,15 @@ impl Case {
 
     /// Whether the project meets what an amendment of a kind asks for.
     pub fn require_amended(&self, kind: AmendmentKind) -> Result<(), Refusal> {
-        self.facts().require_all(kind.guards())
+        // An amendment names what it changes by itself, not within a proposal.
+        let told = |mut error: domain::refusal::FieldError| {
+            if let Some(member) = error.pointer.strip_prefix("/proposal/") {
+                error.pointer = if member == "shares" { "/places".to_owned() } else { format!("/{member}") };
+            }
+            error
+        };
+        let required = self.facts().require_all(kind.guards());
+        required.map_err(|refusal| Refusal { errors: refusal.errors.into_iter().map(told).collect(), ..refusal })
     }
 
     /// Everything that is wrong with the last check of sensitivity to the conflict.
@@ -174,7 +183,10 @@ fn delivery(work: &Work, finance: &Finance) -> Delivery {
         outputs_verified: work.outputs_settled(),
         milestones_met: work.tranches.clone(),
         visited: work.last_visit.is_some_and(|visit| paid.is_none_or(|paid| visit >= *paid)),
-        critical_findings: work.before_payment(),
+        critical_findings: work.critical_findings(),
+        safeguards: work.safeguards.clone(),
+        outputs_open: work.outputs_open(),
+        milestones_open: work.tranches_open.clone(),
     }
 }
 
@@ -243,10 +255,14 @@ fn sealed(scope: &Scope) -> Scope {
 fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&RuleSet, chrono::NaiveDate)) -> Result<Review, Fault> {
     let row = &project.row;
     let overlaps = db::project::review::overlaps_of(conn, scope, project)?;
-    let unresolved = overlaps.into_iter().filter(|one| !one.disposition.is_some_and(|found| found.clears()));
+    let stopping = |splitting: bool| {
+        let standing = overlaps.iter().filter(|one| !one.disposition.is_some_and(|found| found.clears()));
+        let standing = standing.filter(|one| (one.disposition == Some(OverlapDisposition::Splitting)) == splitting);
+        standing.map(|one| one.other.reference.clone()).collect::<Vec<_>>()
+    };
     let mut election = None;
     for sector in terms(project, ShareDimension::Sector) {
-        let code = db::fund::find_term(conn, FundVocabulary::Sector, sector)?.dac_code.unwrap_or_default();
+        let code = db::fund::find_term(conn, FundVocabulary::Sector, sector, "/proposal/shares")?.dac_code.unwrap_or_default();
         if code.starts_with(GOVERNMENT) {
             election = election_near(row.starts_on);
         }
@@ -255,6 +271,7 @@ fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&R
     let changed = db::project::amendment::check_stale_since(conn, row)?;
     let check = db::project::review::last_check(conn, row)?.map(|(check, answers)| Check {
         result: check.result.0,
+        grave: grave(&answers),
         valid_until: check.valid_until,
         analysed_on: check.analysed_on,
         neutrality: on_neutrality(&answers),
@@ -264,7 +281,9 @@ fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&R
     });
     let (finance, work) = (db::project::finance::finance_of(conn, row)?, work(conn, scope, row, today)?);
     Ok(Review {
-        overlaps: unresolved.map(|one| one.other.reference).collect(),
+        overlaps: stopping(false),
+        splittings: stopping(true),
+        purpose: purpose_facts(conn, scope, row)?,
         opinions: db::project::review::opinions_of(conn, row)?,
         check,
         election,
@@ -316,6 +335,14 @@ pub(super) fn work(conn: &mut Conn, scope: &Scope, row: &ProjectRow, today: chro
     }
     let days = parameter(conn, scope, "project_visit_days", today)?;
     db::project::milestone::work_of(conn, scope, row.id.0, days)
+}
+
+/// The purpose that a project names, as rules look at it.
+fn purpose_facts(conn: &mut Conn, scope: &Scope, row: &ProjectRow) -> Result<Option<PurposeFacts>, Fault> {
+    let Some(purpose) = row.fund_purpose_id else { return Ok(None) };
+    let (purpose, fund) = db::fund::purpose::find_purpose_and_fund(conn, &sealed(scope), purpose.0)?;
+    let budget = minor(purpose.row.budget);
+    Ok(Some(PurposeFacts { currency: fund.currency()?, budget, closed_on: purpose.row.closed_on }))
 }
 
 /// What a fund set aside and did not take back; nothing where it counts in another currency.

@@ -14,16 +14,19 @@ use domain::id::{CommitteeId, MotionId, OrganisationId, PrincipalId, ProjectId};
 use domain::project::ceiling::accept_waiver;
 use domain::project::committee::{MotionAction, MotionState, Session, Vote, accept_committee, admit, tally};
 use domain::project::duty::Duty;
-use domain::project::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, ProjectAction, ProjectRejectionReason, REASON_REQUIRED};
+use domain::project::{
+    COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, COMMITTEE_VOTER_INELIGIBLE, ProjectAction, ProjectRejectionReason, REASON_REQUIRED,
+};
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ProjectPath;
-use super::act::take;
+use super::act::{free_given_up, take};
 use super::case::Case;
 use super::review::require_disinterested;
 use super::suspension::{require_after_suspension, resume};
+use crate::access::roles_of;
 use crate::answer::{Answered, created, listed, versioned};
 use crate::auth::Call;
 use crate::body::{Asked, Json, Query};
@@ -98,7 +101,7 @@ pub struct NewCommittee {
     /// More than half of the members.
     #[schema(minimum = 1, maximum = 50)]
     quorum: u16,
-    /// People who hold a role in the organisation, each named once.
+    /// People who hold a role that votes in the organisation, each named once.
     #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 50>")]
     #[schema(min_items = 1, max_items = 50)]
     member_ids: Vec<PrincipalId>,
@@ -123,7 +126,7 @@ pub async fn found_committee(asked: Asked<NewCommittee>, path: web::Path<Organis
             }
             for member in &members {
                 let held = db::identity::assignments_of(tx.conn, *member)?;
-                if !held.iter().any(|held| held.holds(organisation, call.today)) {
+                if !held.iter().any(|held| held.holds(organisation, call.today) && roles_of("cast_vote").contains(&held.role)) {
                     return Err(COMMITTEE_ATTENDANCE_INVALID.refuse().at("/member_ids").into());
                 }
             }
@@ -269,7 +272,8 @@ pub struct NewMotion {
     held_on: NaiveDate,
     /// Of the minutes of the session.
     minutes_reference: Text<80>,
-    /// The members who are there.
+    /// The members who are there and may vote on the project: with a role that votes, no interest in it, and no duty on it that is kept
+    /// apart from the vote. Who may not stands back.
     #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 50>")]
     #[schema(min_items = 1, max_items = 50)]
     present_ids: Vec<PrincipalId>,
@@ -280,6 +284,35 @@ pub struct NewMotion {
 }
 
 impl Json for NewMotion {}
+
+/// Refuses to count as present who could not vote: a motion that waits for their votes might never be decided.
+fn require_voters(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    project: ProjectId,
+    present: &[PrincipalId],
+    recused: &BTreeSet<PrincipalId>,
+) -> Result<(), Fault> {
+    let (scope, roles) = (tx.all(), roles_of("cast_vote"));
+    for (index, member) in present.iter().enumerate().filter(|(_, member)| !recused.contains(*member)) {
+        let refuse = |reason: &str| {
+            let refusal = COMMITTEE_VOTER_INELIGIBLE.refuse().with("principal_id", member.to_string()).with("reason", reason);
+            Err(refusal.at(&format!("/present_ids/{index}")).into())
+        };
+        let held = db::identity::assignments_of(tx.conn, *member)?;
+        if !held.iter().any(|held| held.holds(tx.organisation, call.today) && roles.contains(&held.role)) {
+            return refuse("role");
+        }
+        if db::project::review::is_interested(tx.conn, &scope, project, *member)? {
+            return refuse("interest");
+        }
+        let duties = db::project::review::duties_of(tx.conn, &scope, project, *member)?;
+        if domain::project::duty::take(Duty::CommitteeMember, &duties).is_err() {
+            return refuse("duty");
+        }
+    }
+    Ok(())
+}
 
 /// Moves before a committee to approve, reject, cancel or terminate a project, or to let it go on. Everything but the votes has to be
 /// there already; the members who are present vote, each for themselves, and the vote that decides takes effect.
@@ -316,6 +349,7 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
                 return Err(COMMITTEE_ATTENDANCE_INVALID.refuse().at("/recused").into());
             }
             session.require_quorum()?;
+            require_voters(tx, call, project_id, &body.present_ids, &session.recused)?;
             Case::load(tx.conn, &scope, &project, call.today)?.waiving(body.ceiling_waived).require(way)?;
             let new = NewMotionRow {
                 id,
@@ -389,25 +423,25 @@ pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answere
                 .ranked(project.row.sensitivity()?)
                 .moved(motion.row.state.0, state)
                 .with("vote", body.vote);
-            let taken = match state {
+            let [taken, freed] = match state {
                 MotionState::Carried => carry_out(call, tx, &project, &motion.row)?,
-                MotionState::Open | MotionState::Lost => None,
+                MotionState::Open | MotionState::Lost => [None, None],
             };
             let after = db::project::committee::find_motion(tx.conn, &tx.all(), id)?;
             let location = format!("/v1/organisations/{organisation}/motions/{id}");
-            Ok((created(location, version, &motion_view(after))?, Events::from(event).also(taken)))
+            Ok((created(location, version, &motion_view(after))?, Events::from(event).also(taken).also(freed)))
         })
         .await
 }
 
 /// Does to a project what a motion that is carried decides. What was paid to one that ends has to be settled: its termination does that.
-fn carry_out(call: &Call, tx: &mut Tx<'_>, project: &Project, motion: &MotionRow) -> Result<Option<Event>, Fault> {
+fn carry_out(call: &Call, tx: &mut Tx<'_>, project: &Project, motion: &MotionRow) -> Result<[Option<Event>; 2], Fault> {
     let (action, id) = (motion.action.0, motion.id.0);
     if action == ProjectAction::Terminate {
-        return Ok(None);
+        return Ok([None, None]);
     }
     let reason = motion.rejection_reason.map(|reason| reason.0.to_string());
     let moved = take(call, tx, project, action, (reason, Some(id)))?;
     resume(tx, project, action, motion.held_on, id)?;
-    Ok(Some(moved))
+    Ok([Some(moved), free_given_up(tx, project, action)?])
 }

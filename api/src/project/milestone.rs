@@ -5,11 +5,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
 use db::project::milestone::{EvidenceRow, Milestone, NewMilestone as NewRow};
 use domain::calendar::{Cause, not_before};
-use domain::id::PrincipalId;
+use domain::id::{ConflictCheckId, PrincipalId};
 use domain::project::ProjectState;
 use domain::project::duty::Duty;
 use domain::project::evidence::{EVIDENCE_JUDGED, numbered};
-use domain::project::milestone::{MilestoneKind, MilestoneState, MilestoneVerdict, accept_tranche, verify};
+use domain::project::milestone::{MILESTONE_SUPERSEDED, MilestoneKind, MilestoneState, MilestoneVerdict, accept_tranche, verify};
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,6 +62,8 @@ pub struct ProjectMilestoneView {
     evidence: Vec<MilestoneEvidenceView>,
     verified_by: Option<PrincipalId>,
     verified_on: Option<NaiveDate>,
+    /// The later conflict-sensitivity check that asks for this safeguard no more: nothing waits for it.
+    superseded_by: Option<ConflictCheckId>,
 }
 
 fn shown(milestone: Milestone) -> ProjectMilestoneView {
@@ -85,6 +87,7 @@ fn shown(milestone: Milestone) -> ProjectMilestoneView {
         evidence: milestone.evidence.into_iter().map(evidence).collect(),
         verified_by: row.verified_by.map(|by| by.0),
         verified_on: row.verified_on,
+        superseded_by: row.superseded_by.map(|id| id.0),
     }
 }
 
@@ -145,6 +148,11 @@ pub async fn plan_project_milestone(asked: Asked<NewProjectMilestone>, path: Pro
         .await
 }
 
+/// Refuses what concerns a safeguard that a later check asks for no more.
+fn require_asked_for(milestone: &Milestone) -> Result<(), Fault> {
+    if milestone.row.superseded_by.is_some() { Err(MILESTONE_SUPERSEDED.refuse().at("/milestone").into()) } else { Ok(()) }
+}
+
 /// A document that shows what was reached.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +180,7 @@ pub async fn record_milestone_evidence(asked: Asked<NewMilestoneEvidence>, path:
             require_state(&project.row, &AT_WORK)?;
             let milestones = db::project::milestone::milestones_of(tx.conn, &scope, id)?;
             let milestone = numbered(milestones, body.milestone.0, |one| one.row.number, "/milestone")?;
+            require_asked_for(&milestone)?;
             if milestone.row.state.0.is_settled() {
                 return Err(EVIDENCE_JUDGED.refuse().with("state", milestone.row.state.0).into());
             }
@@ -211,6 +220,7 @@ pub async fn verify_project_milestone(asked: Asked<MilestoneVerification>, path:
             require_state(&project.row, &AT_WORK)?;
             let milestones = db::project::milestone::milestones_of(tx.conn, &scope, id)?;
             let milestone = numbered(milestones, body.milestone.0, |one| one.row.number, "/milestone")?;
+            require_asked_for(&milestone)?;
             let reason = body.reason.as_ref().map(Text::as_str);
             let state = verify(&milestone.facts(), body.verdict, reason.is_some(), &by)?;
             require_disinterested(tx, id)?;

@@ -13,7 +13,7 @@ use domain::money::{Amount, Currency};
 use domain::project::disbursement::require_other;
 use domain::project::duty::Duty;
 use domain::project::guard::BudgetCategory;
-use domain::project::report::{Against, ExpenditureReportAction as Action, ExpenditureReportState, NewReport, submit};
+use domain::project::report::{Against, ExpenditureReportAction as Action, ExpenditureReportState, NewReport, first_day, submit};
 use domain::project::{PROJECT_STATE_INVALID, ProjectState};
 use domain::text::Text;
 use domain::word::Word as _;
@@ -184,7 +184,8 @@ pub struct NewExpenditureReportLine {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewExpenditureReport {
-    /// After every period that was reported.
+    /// After every period that was reported, and not before the project: before its planned start, or its first payment where that was
+    /// earlier.
     #[serde(deserialize_with = "crate::wire::day")]
     period_from: NaiveDate,
     /// Not later than the business date.
@@ -226,7 +227,8 @@ fn event(kind: &'static str, project: &Project, row: &ReportRow, version: i64) -
 }
 
 /// Submits what was spent in a period, by category of the budget. All reports together tell no more than was disbursed, or than was
-/// agreed where the rules let a partner advance money.
+/// agreed where the rules let a partner advance money; and of no category more than its budget and what the rule `reallocation_bps` lets
+/// move without an amendment.
 #[utoipa::path(tag = "project", request_body = NewExpenditureReport, responses((status = 201, body = ExpenditureReportView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/expenditure-reports")]
 pub async fn submit_expenditure_report(asked: Asked<NewExpenditureReport>, path: ProjectPath) -> Answered {
@@ -286,7 +288,9 @@ fn judge(
     lines: &[(BudgetCategory, Amount)],
 ) -> Result<Amount, Fault> {
     let case = Case::load(tx.conn, &tx.all(), project, call.today)?;
-    let budget: Vec<BudgetCategory> = project.lines.iter().map(|line| line.category.0).collect();
+    let line = |line: &db::project::ProjectBudgetLineRow| (line.category.0, Amount::from_minor(line.amount).unwrap_or_default());
+    let budget: Vec<(BudgetCategory, Amount)> = project.lines.iter().map(line).collect();
+    let told = db::project::report::told_of(tx.conn, &project.row)?;
     let finance = case.finance();
     finance.require_money()?;
     let agreed = finance.agreement.as_ref().map(|agreement| agreement.amount).unwrap_or_default();
@@ -295,8 +299,8 @@ fn judge(
         Some(own) => (own.reported.as_slice(), own.paid, own.agreed()),
         None => (finance.reported.as_slice(), finance.paid, agreed),
     };
-    let against =
-        Against { rules: case.rules, budget: &budget, earlier, paid, agreed, currency: project.row.currency()?, today: call.today };
+    let (currency, today, starts_on) = (project.row.currency()?, call.today, first_day(project.row.starts_on, &finance.payments));
+    let against = Against { rules: case.rules, budget: &budget, told: &told, starts_on, earlier, paid, agreed, currency, today };
     Ok(submit(&NewReport { from: body.period_from, to: body.period_to, lines: lines.to_vec() }, &against)?)
 }
 

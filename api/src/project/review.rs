@@ -1,7 +1,7 @@
 //! What others find of a project: interests, similar projects, appraisals, checks of its sensitivity to the conflict.
 
 use actix_web::{HttpRequest, get, post};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use db::fault::Fault;
 use db::project::review::NewCheck;
 use db::project::{Project, ProjectRow};
@@ -11,8 +11,9 @@ use domain::calendar::not_future;
 use domain::id::{ConflictCheckId, PrincipalId, ProjectId};
 use domain::project::check::{CONDITION_RISK, CheckAnswer, CheckResult, QuestionBlock, check_valid_until, judge, questions};
 use domain::project::duty::Duty;
-use domain::project::guard::{Opinion, OverlapDisposition};
-use domain::project::{CONFLICT_OF_INTEREST, PROJECT_NOT_SIMILAR, PROJECT_STATE_INVALID, ProjectState};
+use domain::project::guard::Opinion;
+use domain::project::overlap::{OverlapDisposition, PROJECT_NOT_SIMILAR};
+use domain::project::{CONFLICT_OF_INTEREST, PROJECT_STATE_INVALID, ProjectState};
 use domain::text::Text;
 use domain::word::Word;
 use serde::{Deserialize, Serialize};
@@ -90,8 +91,11 @@ pub struct ProjectOverlapView {
     state: ProjectState,
     starts_on: NaiveDate,
     ends_on: NaiveDate,
-    /// What was found of it, if anybody looked.
+    /// What was found of it last, if anybody looked.
     disposition: Option<OverlapDisposition>,
+    /// Why.
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
 }
 
 /// The projects that share a place, a sector and time with this one.
@@ -115,6 +119,7 @@ pub async fn read_project_overlaps(call: Call, path: ProjectPath) -> Answered {
         starts_on: one.other.starts_on,
         ends_on: one.other.ends_on,
         disposition: one.disposition,
+        reason: one.reason,
     };
     ok(&found.into_iter().map(shown).collect::<Vec<_>>())
 }
@@ -130,7 +135,9 @@ pub struct ProjectOverlapReview {
 
 impl Json for ProjectOverlapReview {}
 
-/// Records what was found of a project that is similar to this one. A duplicate, or a part of a project that was split, stands against it.
+/// Records what was found of a project that is similar to this one. A duplicate, or a part of a project that was split, stands against it
+/// until it is looked at again, and found to be neither or, with `splitting_accepted`, a splitting that may go on. Every finding is kept
+/// with its reason.
 #[utoipa::path(tag = "project", request_body = ProjectOverlapReview, responses((status = 200, body = ProjectView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/overlap-reviews")]
 pub async fn review_project_overlap(asked: Asked<ProjectOverlapReview>, path: ProjectPath) -> Answered {
@@ -144,9 +151,9 @@ pub async fn review_project_overlap(asked: Asked<ProjectOverlapReview>, path: Pr
             let states = [ProjectState::Submitted, ProjectState::UnderReview, ProjectState::Recommended];
             require_state(&project.row, &states)?;
             let similar = db::project::review::overlaps_of(tx.conn, &scope, &project)?;
-            if !similar.iter().any(|one| one.other.id.0 == body.project_id && one.disposition.is_none()) {
-                return Err(PROJECT_NOT_SIMILAR.refuse().at("/project_id").into());
-            }
+            let other = similar.iter().find(|one| one.other.id.0 == body.project_id);
+            let before = other.ok_or_else(|| PROJECT_NOT_SIMILAR.refuse().at("/project_id"))?.disposition;
+            body.disposition.replace(before)?;
             db::project::review::take_duty(tx, id, by, Duty::ProgrammeOfficer)?;
             db::project::review::insert_overlap(tx, id, body.project_id, (body.disposition, body.reason.as_str()), by)?;
             let event = project
@@ -154,9 +161,46 @@ pub async fn review_project_overlap(asked: Asked<ProjectOverlapReview>, path: Pr
                 .event("project.overlap_reviewed")?
                 .with("other_id", body.project_id.to_string())
                 .with("disposition", body.disposition);
+            let event = before.into_iter().fold(event, |event, before| event.with("before", before));
             answer(tx, &project.row, event)
         })
         .await
+}
+
+/// An appraisal of a project.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectAppraisalView {
+    /// Of which submission it is; those of the last count.
+    #[schema(minimum = 1)]
+    submission: i32,
+    opinion: Opinion,
+    #[schema(max_length = 2000)]
+    comment: String,
+    appraised_by: PrincipalId,
+    recorded_at: DateTime<Utc>,
+}
+
+/// The appraisals of the project, of all its submissions, the first first.
+#[utoipa::path(tag = "project", responses((status = 200, body = Vec<ProjectAppraisalView>)))]
+#[get("/v1/organisations/{organisation_id}/projects/{project_id}/appraisals")]
+pub async fn read_project_appraisals(call: Call, path: ProjectPath) -> Answered {
+    let (_, id) = path.into_inner();
+    let scope = call.scope()?;
+    let found = call
+        .store()
+        .read(move |conn| {
+            db::project::find_project(conn, &scope, id)?;
+            db::project::review::appraisals_of(conn, &scope, id)
+        })
+        .await?;
+    let shown = |row: db::project::review::AppraisalRow| ProjectAppraisalView {
+        submission: row.submission,
+        opinion: row.opinion.0,
+        comment: row.comment,
+        appraised_by: row.appraised_by.0,
+        recorded_at: row.recorded_at.0,
+    };
+    ok(&found.into_iter().map(shown).collect::<Vec<_>>())
 }
 
 /// An appraisal.
@@ -319,7 +363,8 @@ fn conditions(answers: &[ConflictAnswer], result: CheckResult) -> Vec<(String, S
 }
 
 /// Records a conflict-sensitivity check of the project as it was submitted. Its result follows from the answers; it holds for six months.
-/// Each risk that has to be answered becomes a safeguard among the milestones.
+/// Each risk that has to be answered becomes a safeguard among the milestones. A check that passes takes the place of earlier ones:
+/// safeguards that it does not ask for any more are superseded.
 #[utoipa::path(tag = "project", request_body = NewConflictCheck, responses((status = 200, body = ProjectView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/conflict-checks")]
 pub async fn record_conflict_check(asked: Asked<NewConflictCheck>, path: ProjectPath) -> Answered {
@@ -355,13 +400,21 @@ pub async fn record_conflict_check(asked: Asked<NewConflictCheck>, path: Project
                 assessed_by: by,
             };
             db::project::review::insert_check(tx, &project.row, &new)?;
-            let planned = db::project::milestone::insert_conditions(tx, &project.row, &conditions(&body.answers, result), by)?;
+            let asked = conditions(&body.answers, result);
+            // One that fails takes no measure back.
+            let superseded = if result == CheckResult::Fail {
+                0
+            } else {
+                db::project::milestone::supersede_conditions(tx, &project.row, &asked, check)?
+            };
+            let planned = db::project::milestone::insert_conditions(tx, &project.row, &asked, by)?;
             let event = project
                 .row
                 .event("project.conflict_checked")?
                 .with("conflict_check_id", check.to_string())
                 .with("result", result)
                 .with("safeguards", planned)
+                .with("superseded", superseded)
                 .with("valid_until", new.valid_until);
             answer(tx, &project.row, event)
         })

@@ -16,7 +16,7 @@ use domain::programme::rule_set::find;
 use domain::project::agreement::Agreement;
 use domain::project::ceiling::{ceiling, use_bps, worth};
 use domain::project::committee::{Sitting, require_termination};
-use domain::project::finance::{AGREEMENT_MISSING, ATTRIBUTION_OPEN, Finance};
+use domain::project::finance::{AGREEMENT_MISSING, ATTRIBUTION_OPEN, Finance, PROJECT_SETTLED};
 use domain::project::recipient::require_left;
 use domain::project::settlement::{Settlement, residual_max};
 use domain::project::{ProjectAction, ProjectState, VOTER_ABSENT};
@@ -230,7 +230,8 @@ pub struct AccountsClosure {
 impl Json for AccountsClosure {}
 
 /// Closes the accounts of a project: its final report is accepted, nothing is under way, all that was spent is attributed, and what was
-/// not is back, but for a rest that the rules of its instrument leave with the partner. The purpose is closed with it.
+/// not is back, but for a rest that the rules of its instrument leave with the partner. The purpose is closed with it. The accounts of a
+/// project that was terminated were settled with its end: once what is due is back, the fund closes its purpose.
 #[utoipa::path(tag = "project", request_body = AccountsClosure, responses((status = 200, body = ProjectView)))]
 #[post("/v1/organisations/{organisation_id}/projects/{project_id}/financial-closure")]
 pub async fn close_project_accounts(asked: Asked<AccountsClosure>, path: ProjectPath) -> Answered {
@@ -241,6 +242,9 @@ pub async fn close_project_accounts(asked: Asked<AccountsClosure>, path: Project
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let project = db::project::find_project(tx.conn, &call.scope_in(organisation), id)?;
             call.check_version(project.row.version)?;
+            if project.row.state.0 == ProjectState::Terminated {
+                return Err(PROJECT_SETTLED.refuse().into());
+            }
             let moved = take(call, tx, &project, ProjectAction::CloseFinancial, (None, None))?;
             let case = Case::load(tx.conn, &tx.all(), &project, call.today)?;
             let settled = settled(case.finance(), call.today)?;

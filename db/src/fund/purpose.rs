@@ -214,7 +214,7 @@ pub fn as_earmarked(
     }
     let row = &purpose.row;
     let coded = earmarks.iter().any(|earmark| !earmark.sectors.is_empty());
-    let term = if coded { find_term(conn, FundVocabulary::Sector, &row.sector)?.dac_code } else { None };
+    let term = if coded { find_term(conn, FundVocabulary::Sector, &row.sector, "/sector")?.dac_code } else { None };
     Ok(Purpose {
         reference: row.reference.clone(),
         places,

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use domain::id::{PrincipalId, ProjectId};
+use domain::id::{ConflictCheckId, PrincipalId, ProjectId};
 use domain::project::milestone::{EVIDENCE_DUPLICATE, FindingSeverity, FindingState, MilestoneKind, MilestoneState, VisitModality, Work};
 use domain::sensitivity::Scope;
 
@@ -30,6 +30,15 @@ pub struct MilestoneRow {
     pub recorded_by: Col<PrincipalId>,
     pub verified_by: Option<Col<PrincipalId>>,
     pub verified_on: Option<NaiveDate>,
+    /// The later check that asks for this safeguard no more.
+    pub superseded_by: Option<Col<ConflictCheckId>>,
+}
+
+impl MilestoneRow {
+    /// Whether it is a condition of the conflict-sensitivity check that is still to be met.
+    fn is_open_condition(&self) -> bool {
+        self.condition_of.is_some() && self.superseded_by.is_none() && !self.state.0.is_settled()
+    }
 }
 
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -116,14 +125,41 @@ pub fn insert_milestone(tx: &mut Tx<'_>, row: &ProjectRow, new: &NewMilestone) -
     Ok(number)
 }
 
+/// Whether an open safeguard is what a check asks for by question and measure.
+fn covers(one: &MilestoneRow, (question, measure): &(String, String)) -> bool {
+    one.is_open_condition() && one.condition_of.as_ref() == Some(question) && one.title == *measure
+}
+
+/// Lets a check take the place of earlier ones: open safeguards that it does not ask for are asked for no more; says how many.
+pub fn supersede_conditions(
+    tx: &mut Tx<'_>,
+    row: &ProjectRow,
+    conditions: &[(String, String)],
+    check: ConflictCheckId,
+) -> Result<usize, Fault> {
+    let scope = tx.all();
+    let there = milestones_of(tx.conn, &scope, row.id.0)?;
+    let gone: Vec<i32> = there
+        .iter()
+        .filter(|one| one.row.is_open_condition() && !conditions.iter().any(|asked| covers(&one.row, asked)))
+        .map(|one| one.row.number)
+        .collect();
+    let own = project_milestones::table
+        .filter(project_milestones::organisation_id.eq(row.organisation_id))
+        .filter(project_milestones::project_id.eq(row.id))
+        .filter(project_milestones::number.eq_any(&gone));
+    diesel::update(own).set(project_milestones::superseded_by.eq(Some(Col(check)))).execute(tx.conn)?;
+    Ok(gone.len())
+}
+
 /// Plans a safeguard for each condition of a check that has none open yet; says how many.
 pub fn insert_conditions(tx: &mut Tx<'_>, row: &ProjectRow, conditions: &[(String, String)], by: PrincipalId) -> Result<usize, Fault> {
     let scope = tx.all();
     let there = milestones_of(tx.conn, &scope, row.id.0)?;
     let mut planned = 0;
-    for (question, measure) in conditions {
-        let covers = |one: &Milestone| !one.row.state.0.is_settled() && one.row.condition_of.as_ref() == Some(question);
-        if there.iter().any(covers) {
+    for asked in conditions {
+        let (question, measure) = asked;
+        if there.iter().any(|one| covers(&one.row, asked)) {
             continue;
         }
         let new = NewMilestone {
@@ -358,18 +394,17 @@ pub fn work_of(conn: &mut Conn, scope: &Scope, project: ProjectId, visit_days: u
     let visits = visits_of(conn, scope, project)?;
     let findings = findings_of(conn, scope, project)?;
     let of = |kind: MilestoneKind| milestones.iter().filter(move |one| one.row.kind.0 == kind);
+    let releases = |one: &Milestone| one.row.tranche.and_then(|tranche| u32::try_from(tranche).ok());
     Ok(Work {
         outputs: of(MilestoneKind::Output).map(|one| (one.row.title.clone(), one.row.state.0.is_settled())).collect(),
         last_visit: visits.iter().filter(|one| one.row.modality.0.sees_the_place()).map(|one| one.row.visited_on).max(),
         visit_days,
         findings: findings.iter().filter(|one| one.state.0 == FindingState::Open).map(|one| (one.number, one.severity.0)).collect(),
-        tranches: of(MilestoneKind::Payment)
-            .filter(|one| one.row.state.0.is_settled())
-            .filter_map(|one| one.row.tranche.and_then(|tranche| u32::try_from(tranche).ok()))
+        tranches: of(MilestoneKind::Payment).filter(|one| one.row.state.0.is_settled()).filter_map(releases).collect(),
+        tranches_open: of(MilestoneKind::Payment)
+            .filter(|one| !one.row.state.0.is_settled())
+            .filter_map(|one| Some((releases(one)?, one.row.title.clone())))
             .collect(),
-        safeguards: of(MilestoneKind::Safeguard)
-            .filter(|one| one.row.condition_of.is_some() && !one.row.state.0.is_settled())
-            .map(|one| one.row.title.clone())
-            .collect(),
+        safeguards: milestones.iter().filter(|one| one.row.is_open_condition()).map(|one| one.row.title.clone()).collect(),
     })
 }

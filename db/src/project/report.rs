@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use diesel::dsl::max;
 use diesel::prelude::*;
 use domain::id::{ExpenditureReportId, OrganisationId, PrincipalId, ProjectId, ProjectRefundId};
+use domain::money::Amount;
 use domain::project::duty::Duty;
 use domain::project::guard::BudgetCategory;
 use domain::project::report::{ExpenditureReportState, Reported};
@@ -178,6 +179,22 @@ pub fn reported_of(conn: &mut Conn, project: &ProjectRow) -> Result<Vec<(Option<
         .select(ReportRow::as_select())
         .load(conn)?;
     rows.iter().map(|row| Ok((row.recipient_number, row.reported()?))).collect()
+}
+
+/// The lines of every report of a project that was not refused.
+pub fn told_of(conn: &mut Conn, project: &ProjectRow) -> Result<Vec<(BudgetCategory, Amount)>, Fault> {
+    let lines: Vec<(Col<BudgetCategory>, i64)> = project_report_lines::table
+        .inner_join(
+            project_expenditure_reports::table.on(project_expenditure_reports::organisation_id
+                .eq(project_report_lines::organisation_id)
+                .and(project_expenditure_reports::id.eq(project_report_lines::report_id))),
+        )
+        .filter(project_report_lines::organisation_id.eq(project.organisation_id))
+        .filter(project_expenditure_reports::project_id.eq(project.id))
+        .filter(project_expenditure_reports::state.ne(Col(ExpenditureReportState::Rejected)))
+        .select((project_report_lines::category, project_report_lines::amount))
+        .load(conn)?;
+    lines.into_iter().map(|(category, told)| Ok((category.0, amount(told)?))).collect()
 }
 
 pub fn list_reports(

@@ -7,7 +7,8 @@ use domain::id::{ConflictCheckId, FundPurposeId, PrincipalId, ProjectId};
 use domain::programme::Instrument;
 use domain::project::check::{CheckAnswer, CheckResult};
 use domain::project::duty::{Duty, kept_apart, take};
-use domain::project::guard::{Opinion, OverlapDisposition, ShareDimension};
+use domain::project::guard::{Opinion, ShareDimension};
+use domain::project::overlap::OverlapDisposition;
 use domain::project::{APPRAISAL_DUPLICATE, INTEREST_DECLARED, ProjectState};
 use domain::sensitivity::Scope;
 use domain::word::Word;
@@ -38,13 +39,8 @@ pub fn load(conn: &mut Conn) -> Result<usize, Fault> {
 
 /// Gives someone a duty on a project, unless they have one that is kept apart from it.
 pub fn take_duty(tx: &mut Tx<'_>, project: ProjectId, by: PrincipalId, duty: Duty) -> Result<(), Fault> {
-    let held: Vec<Col<Duty>> = project_duties::table
-        .filter(project_duties::organisation_id.eq(Col(tx.organisation)))
-        .filter(project_duties::project_id.eq(Col(project)))
-        .filter(project_duties::principal_id.eq(Col(by)))
-        .select(project_duties::duty)
-        .load(tx.conn)?;
-    let held: Vec<Duty> = held.into_iter().map(|duty| duty.0).collect();
+    let scope = tx.all();
+    let held = duties_of(tx.conn, &scope, project, by)?;
     take(duty, &held)?;
     if !held.contains(&duty) {
         diesel::insert_into(project_duties::table)
@@ -73,6 +69,17 @@ pub fn insert_interest(tx: &mut Tx<'_>, project: ProjectId, by: PrincipalId, rea
     Ok(())
 }
 
+/// The duties that someone has on a project.
+pub fn duties_of(conn: &mut Conn, scope: &Scope, project: ProjectId, who: PrincipalId) -> Result<Vec<Duty>, Fault> {
+    let held: Vec<Col<Duty>> = project_duties::table
+        .filter(project_duties::organisation_id.eq(Col(scope.organisation)))
+        .filter(project_duties::project_id.eq(Col(project)))
+        .filter(project_duties::principal_id.eq(Col(who)))
+        .select(project_duties::duty)
+        .load(conn)?;
+    Ok(held.into_iter().map(|duty| duty.0).collect())
+}
+
 /// Whether someone declared an interest in a project.
 pub fn is_interested(conn: &mut Conn, scope: &Scope, project: ProjectId, who: PrincipalId) -> Result<bool, Fault> {
     let found: i64 = project_interests::table
@@ -89,6 +96,7 @@ pub fn is_interested(conn: &mut Conn, scope: &Scope, project: ProjectId, who: Pr
 pub struct Overlap {
     pub other: ProjectRow,
     pub disposition: Option<OverlapDisposition>,
+    pub reason: Option<String>,
 }
 
 /// Projects that share a place and a sector with one while both last, and were neither given up nor merely drafted. Of those above the
@@ -118,14 +126,21 @@ pub fn overlaps_of(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<
         .order(projects::id)
         .select(ProjectRow::as_select())
         .load(conn)?;
-    let reviewed: Vec<(Col<ProjectId>, Col<OverlapDisposition>)> = project_overlaps::table
+    let reviewed: Vec<(Col<ProjectId>, Col<OverlapDisposition>, String)> = project_overlaps::table
         .filter(project_overlaps::organisation_id.eq(row.organisation_id))
         .filter(project_overlaps::project_id.eq(row.id))
-        .select((project_overlaps::other_id, project_overlaps::disposition))
+        .order((project_overlaps::other_id, project_overlaps::number.desc()))
+        .select((project_overlaps::other_id, project_overlaps::disposition, project_overlaps::reason))
         .load(conn)?;
-    let disposition = |id: Col<ProjectId>| reviewed.iter().find(|(other, _)| *other == id).map(|(_, disposition)| disposition.0);
-    Ok(others.into_iter().map(|other| Overlap { disposition: disposition(other.id), other }).collect())
+    // The last finding holds.
+    let found = |other: ProjectRow| {
+        let last = reviewed.iter().find(|(of, ..)| *of == other.id);
+        Overlap { disposition: last.map(|(_, disposition, _)| disposition.0), reason: last.map(|(_, _, reason)| reason.clone()), other }
+    };
+    Ok(others.into_iter().map(found).collect())
 }
+
+/// Keeps what was found of a similar project, after everything that was found of it before.
 
 pub fn insert_overlap(
     tx: &mut Tx<'_>,
@@ -134,11 +149,20 @@ pub fn insert_overlap(
     (disposition, reason): (OverlapDisposition, &str),
     by: PrincipalId,
 ) -> Result<(), Fault> {
+    let last: Option<i32> = project_overlaps::table
+        .filter(project_overlaps::organisation_id.eq(Col(tx.organisation)))
+        .filter(project_overlaps::project_id.eq(Col(project)))
+        .filter(project_overlaps::other_id.eq(Col(other)))
+        .order(project_overlaps::number.desc())
+        .select(project_overlaps::number)
+        .first(tx.conn)
+        .optional()?;
     diesel::insert_into(project_overlaps::table)
         .values((
             project_overlaps::organisation_id.eq(Col(tx.organisation)),
             project_overlaps::project_id.eq(Col(project)),
             project_overlaps::other_id.eq(Col(other)),
+            project_overlaps::number.eq(last.unwrap_or(0) + 1),
             project_overlaps::disposition.eq(Col(disposition)),
             project_overlaps::reason.eq(reason),
             project_overlaps::reviewed_by.eq(Col(by)),
@@ -162,6 +186,26 @@ pub fn insert_appraisal(tx: &mut Tx<'_>, row: &ProjectRow, by: PrincipalId, opin
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| APPRAISAL_DUPLICATE.refuse()))?;
     Ok(())
+}
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = project_appraisals)]
+pub struct AppraisalRow {
+    pub submission: i32,
+    pub appraised_by: Col<PrincipalId>,
+    pub opinion: Col<Opinion>,
+    pub comment: String,
+    pub recorded_at: crate::fund::RecordedAt,
+}
+
+/// Every appraisal of a project, the first first.
+pub fn appraisals_of(conn: &mut Conn, scope: &Scope, project: ProjectId) -> Result<Vec<AppraisalRow>, Fault> {
+    Ok(project_appraisals::table
+        .filter(project_appraisals::organisation_id.eq(Col(scope.organisation)))
+        .filter(project_appraisals::project_id.eq(Col(project)))
+        .order((project_appraisals::submission, project_appraisals::recorded_at, project_appraisals::appraised_by))
+        .select(AppraisalRow::as_select())
+        .load(conn)?)
 }
 
 /// What appraisals of the present submission advise.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool};
 use domain::fund::FundMovementKind;
 use domain::id::{DonorId, FundPurposeId, ProgrammeId, SupplierId, TerritorialUnitId};
 use domain::programme::Instrument;
@@ -35,6 +35,11 @@ const HIGH: &str = "CAST(SUM(projects.budget / 1000000000) AS BIGINT)";
 const LOW: &str = "CAST(SUM(projects.budget % 1000000000) AS BIGINT)";
 const SHARED_HIGH: &str = "CAST(SUM(projects.budget / 1000000000 * project_shares.bps) AS BIGINT)";
 const SHARED_LOW: &str = "CAST(SUM(projects.budget % 1000000000 * project_shares.bps) AS BIGINT)";
+
+const OF_PROJECT_SHARES: &str =
+    "FROM project_shares one WHERE one.organisation_id = projects.organisation_id AND one.project_id = projects.id";
+const OF_PROJECT_RECIPIENTS: &str =
+    "FROM project_recipients one WHERE one.organisation_id = projects.organisation_id AND one.project_id = projects.id";
 
 const PART_HIGH: &str = "CAST(SUM(project_recipients.part / 1000000000) AS BIGINT)";
 const PART_LOW: &str = "CAST(SUM(project_recipients.part % 1000000000) AS BIGINT)";
@@ -160,10 +165,39 @@ fn by_share(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, by: ProjectG
         };
         groups.add((currency, term), count, parts);
     }
-    for (currency, left) in beside.into_iter().filter(|(_, left)| *left != 0) {
-        groups.add((currency, None), 0, left);
-    }
+    let rest = format!("10000 <> (SELECT COALESCE(SUM(one.bps), 0) {OF_PROJECT_SHARES} AND one.dimension = '{dimension}')");
+    add_rest(conn, scope, filter, (&mut groups, beside), &rest)?;
     Ok(groups.told())
+}
+
+/// The projects that leave something beside their parts, by currency.
+fn projects_with(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, rest: &str) -> Result<BTreeMap<String, i64>, Fault> {
+    let terms = Terms::load(conn, scope, filter)?;
+    let mut query = visible!(projects, scope)
+        .filter(sql::<Bool>(rest))
+        .group_by(projects::currency)
+        .select((projects::currency, sql::<BigInt>(COUNT)))
+        .into_boxed();
+    narrowed!(query, scope, filter, terms);
+    let counts: Vec<(String, i64)> = query.load(conn)?;
+    Ok(counts.into_iter().collect())
+}
+
+/// Adds the group of what has no term: what is left of the budgets, and of how many projects. They are counted where something is left.
+fn add_rest(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &ProjectFilter,
+    (groups, beside): (&mut Groups, BTreeMap<String, i128>),
+    rest: &str,
+) -> Result<(), Fault> {
+    let left: Vec<(String, i128)> = beside.into_iter().filter(|(_, left)| *left != 0).collect();
+    let projects = if left.is_empty() { BTreeMap::new() } else { projects_with(conn, scope, filter, rest)? };
+    for (currency, left) in left {
+        let count = projects.get(&currency).copied().unwrap_or(0);
+        groups.add((currency, None), count, left);
+    }
+    Ok(())
 }
 
 /// The parts of recipients, and what is left of the budgets beside them.
@@ -194,9 +228,8 @@ fn by_recipient(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter) -> Resul
         }
         groups.add((currency, Some(recipient.0.to_string())), count, parts);
     }
-    for (currency, left) in beside.into_iter().filter(|(_, left)| *left != 0) {
-        groups.add((currency, None), 0, left);
-    }
+    let rest = format!("projects.budget <> (SELECT COALESCE(SUM(one.part), 0) {OF_PROJECT_RECIPIENTS})");
+    add_rest(conn, scope, filter, (&mut groups, beside), &rest)?;
     Ok(groups.told())
 }
 

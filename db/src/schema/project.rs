@@ -93,10 +93,11 @@ tables! {
         declared_at -> Instant,
     }
 
-    project_overlaps (organisation_id, project_id, other_id) {
+    project_overlaps (organisation_id, project_id, other_id, number) {
         organisation_id -> Identity,
         project_id -> Identity,
         other_id -> Identity,
+        number -> Integer,
         disposition -> Vocabulary,
         reason -> Text,
         reviewed_by -> Identity,
@@ -316,7 +317,7 @@ tables! {
         organisation_id -> Identity, project_id -> Identity, number -> Integer, kind -> Vocabulary, title -> Text,
         due_on -> Date, condition_of -> Nullable<Text>, tranche -> Nullable<Integer>, state -> Vocabulary,
         reason -> Nullable<Text>, recorded_by -> Identity, recorded_at -> Instant, verified_by -> Nullable<Identity>,
-        verified_on -> Nullable<Date>,
+        verified_on -> Nullable<Date>, superseded_by -> Nullable<Identity>,
     }
 
     milestone_evidence (organisation_id, project_id, milestone_number, number) {

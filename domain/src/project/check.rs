@@ -18,6 +18,8 @@ const CHECK_MONTHS: u32 = 6;
 const ANALYSIS_MONTHS: u32 = 12;
 /// From which risk on a check passes under conditions alone.
 pub const CONDITION_RISK: u32 = 2;
+/// From which risk on a check fails without a measure.
+const GRAVE_RISK: u32 = 3;
 /// For how many months a study holds.
 const STUDY_MONTHS: u32 = 24;
 
@@ -123,13 +125,18 @@ pub fn judge(answers: &[CheckAnswer]) -> Result<CheckResult, Refusal> {
     if !left.is_empty() {
         return Err(CSC_MISSING.refuse().with("missing", left).at("/answers"));
     }
-    Ok(if answers.iter().any(|answer| answer.risk >= 3 && !answer.mitigated) {
+    Ok(if !grave(answers).is_empty() {
         CheckResult::Fail
     } else if answers.iter().any(|answer| answer.risk >= CONDITION_RISK) {
         CheckResult::PassWithConditions
     } else {
         CheckResult::Pass
     })
+}
+
+/// The questions that found a grave risk without a measure.
+pub fn grave(answers: &[CheckAnswer]) -> Vec<String> {
+    answers.iter().filter(|answer| answer.risk >= GRAVE_RISK && !answer.mitigated).map(|answer| answer.question.clone()).collect()
 }
 
 /// Whether every question on neutrality was answered.
@@ -147,6 +154,8 @@ pub fn check_valid_until(assessed_on: NaiveDate) -> NaiveDate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     pub result: CheckResult,
+    /// Questions that found a grave risk without a measure.
+    pub grave: Vec<String>,
     pub valid_until: NaiveDate,
     pub analysed_on: NaiveDate,
     pub neutrality: bool,
@@ -167,7 +176,7 @@ pub fn unmet(check: Option<&Check>, election: Option<NaiveDate>, today: NaiveDat
         found.push(CSC_EXPIRED.refuse().with("valid_until", check.valid_until));
     }
     if check.result == CheckResult::Fail {
-        found.push(CSC_FAILED.refuse());
+        found.push(CSC_FAILED.refuse().with("questions", check.grave.clone()));
     }
     if add_months(check.analysed_on, ANALYSIS_MONTHS) < today {
         found.push(CSC_ANALYSIS_STALE.refuse().with("analysed_on", check.analysed_on));
@@ -250,6 +259,8 @@ mod tests {
         assert_eq!(judge(&with(2, false)), Ok(CheckResult::PassWithConditions));
         assert_eq!(judge(&with(3, true)), Ok(CheckResult::PassWithConditions));
         assert_eq!(judge(&with(3, false)), Ok(CheckResult::Fail));
+        assert_eq!(grave(&with(3, false)), [questions()[0].code.clone()]);
+        assert!(grave(&with(3, true)).is_empty() && grave(&with(2, false)).is_empty());
         let code = |answers: &[CheckAnswer]| judge(answers).map_err(|refusal| refusal.code.name);
         assert_eq!(code(&answers(true)[1..]), Err("CSC_MISSING"));
         assert_eq!(code(&[answers(true), answers(true)].concat()), Err("CSC_QUESTION_INVALID"));
@@ -263,6 +274,7 @@ mod tests {
         let assessed = day("2018-06-01");
         let good = Check {
             result: CheckResult::Pass,
+            grave: Vec::new(),
             valid_until: check_valid_until(assessed),
             analysed_on: day("2018-01-15"),
             neutrality: false,

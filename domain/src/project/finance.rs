@@ -86,12 +86,15 @@ codes! {
         "La tranche {tranche} est déjà demandée ou payée." / "Tranche {tranche} is requested or paid already.";
     TRANCHE_NOT_RELEASABLE: Rule,
         "Tranche non libérable" / "Tranche not releasable",
-        "Tranche {tranche} : condition {condition} ; il faut {needed}, il y a {reached}." /
-        "Tranche {tranche}: condition {condition}; needed {needed}, reached {reached}.";
+        "Tranche {tranche} : condition {condition} ; il faut {needed}, il y a {reached}. Manque : {missing}." /
+        "Tranche {tranche}: condition {condition}; needed {needed}, reached {reached}. Missing: {missing}.";
     FINDING_OPEN: Rule,
         "Constat critique ouvert" / "Critical finding open",
-        "Constats critiques à lever, ou garanties à remplir : {findings}." /
-        "Critical findings to be closed, or safeguards to be met: {findings}.";
+        "Constats critiques à lever : {findings}." / "Critical findings to be closed: {findings}.";
+    SAFEGUARD_OPEN: Rule,
+        "Garantie non remplie" / "Safeguard not met",
+        "Conditions du contrôle de sensibilité au conflit à remplir et à vérifier : {safeguards}." /
+        "Conditions of the conflict-sensitivity check to be met and verified: {safeguards}.";
     PROJECT_NOT_PAYABLE: Conflict,
         "Projet non payable" / "Project not payable",
         "État : {state}. On paie un projet en cours ; la première tranche, un projet sous convention." /
@@ -108,8 +111,12 @@ codes! {
         "État du rapport : {state}. Actions possibles : {allowed}." / "State of the report: {state}. Possible actions: {allowed}.";
     REPORT_PERIOD: Rule,
         "Période du rapport invalide" / "Invalid period of the report",
-        "Du {from} au {to} ; déjà rapporté jusqu'au {last} ; aujourd'hui : {today}." /
-        "From {from} to {to}; reported already until {last}; today: {today}.";
+        "Du {from} au {to} ; le projet commence le {starts_on} ; déjà rapporté jusqu'au {last} ; aujourd'hui : {today}." /
+        "From {from} to {to}; the project begins on {starts_on}; reported already until {last}; today: {today}.";
+    REPORT_CATEGORY_EXCEEDED: Rule,
+        "Catégorie du budget dépassée" / "Category of the budget exceeded",
+        "Catégorie {category} : budget {budget} ; sans avenant, au plus {most} ({bps} points de base) ; rapporté en tout : {reported} ({currency})." /
+        "Category {category}: budget {budget}; without an amendment {most} at most ({bps} basis points); reported in all: {reported} ({currency}).";
     REPORT_FINAL: Conflict,
         "Rapport final déjà rendu" / "Final report already given",
         "Le rapport final est rendu ; aucun ne le suit." / "The final report was given; none follows it.";
@@ -130,6 +137,22 @@ codes! {
         "Attribution incomplète" / "Attribution not complete",
         "Dépenses acceptées : {accepted} ; attribuées aux contributions : {attributed} ({currency})." /
         "Accepted expenditure: {accepted}; attributed to contributions: {attributed} ({currency}).";
+    FUND_PURPOSE_MISSING: Rule,
+        "Objet financé absent" / "Fund purpose missing",
+        "Le projet ne nomme aucun objet dont un fonds le paierait : aucune instance ne pourrait l'approuver." /
+        "The project names no purpose under which a fund would pay it: no committee could approve it.";
+    PROJECT_NOT_ALLOCATED: Rule,
+        "Aucun fonds affecté" / "Nothing allocated",
+        "Aucun fonds n'a rien affecté au projet ; il demande {requested} {currency}." /
+        "No fund allocated anything to the project; it asks for {requested} {currency}.";
+    PROJECT_ALLOCATED: Conflict,
+        "Fonds encore affectés" / "Money still allocated",
+        "Encore affecté : {allocated} {currency}. Libérez d'abord cette affectation." /
+        "Still allocated: {allocated} {currency}. Release the allocation first.";
+    PROJECT_SETTLED: Conflict,
+        "Projet déjà soldé" / "Project settled already",
+        "Le projet est résilié : sa résiliation a soldé ses comptes. Une fois remboursé ce qui est dû, le fonds clôt l'objet qui le payait." /
+        "The project is terminated: its end settled its accounts. Once what is due is back, the fund closes the purpose that paid it.";
     FINAL_REPORT_MISSING: Rule,
         "Rapport financier final absent" / "Final financial report missing",
         "Il manque un rapport financier final accepté." / "An accepted final financial report is missing.";

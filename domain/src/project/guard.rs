@@ -7,18 +7,19 @@ use chrono::NaiveDate;
 use super::ceiling::Exchange;
 use super::check::{Check, Study, StudyKind};
 use super::clock::add_months;
-use super::finance::Finance;
+use super::finance::{FUND_PURPOSE_MISSING, Finance, PROJECT_ALLOCATED, PROJECT_NOT_ALLOCATED};
 use super::handover::{Certificate, Closure, unsigned};
 use super::milestone::{FindingSeverity, Work};
+use super::overlap::{DUPLICATE_UNRESOLVED, POSSIBLE_SPLITTING};
 use super::recipient::{RECIPIENT_LEAD_MISSING, Recipient};
 use super::release::Delivery;
 use super::{
-    APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, DUPLICATE_UNRESOLVED, DURATION_EXCEEDED, ELIGIBILITY_EXPIRED,
-    GENDER_MARKER_REQUIRED, JOINT_SPLIT, NEED_ELSEWHERE, NEED_REQUIRED, OVERHEAD_NOT_ALLOWED, PARTNER_INELIGIBLE, PARTNER_MISSING,
-    PARTNER_NOT_LOCAL, PROJECT_ALLOCATED, RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
+    APPRAISAL_ADVERSE, APPRAISALS_MISSING, AREA_NOT_ALLOWED, BUDGET_SUM, DURATION_EXCEEDED, ELIGIBILITY_EXPIRED, GENDER_MARKER_REQUIRED,
+    JOINT_SPLIT, NEED_ELSEWHERE, NEED_REQUIRED, OVERHEAD_NOT_ALLOWED, PARTNER_INELIGIBLE, PARTNER_MISSING, PARTNER_NOT_LOCAL,
+    RISK_MARKER_REQUIRED, SPLIT_SUM, Transition,
 };
-use crate::fund::{EXCHANGE_RATE_MISSING, FUND_INSUFFICIENT};
-use crate::money::{Amount, Currency};
+use crate::fund::{EXCHANGE_RATE_MISSING, FUND_INSUFFICIENT, FUND_PURPOSE_CLOSED, PURPOSE_BUDGET_EXCEEDED};
+use crate::money::{Amount, CURRENCY_MISMATCH, Currency};
 use crate::programme::context::Eligibility;
 use crate::programme::rule_set::{ImplementerKind, RequesterKind, RuleSet};
 use crate::refusal::Refusal;
@@ -59,6 +60,8 @@ words! {
         ConflictCheck = "conflict_check",
         /// Accepted studies where they are required.
         Studies = "studies",
+        /// A purpose is named under which a fund can pay all of it.
+        FundPurpose = "fund_purpose",
         /// The budget is allocated by a fund.
         Funds = "funds",
         /// The gender marker is set.
@@ -132,29 +135,6 @@ words! {
     }
 }
 
-words! {
-    /// What was found of a similar project.
-    pub enum OverlapDisposition {
-        /// The same is done twice.
-        Duplicate = "duplicate",
-        /// One completes the other.
-        Complementary = "complementary",
-        /// Both are done together.
-        Joint = "joint",
-        /// They are not alike.
-        FalseMatch = "false_match",
-        /// One project was split to stay under the ceiling.
-        Splitting = "splitting",
-    }
-}
-
-impl OverlapDisposition {
-    /// Whether the project may go on beside the other.
-    pub fn clears(self) -> bool {
-        !matches!(self, Self::Duplicate | Self::Splitting)
-    }
-}
-
 /// A share of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
@@ -193,11 +173,23 @@ pub struct Proposal {
     pub needs_elsewhere: Vec<String>,
 }
 
+/// The purpose under which a fund is to pay a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurposeFacts {
+    pub currency: Currency,
+    pub budget: Amount,
+    pub closed_on: Option<NaiveDate>,
+}
+
 /// What others found about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Review {
-    /// References of similar projects that nobody looked at.
+    /// References of similar projects that nobody looked at, and of those of which it is a duplicate.
     pub overlaps: Vec<String>,
+    /// References of projects of which it is found to be a part that was split off.
+    pub splittings: Vec<String>,
+    /// The purpose that it names, if it names one.
+    pub purpose: Option<PurposeFacts>,
     pub opinions: Vec<Opinion>,
     pub check: Option<Check>,
     /// The election that is near, where it matters.
@@ -264,12 +256,16 @@ impl Facts<'_> {
     pub fn check(&self, guard: Guard) -> Vec<Refusal> {
         let one = |outcome: Result<(), Refusal>| outcome.err().into_iter().collect();
         match guard {
-            Guard::Requester => one(self.rules.admit_requester(self.proposal.requester)),
+            Guard::Requester => {
+                let admitted = self.rules.admit_requester(self.proposal.requester);
+                one(admitted.map_err(|refusal| refusal.at("/proposal/requester_kind")))
+            }
             Guard::Splits => self.splits(),
             Guard::Budget => one(self.budget()),
             Guard::Ceiling => {
                 let asked = (self.proposal.budget, self.proposal.currency);
-                one(super::ceiling::require_within(self.rules, asked, &self.review.exchange, self.today))
+                let within = super::ceiling::require_within(self.rules, asked, &self.review.exchange, self.today);
+                one(within.map_err(|refusal| refusal.at("/proposal/budget")))
             }
             Guard::Duration => one(self.duration()),
             Guard::Area => one(self.area()),
@@ -277,17 +273,18 @@ impl Facts<'_> {
             Guard::Implementer => self.implementer(),
             Guard::Overhead => one(self.overhead()),
             Guard::Recipients => self.recipients(),
-            Guard::Overlaps => one(self.overlaps()),
+            Guard::Overlaps => self.overlaps(),
             Guard::Appraisals => self.appraisals(),
             Guard::ConflictCheck if self.rules.conflict_check_required => {
                 super::check::unmet(self.review.check.as_ref(), self.review.election, self.today)
             }
             Guard::ConflictCheck => Vec::new(),
             Guard::Studies => super::check::studies_unmet(&self.review.studies_required, &self.review.studies, self.today),
+            Guard::FundPurpose => one(self.purpose()),
             Guard::Funds => one(self.funds()),
             Guard::GenderMarker => one(self.gender_marker()),
             Guard::RiskMarker if self.rules.risk_marker_required && self.proposal.risk_marker.is_none() => {
-                vec![RISK_MARKER_REQUIRED.refuse()]
+                vec![RISK_MARKER_REQUIRED.refuse().at("/proposal/risk_marker")]
             }
             Guard::RiskMarker => Vec::new(),
             Guard::Eligibility => one(self.eligible()),
@@ -317,7 +314,7 @@ impl Facts<'_> {
             let sum: u32 = shares().map(|share| share.bps).sum();
             let terms: BTreeSet<&str> = shares().map(|share| share.term.as_str()).collect();
             if sum != WHOLE || terms.len() != shares().count() {
-                found.push(SPLIT_SUM.refuse().with("dimension", *dimension).with("sum", sum));
+                found.push(SPLIT_SUM.refuse().with("dimension", *dimension).with("sum", sum).at("/proposal/shares"));
             }
         }
         found
@@ -329,7 +326,7 @@ impl Facts<'_> {
             return Ok(());
         }
         let refusal = BUDGET_SUM.refuse().with("sum", self.shown(sum)).with("budget", self.shown(self.proposal.budget));
-        Err(refusal.with("currency", self.proposal.currency.code()))
+        Err(refusal.with("currency", self.proposal.currency.code()).at("/proposal/lines"))
     }
 
     fn duration(&self) -> Result<(), Refusal> {
@@ -339,7 +336,8 @@ impl Facts<'_> {
             return Ok(());
         }
         let refusal = DURATION_EXCEEDED.refuse().with("from", from).with("to", to);
-        Err(if self.rules.duration_months.is_some() { refusal.with("latest", latest) } else { refusal.with("latest", "—") })
+        let refusal = if self.rules.duration_months.is_some() { refusal.with("latest", latest) } else { refusal.with("latest", "—") };
+        Err(refusal.at("/proposal/ends_on"))
     }
 
     fn area(&self) -> Result<(), Refusal> {
@@ -347,23 +345,23 @@ impl Facts<'_> {
         if allowed.is_empty() || self.proposal.area.as_ref().is_some_and(|area| allowed.contains(area)) {
             return Ok(());
         }
-        Err(AREA_NOT_ALLOWED.refuse().with("allowed", allowed.clone()))
+        Err(AREA_NOT_ALLOWED.refuse().with("allowed", allowed.clone()).at("/proposal/area"))
     }
 
     fn need(&self) -> Vec<Refusal> {
         let mut found = Vec::new();
         if self.rules.need_required && self.proposal.needs == 0 {
-            found.push(NEED_REQUIRED.refuse());
+            found.push(NEED_REQUIRED.refuse().at("/proposal/need_ids"));
         }
         if !self.proposal.needs_elsewhere.is_empty() {
-            found.push(NEED_ELSEWHERE.refuse().with("needs", self.proposal.needs_elsewhere.clone()));
+            found.push(NEED_ELSEWHERE.refuse().with("needs", self.proposal.needs_elsewhere.clone()).at("/proposal/need_ids"));
         }
         found
     }
 
     fn implementer(&self) -> Vec<Refusal> {
-        let Some(implementer) = &self.proposal.implementer else { return vec![PARTNER_MISSING.refuse()] };
-        self.admit(implementer)
+        let Some(implementer) = &self.proposal.implementer else { return vec![PARTNER_MISSING.refuse().at("/proposal/implementer")] };
+        self.admit(implementer).into_iter().map(|refusal| refusal.at("/proposal/implementer")).collect()
     }
 
     /// What stands against somebody who would carry a project out, or a part of it.
@@ -390,7 +388,7 @@ impl Facts<'_> {
             return Ok(());
         }
         let refusal = OVERHEAD_NOT_ALLOWED.refuse().with("indirect", self.shown(indirect)).with("max", self.shown(max));
-        Err(refusal.with("currency", self.proposal.currency.code()))
+        Err(refusal.with("currency", self.proposal.currency.code()).at("/proposal/lines"))
     }
 
     /// The parts of recipients make the budget, each of them is admitted, and who carries the project out is one of them.
@@ -413,11 +411,10 @@ impl Facts<'_> {
         found
     }
 
-    fn overlaps(&self) -> Result<(), Refusal> {
-        if !self.rules.overlap_check_required || self.review.overlaps.is_empty() {
-            return Ok(());
-        }
-        Err(DUPLICATE_UNRESOLVED.refuse().with("references", self.review.overlaps.clone()))
+    fn overlaps(&self) -> Vec<Refusal> {
+        let stopping = [(&DUPLICATE_UNRESOLVED, &self.review.overlaps), (&POSSIBLE_SPLITTING, &self.review.splittings)];
+        let stopping = stopping.into_iter().filter(|(_, others)| self.rules.overlap_check_required && !others.is_empty());
+        stopping.map(|(code, others)| code.refuse().with("references", others.clone())).collect()
     }
 
     fn appraisals(&self) -> Vec<Refusal> {
@@ -432,9 +429,31 @@ impl Facts<'_> {
         found
     }
 
+    /// What names no purpose, or one that could never be allocated all of it, could never be approved.
+    fn purpose(&self) -> Result<(), Refusal> {
+        let (asked, currency) = (self.proposal.budget, self.proposal.currency);
+        let refusal = match self.review.purpose {
+            None => FUND_PURPOSE_MISSING.refuse(),
+            Some(purpose) if purpose.currency != currency => {
+                CURRENCY_MISMATCH.refuse().with("expected", purpose.currency.code()).with("requested", currency.code())
+            }
+            Some(PurposeFacts { closed_on: Some(closed_on), .. }) => FUND_PURPOSE_CLOSED.refuse().with("closed_on", closed_on),
+            Some(purpose) if purpose.budget < asked => {
+                let refusal = PURPOSE_BUDGET_EXCEEDED.refuse().with("possible", self.shown(purpose.budget));
+                refusal.with("requested", self.shown(asked)).with("currency", currency.code())
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(refusal.at("/proposal/fund_purpose_id"))
+    }
+
     fn funds(&self) -> Result<(), Refusal> {
         if self.review.allocated >= self.proposal.budget {
             return Ok(());
+        }
+        if self.review.allocated.is_zero() {
+            let refusal = PROJECT_NOT_ALLOCATED.refuse().with("requested", self.shown(self.proposal.budget));
+            return Err(refusal.with("currency", self.proposal.currency.code()));
         }
         let refusal = FUND_INSUFFICIENT.refuse().with("possible", self.shown(self.review.allocated));
         Err(refusal.with("requested", self.shown(self.proposal.budget)).with("currency", self.proposal.currency.code()))
@@ -446,7 +465,8 @@ impl Facts<'_> {
         if holds {
             return Ok(());
         }
-        Err(GENDER_MARKER_REQUIRED.refuse().with("minimum", rule.minimum).with("maximum", rule.maximum))
+        let refusal = GENDER_MARKER_REQUIRED.refuse().with("minimum", rule.minimum).with("maximum", rule.maximum);
+        Err(refusal.at("/proposal/gender_marker"))
     }
 
     /// Small sums need no eligibility of the country; above them it must be in force on the day of the decision.

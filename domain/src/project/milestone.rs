@@ -27,6 +27,10 @@ codes! {
     FINDING_UNRESOLVED: Rule,
         "Constat non levé" / "Finding still open",
         "Constats non levés, au moins {severity} : {findings}." / "Findings still open, at least {severity}: {findings}.";
+    MILESTONE_SUPERSEDED: Conflict,
+        "Garantie remplacée" / "Safeguard superseded",
+        "Un contrôle de sensibilité au conflit plus récent ne demande plus cette garantie." /
+        "A later conflict-sensitivity check does not ask for this safeguard any more.";
     MILESTONE_TRANCHE_INVALID: Rule,
         "Tranche du jalon" / "Tranche of a milestone",
         "Un jalon de paiement nomme sa tranche, un autre n'en nomme pas." / "A payment milestone names its tranche; another names none.";
@@ -181,12 +185,14 @@ pub struct Work {
     pub safeguards: Vec<String>,
     /// Tranches whose payment milestone is met or waived.
     pub tranches: Vec<u32>,
+    /// Titles of payment milestones that are neither, with the tranche that they release.
+    pub tranches_open: Vec<(u32, String)>,
 }
 
 impl Work {
     /// Every reason why the work is not done: an output that nobody verified, no recent look at it.
     pub fn incomplete(&self, today: NaiveDate) -> Vec<Refusal> {
-        let open: Vec<String> = self.outputs.iter().filter(|(_, settled)| !settled).map(|(title, _)| title.clone()).collect();
+        let open = self.outputs_open();
         let (planned, mut found) = (self.outputs.len(), Vec::new());
         if !self.outputs_settled() {
             let refusal = OUTPUTS_UNVERIFIED.refuse().with("planned", planned).with("done", planned - open.len());
@@ -210,11 +216,15 @@ impl Work {
         Err(FINDING_UNRESOLVED.refuse().with("severity", severity).with("findings", open))
     }
 
-    /// What stands before any payment: critical findings that are open, and conditions of the conflict-sensitivity check that nobody
-    /// verified.
-    pub fn before_payment(&self) -> Vec<String> {
+    /// The numbers of critical findings that are open, which stand before any payment.
+    pub fn critical_findings(&self) -> Vec<String> {
         let critical = self.findings.iter().filter(|(_, severity)| *severity == FindingSeverity::Critical);
-        critical.map(|(number, _)| number.to_string()).chain(self.safeguards.iter().cloned()).collect()
+        critical.map(|(number, _)| number.to_string()).collect()
+    }
+
+    /// Titles of outputs that are neither verified nor waived.
+    pub fn outputs_open(&self) -> Vec<String> {
+        self.outputs.iter().filter(|(_, settled)| !settled).map(|(title, _)| title.clone()).collect()
     }
 
     /// Whether every output was verified or waived, and there is one.
@@ -265,12 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn a_critical_finding_and_a_safeguard_stand_before_payments() {
+    fn a_critical_finding_stands_before_payments_and_a_major_one_before_the_end() {
         let found = |severity| Work { findings: vec![(1, severity)], ..Work::default() };
-        assert_eq!(found(FindingSeverity::Major).before_payment(), [""; 0]);
+        assert_eq!(found(FindingSeverity::Major).critical_findings(), [""; 0]);
+        assert_eq!(found(FindingSeverity::Critical).critical_findings(), ["1"]);
         assert!(found(FindingSeverity::Major).require_no_finding(FindingSeverity::Major).is_err());
         assert!(found(FindingSeverity::Minor).require_no_finding(FindingSeverity::Major).is_ok());
-        let both = Work { safeguards: vec!["Comité de plaintes".to_owned()], ..found(FindingSeverity::Critical) };
-        assert_eq!(both.before_payment(), ["1", "Comité de plaintes"]);
     }
 }

@@ -1,7 +1,7 @@
 //! What releases money: the condition of a tranche under the rules of its instrument, findings, and what the project is.
 
 use super::ProjectState;
-use super::finance::{FINDING_OPEN, PROJECT_NOT_PAYABLE, TRANCHE_NOT_RELEASABLE};
+use super::finance::{FINDING_OPEN, PROJECT_NOT_PAYABLE, SAFEGUARD_OPEN, TRANCHE_NOT_RELEASABLE};
 use crate::money::{Amount, Currency};
 use crate::programme::rule_set::{RuleSet, TrancheRelease};
 use crate::refusal::Refusal;
@@ -17,6 +17,26 @@ pub struct Delivery {
     pub visited: bool,
     /// References of critical findings that are open.
     pub critical_findings: Vec<String>,
+    /// Titles of conditions of the conflict-sensitivity check that nobody verified.
+    pub safeguards: Vec<String>,
+    /// Titles of outputs that are not verified.
+    pub outputs_open: Vec<String>,
+    /// Payment milestones that are not met, with the tranche that they release.
+    pub milestones_open: Vec<(u32, String)>,
+}
+
+impl Delivery {
+    /// What a tranche still waits for, by title.
+    fn missing(&self, release: TrancheRelease, tranche: u32) -> Vec<String> {
+        let missing: Vec<String> = match release {
+            TrancheRelease::OutputsVerified => self.outputs_open.clone(),
+            TrancheRelease::MilestoneMet => {
+                self.milestones_open.iter().filter(|(of, _)| *of == tranche).map(|(_, title)| title.clone()).collect()
+            }
+            TrancheRelease::Visited | TrancheRelease::Delivered | TrancheRelease::Cleared => Vec::new(),
+        };
+        if missing.is_empty() { vec!["—".to_owned()] } else { missing }
+    }
 }
 
 /// A tranche of a plan, with what the release of the next one looks at.
@@ -37,7 +57,8 @@ pub fn releasable(
 ) -> Result<(), Refusal> {
     let refuse = |condition: &str, needed: String, reached: String| {
         let refusal = TRANCHE_NOT_RELEASABLE.refuse().with("tranche", tranche).with("condition", condition);
-        Err(refusal.with("needed", needed).with("reached", reached))
+        let missing = delivery.missing(rules.tranche_release, tranche);
+        Err(refusal.with("needed", needed).with("reached", reached).with("missing", missing))
     };
     let before: Vec<&TrancheFacts> = plan.iter().filter(|one| one.number < tranche).collect();
     let Some(last) = before.last() else { return Ok(()) };
@@ -69,15 +90,15 @@ fn word(rules: &RuleSet) -> &'static str {
 }
 
 /// Refuses money to a project that is not under way: only the first tranche goes to one that was merely contracted. Nothing is released
-/// while a critical finding is open.
+/// while a critical finding is open, or a condition of the conflict-sensitivity check is not met.
 pub fn payable(state: ProjectState, tranche: u32, delivery: &Delivery) -> Result<(), Refusal> {
     if state != ProjectState::Active && !(tranche == 1 && state == ProjectState::Contracted) {
         return Err(PROJECT_NOT_PAYABLE.refuse().with("state", state));
     }
-    if delivery.critical_findings.is_empty() {
-        return Ok(());
+    if !delivery.critical_findings.is_empty() {
+        return Err(FINDING_OPEN.refuse().with("findings", delivery.critical_findings.clone()));
     }
-    Err(FINDING_OPEN.refuse().with("findings", delivery.critical_findings.clone()))
+    if delivery.safeguards.is_empty() { Ok(()) } else { Err(SAFEGUARD_OPEN.refuse().with("safeguards", delivery.safeguards.clone())) }
 }
 
 #[cfg(test)]
@@ -137,6 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_tranche_waits_for_is_named() {
+        let two = plan(&["80", "20"], 1);
+        let waits = Delivery {
+            outputs_open: vec!["Puits".to_owned(), "Pompe".to_owned()],
+            milestones_open: vec![(2, "Chantier reçu".to_owned()), (3, "Bilan".to_owned())],
+            ..Delivery::default()
+        };
+        for (instrument, missing) in [
+            (Instrument::QuickImpact, serde_json::json!(["Puits", "Pompe"])),
+            (Instrument::TrustFund, serde_json::json!(["Chantier reçu"])),
+            (Instrument::CommunityPilot, serde_json::json!(["—"])),
+        ] {
+            let rules = (1..).map_while(|version| find(instrument, version)).last().expect("shipped");
+            let refusal = releasable(rules, (2, &two), &waits, (Amount::ZERO, usd())).expect_err("not yet");
+            assert_eq!(refusal.facts["missing"], missing, "{instrument}");
+        }
+    }
+
+    #[test]
     fn money_goes_to_projects_under_way_without_critical_findings() {
         let none = Delivery::default();
         let refused = |state, tranche, delivery: &Delivery| payable(state, tranche, delivery).err().map(|refusal| refusal.code.name);
@@ -148,5 +188,7 @@ mod tests {
         }
         let found = Delivery { critical_findings: vec!["C-1".to_owned()], ..Delivery::default() };
         assert_eq!(refused(ProjectState::Active, 1, &found), Some("FINDING_OPEN"));
+        let asked = Delivery { safeguards: vec!["Comité de plaintes".to_owned()], ..Delivery::default() };
+        assert_eq!(refused(ProjectState::Contracted, 1, &asked), Some("SAFEGUARD_OPEN"));
     }
 }

@@ -1,10 +1,13 @@
 //! Expenditure reports: what was spent in a period, reported, certified and accepted by three different people.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
 use super::clock::days_after;
 use super::finance::{
-    AGREEMENT_EXCEEDED, REPORT_CATEGORY, REPORT_EXCEEDS_DISBURSED, REPORT_FINAL, REPORT_OVERDUE, REPORT_PERIOD, REPORT_STATE_INVALID,
+    AGREEMENT_EXCEEDED, REPORT_CATEGORY, REPORT_CATEGORY_EXCEEDED, REPORT_EXCEEDS_DISBURSED, REPORT_FINAL, REPORT_OVERDUE, REPORT_PERIOD,
+    REPORT_STATE_INVALID,
 };
 use super::guard::BudgetCategory;
 use crate::money::{Amount, Currency};
@@ -82,8 +85,12 @@ pub struct NewReport {
 #[derive(Clone, Copy, Debug)]
 pub struct Against<'a> {
     pub rules: &'a RuleSet,
-    /// Categories of the project's budget.
-    pub budget: &'a [BudgetCategory],
+    /// The lines of the project's budget.
+    pub budget: &'a [(BudgetCategory, Amount)],
+    /// Lines of all reports on the project that were not refused.
+    pub told: &'a [(BudgetCategory, Amount)],
+    /// The first day of the project.
+    pub starts_on: NaiveDate,
     pub earlier: &'a [Reported],
     pub paid: Amount,
     pub agreed: Amount,
@@ -91,20 +98,30 @@ pub struct Against<'a> {
     pub today: NaiveDate,
 }
 
-/// What a report tells in all, unless its period is told already, a line is of no category of the budget, or more was spent than was
-/// disbursed; where the rules let a partner pay in advance, than was agreed.
+/// The first day of which a project may report: the planned one, or the day of the first payment where that was earlier.
+pub fn first_day(planned: NaiveDate, payments: &[NaiveDate]) -> NaiveDate {
+    payments.iter().copied().min().map_or(planned, |paid| paid.min(planned))
+}
+
+/// What a report tells in all, unless its period is told already or lies before the project, a line is of no category of the budget, a
+/// category is spent beyond what the rules let move, or more was spent than was disbursed; where the rules let a partner pay in advance,
+/// than was agreed.
 pub fn submit(new: &NewReport, against: &Against<'_>) -> Result<Amount, Refusal> {
     if against.earlier.iter().any(|report| report.closing) {
         return Err(REPORT_FINAL.refuse());
     }
     let last = against.earlier.iter().map(|report| report.to).max();
-    if new.from > new.to || new.to > against.today || last.is_some_and(|last| new.from <= last) {
+    if new.from < against.starts_on || new.from > new.to || new.to > against.today || last.is_some_and(|last| new.from <= last) {
         let refusal = REPORT_PERIOD.refuse().with("from", new.from).with("to", new.to).with("today", against.today);
+        let refusal = refusal.with("starts_on", against.starts_on);
         return Err(refusal.with("last", last.map_or_else(|| "—".to_owned(), |last| last.to_string())).at("/period_from"));
     }
-    if let Some((category, _)) = new.lines.iter().find(|(category, _)| !against.budget.contains(category)) {
-        let allowed: Vec<String> = against.budget.iter().map(|category| category.as_str().to_owned()).collect();
-        return Err(REPORT_CATEGORY.refuse().with("category", *category).with("allowed", allowed).at("/lines"));
+    let budgeted = |category: &BudgetCategory| against.budget.iter().any(|(line, _)| line == category);
+    if let Some((index, (category, _))) = new.lines.iter().enumerate().find(|(_, (category, _))| !budgeted(category)) {
+        let allowed: BTreeSet<&str> = against.budget.iter().map(|(category, _)| category.as_str()).collect();
+        let allowed: Vec<String> = allowed.into_iter().map(str::to_owned).collect();
+        let refusal = REPORT_CATEGORY.refuse().with("category", *category).with("allowed", allowed);
+        return Err(refusal.at(&format!("/lines/{index}/category")));
     }
     let (currency, earlier) = (against.currency, against.earlier.iter().map(|report| report.amount));
     let reported = Amount::sum(earlier).unwrap_or_default();
@@ -115,13 +132,36 @@ pub fn submit(new: &NewReport, against: &Against<'_>) -> Result<Amount, Refusal>
         (against.paid, &REPORT_EXCEEDS_DISBURSED, "disbursed")
     };
     match amount.filter(|amount| reported.checked_add(*amount).is_some_and(|all| all <= most)) {
-        Some(amount) => Ok(amount),
+        Some(amount) => require_categories(new, against).map(|()| amount),
         None => {
             let refusal =
                 code.refuse().with("paid", reported.display(currency)).with("requested", amount.unwrap_or_default().display(currency));
             Err(refusal.with(name, most.display(currency)).with("currency", currency.code()).at("/lines"))
         }
     }
+}
+
+/// Refuses to spend more on a category of the budget than the rules let move without an amendment; where they leave that to the agreement,
+/// nothing is refused.
+fn require_categories(new: &NewReport, against: &Against<'_>) -> Result<(), Refusal> {
+    let (Some(bps), currency) = (against.rules.reallocation_bps, against.currency) else { return Ok(()) };
+    let of = |lines: &[(BudgetCategory, Amount)], category| {
+        Amount::sum(lines.iter().filter(|(line, _)| *line == category).map(|(_, amount)| *amount)).unwrap_or_default()
+    };
+    for (index, (category, _)) in new.lines.iter().enumerate() {
+        let (budget, told) = (of(against.budget, *category), of(against.told, *category));
+        let reported = told.checked_add(of(&new.lines, *category)).unwrap_or_default();
+        let beyond = i128::from(reported.minor()) - i128::from(budget.minor());
+        if beyond * 10_000 > i128::from(budget.minor()) * i128::from(bps) {
+            let more = i128::from(budget.minor()) * i128::from(bps) / 10_000;
+            let more = i64::try_from(more).ok().and_then(Amount::from_minor).unwrap_or_default();
+            let most = budget.checked_add(more).unwrap_or(budget);
+            let refusal = REPORT_CATEGORY_EXCEEDED.refuse().with("category", *category).with("bps", bps).with("currency", currency.code());
+            let refusal = refusal.with("budget", budget.display(currency)).with("most", most.display(currency));
+            return Err(refusal.with("reported", reported.display(currency)).at(&format!("/lines/{index}/category")));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses more money to who owes a report: so many days after each payment, some report goes beyond its day.
@@ -159,9 +199,44 @@ mod tests {
 
     fn told(instrument: Instrument, new: &NewReport, earlier: &[Reported]) -> Result<Amount, &'static str> {
         let rules = (1..).map_while(|version| find(instrument, version)).last().expect("shipped");
-        let budget = [BudgetCategory::Grants];
-        let (paid, agreed, today) = (money("100"), money("150"), day("2025-06-30"));
-        submit(new, &Against { rules, budget: &budget, earlier, paid, agreed, currency: usd(), today }).map_err(|refusal| refusal.code.name)
+        let budget = [(BudgetCategory::Grants, money("150"))];
+        let told: Vec<(BudgetCategory, Amount)> = earlier.iter().map(|report| (BudgetCategory::Grants, report.amount)).collect();
+        let (paid, agreed, today, starts_on) = (money("100"), money("150"), day("2025-06-30"), day("2025-01-01"));
+        let against = Against { rules, budget: &budget, told: &told, starts_on, earlier, paid, agreed, currency: usd(), today };
+        submit(new, &against).map_err(|refusal| refusal.code.name)
+    }
+
+    #[test]
+    fn what_moves_between_categories_without_an_amendment_is_within_the_rules() {
+        let budget = [(BudgetCategory::Grants, money("60")), (BudgetCategory::Travel, money("40")), (BudgetCategory::Grants, money("40"))];
+        let told = [(BudgetCategory::Grants, money("90")), (BudgetCategory::Travel, money("1"))];
+        let judged = |instrument, amount: &str| {
+            let rules = (1..).map_while(|version| find(instrument, version)).last().expect("shipped");
+            let (today, starts_on, all) = (day("2025-06-30"), day("2025-01-01"), money("1000"));
+            let against =
+                Against { rules, budget: &budget, told: &told, starts_on, earlier: &[], paid: all, agreed: all, currency: usd(), today };
+            submit(&report("2025-01-01", "2025-02-01", amount), &against)
+                .map_err(|refusal| (refusal.code.name, refusal.facts["most"].clone()))
+        };
+        let beyond = |most: &str| Err(("REPORT_CATEGORY_EXCEEDED", serde_json::json!(most)));
+        // Of a category of 100: nothing, 15 % or 20 % more.
+        assert_eq!(judged(Instrument::QuickImpact, "10"), Ok(money("10")));
+        assert_eq!(judged(Instrument::QuickImpact, "10.01"), beyond("100.00"));
+        assert_eq!(judged(Instrument::PeacebuildingImmediate, "25"), Ok(money("25")));
+        assert_eq!(judged(Instrument::PeacebuildingImmediate, "25.01"), beyond("115.00"));
+        assert_eq!(judged(Instrument::TrustFund, "30"), Ok(money("30")));
+        assert_eq!(judged(Instrument::TrustFund, "30.01"), beyond("120.00"));
+        assert_eq!(judged(Instrument::Bilateral, "500"), Ok(money("500")), "as the agreement says");
+    }
+
+    #[test]
+    fn nothing_is_reported_of_the_time_before_the_project() {
+        assert_eq!(told(Instrument::QuickImpact, &report("2025-01-01", "2025-01-31", "1"), &[]), Ok(money("1")));
+        assert_eq!(told(Instrument::QuickImpact, &report("2024-12-31", "2025-01-31", "1"), &[]), Err("REPORT_PERIOD"));
+        let planned = day("2025-03-01");
+        assert_eq!(first_day(planned, &[]), planned);
+        assert_eq!(first_day(planned, &[day("2025-02-03"), day("2025-06-01")]), day("2025-02-03"));
+        assert_eq!(first_day(planned, &[day("2025-06-01")]), planned);
     }
 
     #[test]

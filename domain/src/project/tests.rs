@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::agreement::{Agreement, ProjectAgreementSide, ProjectChannel};
 use super::check::{Check, CheckResult, POLICE_STUDIES, Study, StudyConclusion, StudyKind};
 use super::finance::Finance;
-use super::guard::{BudgetCategory, Facts, Guard, Implementer, Opinion, Proposal, Review, Share, ShareDimension};
+use super::guard::{BudgetCategory, Facts, Guard, Implementer, Opinion, Proposal, PurposeFacts, Review, Share, ShareDimension};
 use super::recipient::Recipient;
 use super::release::Delivery;
 use super::*;
@@ -68,6 +68,7 @@ fn reviewed() -> Review {
         opinions: vec![Opinion::Favourable; 2],
         check: Some(Check {
             result: CheckResult::Pass,
+            grave: Vec::new(),
             valid_until: day("2018-12-01"),
             analysed_on: day("2018-01-01"),
             neutrality: true,
@@ -75,6 +76,7 @@ fn reviewed() -> Review {
             uncovered: Vec::new(),
         }),
         studies: POLICE_STUDIES.map(study).to_vec(),
+        purpose: Some(PurposeFacts { currency: usd(), budget: money("100000000"), closed_on: None }),
         allocated: money("100000000"),
         eligibility: eligibility(day("2018-06-30")),
         ..Review::default()
@@ -208,11 +210,57 @@ fn a_decision_asks_for_money_markers_and_fresh_evidence() {
     assert_eq!(decided(&unmarked, &reviewed()), ["GENDER_MARKER_REQUIRED", "RISK_MARKER_REQUIRED"]);
     let short = Review { allocated: money("41969.99"), check: None, overlaps: vec!["QIP-2".to_owned()], ..reviewed() };
     assert_eq!(decided(&gao(), &short), ["DUPLICATE_UNRESOLVED", "FUND_INSUFFICIENT", "CSC_MISSING"]);
+    let bare = Review { allocated: Amount::ZERO, splittings: vec!["QIP-2".to_owned()], ..reviewed() };
+    assert_eq!(decided(&gao(), &bare), ["POSSIBLE_SPLITTING", "PROJECT_NOT_ALLOCATED"]);
     let police = Review { studies_required: POLICE_STUDIES.to_vec(), studies: Vec::new(), ..reviewed() };
     assert_eq!(decided(&gao(), &police), ["STUDY_MISSING"]);
     let against = Study { kind: StudyKind::Feasibility, conclusion: StudyConclusion::Unfavourable, accepted_on: day("2018-02-01") };
     let police = Review { studies: [reviewed().studies, vec![against]].concat(), ..police };
     assert_eq!(decided(&gao(), &police), ["STUDY_UNFAVOURABLE"]);
+}
+
+#[test]
+fn nothing_is_recommended_that_could_never_be_approved() {
+    let promotion = find(Instrument::GenderYouthPromotion, 1).expect("shipped");
+    let purpose = |currency: &str, budget: &str, closed_on| {
+        let currency = Currency::parse(currency).expect("known");
+        Some(PurposeFacts { currency, budget: Amount::parse(budget, currency).expect("an amount"), closed_on })
+    };
+    let recommended = |proposal: &Proposal, purpose| {
+        let review = Review { purpose, ..reviewed() };
+        let facts = Facts { today: day("2018-06-30"), rules: promotion, proposal, review: &review };
+        let told = facts.unmet(A::Recommend.transition().expect("a line")).into_iter();
+        told.map(|refusal| (refusal.code.name, refusal.errors[0].pointer.clone())).collect::<Vec<_>>()
+    };
+    let at_purpose = |code| vec![(code, "/proposal/fund_purpose_id".to_owned())];
+    assert_eq!(recommended(&gao(), purpose("USD", "41970", None)), []);
+    assert_eq!(recommended(&gao(), None), at_purpose("FUND_PURPOSE_MISSING"));
+    assert_eq!(recommended(&gao(), purpose("EUR", "41970", None)), at_purpose("CURRENCY_MISMATCH"));
+    assert_eq!(recommended(&gao(), purpose("USD", "41969.99", None)), at_purpose("PURPOSE_BUDGET_EXCEEDED"));
+    assert_eq!(recommended(&gao(), purpose("USD", "41970", Some(day("2018-01-01")))), at_purpose("FUND_PURPOSE_CLOSED"));
+    let unmarked = Proposal { gender_marker: Some(1), risk_marker: None, ..gao() };
+    let told = recommended(&unmarked, purpose("USD", "41970", None));
+    let markers = [("GENDER_MARKER_REQUIRED", "gender_marker"), ("RISK_MARKER_REQUIRED", "risk_marker")];
+    assert_eq!(told, markers.map(|(code, member)| (code, format!("/proposal/{member}"))));
+}
+
+#[test]
+fn what_is_missing_in_a_proposal_is_pointed_at() {
+    let wanting = Proposal {
+        implementer: None,
+        area: None,
+        shares: Vec::new(),
+        lines: vec![(BudgetCategory::Indirect, money("1"))],
+        ends_on: day("2030-01-01"),
+        needs_elsewhere: vec!["puits".to_owned()],
+        requester: RequesterKind::Community,
+        ..budget("50000.01")
+    };
+    let facts = Facts { today: day("2018-06-01"), rules: quick(), proposal: &wanting, review: &Review::default() };
+    let refusal = facts.require(A::Submit.transition().expect("a line")).expect_err("refused");
+    let told: BTreeSet<&str> = refusal.errors.iter().map(|error| error.pointer.as_str()).collect();
+    let members = ["area", "budget", "ends_on", "implementer", "lines", "need_ids", "requester_kind", "shares"];
+    assert_eq!(told, members.iter().map(|member| format!("/proposal/{member}")).collect::<Vec<_>>().iter().map(String::as_str).collect());
 }
 
 #[test]
@@ -292,15 +340,17 @@ enum Defect {
     Partner,
     Overhead,
     Overlap,
+    Splitting,
     Adverse,
     Check,
     Police,
+    Purpose,
     Money,
     Gender,
     Risk,
 }
 
-const DEFECTS: [Defect; 15] = [
+const DEFECTS: [Defect; 17] = [
     Defect::Requester,
     Defect::Places,
     Defect::Lines,
@@ -310,9 +360,11 @@ const DEFECTS: [Defect; 15] = [
     Defect::Partner,
     Defect::Overhead,
     Defect::Overlap,
+    Defect::Splitting,
     Defect::Adverse,
     Defect::Check,
     Defect::Police,
+    Defect::Purpose,
     Defect::Money,
     Defect::Gender,
     Defect::Risk,
@@ -338,6 +390,8 @@ fn made(rules: &RuleSet, defects: &[Defect]) -> (Proposal, Review) {
             Defect::Partner => proposal.implementer = Some(Implementer { active: false, ..good }),
             Defect::Overhead => proposal.lines = vec![(BudgetCategory::Indirect, proposal.budget)],
             Defect::Overlap => review.overlaps.push("QIP-9".to_owned()),
+            Defect::Splitting => review.splittings.push("QIP-8".to_owned()),
+            Defect::Purpose => review.purpose = None,
             Defect::Adverse => review.opinions.push(Opinion::Adverse),
             Defect::Check => review.check = None,
             Defect::Police => (review.studies_required, review.studies) = (POLICE_STUDIES.to_vec(), Vec::new()),
@@ -359,12 +413,12 @@ fn stands(instrument: &str, defect: Defect, action: &str) -> bool {
         Defect::Cost => (submit || approve) && quick,
         Defect::Length => submit && instrument != "bilateral",
         Defect::Need => submit && instrument == "community_pilot",
-        Defect::Overlap => (review || approve) && instrument != "bilateral",
-        Defect::Adverse => recommend,
+        Defect::Overlap | Defect::Splitting => (review || approve) && instrument != "bilateral",
+        Defect::Adverse | Defect::Purpose => recommend,
         Defect::Check | Defect::Police => recommend || approve,
         Defect::Money => approve || action == "cancel",
-        Defect::Gender => approve && (peace || instrument == "community_pilot"),
-        Defect::Risk => approve && peace,
+        Defect::Gender => (recommend || approve) && (peace || instrument == "community_pilot"),
+        Defect::Risk => (recommend || approve) && peace,
     }
 }
 
