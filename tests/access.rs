@@ -247,6 +247,24 @@ impl Neighbour {
     }
 }
 
+/// Those who run the region, and those who represent the State elsewhere: nothing of a commune is theirs by being above it.
+fn superiors(town: &Town) -> Vec<Client> {
+    let admin = town.client("administrator");
+    let unit = town.stranger().get("/v1/territorial-units?level=region&limit=1").expect(200).text("/data/0/id");
+    let region =
+        json!({ "kind": "region", "code": "ML-R02", "name": "Région", "territorial_unit_id": unit, "currency": "XOF", "fictional": true });
+    let state = json!({ "kind": "state_representation", "code": "GOUV-2", "name": "Gouvernorat", "currency": "XOF", "fictional": true });
+    let office = |(body, roles): (&Value, &[&str])| {
+        let id = admin.create("/v1/organisations", body).expect(201).id();
+        let person = newcomer(town, &format!("superior-{}", roles[0]));
+        for role in roles {
+            assign(town, id, person, role, "2025-01-01", None).expect(201);
+        }
+        town.client_of(person)
+    };
+    [(&region, &["authorising_officer", "finance_officer"][..]), (&state, &["auditor"][..])].map(office).into()
+}
+
 #[test]
 fn the_table_and_the_routes_are_the_same_set() {
     let declared: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.id).collect();
@@ -279,8 +297,9 @@ on_both_engines! {
         assign(town, town.commune_id(), passing, "auditor", "2025-02-02", Some("2025-02-03")).expect(201);
         let passing = town.client_of(passing);
         let neighbour = Neighbour::settle(town);
+        let superiors = superiors(town);
         let cast = roles_of_the_cast(town);
-        let before = rows(town);
+        let (before, mut tried) = (rows(town), 0);
         let (commune, nowhere) = (town.commune_id(), Uuid::new_v4());
         for route in routes() {
             let operation = route.operation;
@@ -316,8 +335,10 @@ on_both_engines! {
             // Those who hold nothing in the organisation: it is as if it did not exist.
             if route.names_an_organisation() && operation.access != Access::Open {
                 let unknown = route.call_on_nothing(&outsider, nowhere).refused(404, "NOT_FOUND");
-                for client in [&outsider, &neighbour.mayor, &neighbour.accountant] {
+                let strangers = [&outsider, &neighbour.mayor, &neighbour.accountant, &neighbour.prefect];
+                for client in strangers.into_iter().chain(&superiors) {
                     assert_eq!(told(&route.call_on_nothing(client, commune)), told(&unknown), "{id}");
+                    tried += 1;
                 }
                 assert_eq!(told(&route.call_on_nothing(&town.client("mayor"), neighbour.id)), told(&unknown), "{id}");
             }
@@ -334,6 +355,7 @@ on_both_engines! {
             route.call_on_nothing(&passing, commune).refused(404, "NOT_FOUND");
         }
         assert_eq!(rows(town), before, "nothing was stored");
+        eprintln!("S1: {} operations, {tried} requests of those of other organisations, below and above", routes().len());
     }
 
     Stage::Open, fn ids_of_another_organisation_do_not_exist_under_ones_own(town) {

@@ -28,6 +28,8 @@ enum Blow {
 }
 
 const NONE: [String; 0] = [];
+/// How often an operator asks the service to end: once, or again because it has not ended yet.
+const ASKED: [usize; 2] = [1, 3];
 
 fn cycles() -> usize {
     std::env::var(CYCLES_ASKED).map_or(CYCLES, |asked| asked.parse().expect("a number of cycles"))
@@ -95,8 +97,8 @@ fn survive(place: &Place, target: &Target, cluster: Option<&Cluster>) {
     println!("{} blows: {count} writes acknowledged, 0 lost; {repeated} asked again; ready again within {slowest:?}", cycles());
 }
 
-/// Asks the service to end while clients write.
-fn end_in_order(place: &Place, target: &Target) {
+/// Asks the service to end while clients write, as often as an impatient operator does.
+fn end_in_order(place: &Place, target: &Target, times: usize) {
     let cast = town::found(target, Stage::Open);
     let notes = Notes::begin(&place.path("acknowledged"));
     let service = place.serve_ready();
@@ -104,7 +106,7 @@ fn end_in_order(place: &Place, target: &Target) {
     let ((ended, took), unknown) = desk.write_during(&notes, || {
         notes.wait_for(30);
         let since = Instant::now();
-        (service.terminate(), since.elapsed())
+        (service.terminate_asking(times), since.elapsed())
     });
     assert_eq!(ended.0, Some(0), "{}", ended.1);
     assert!(took < Duration::from_secs(30), "it took {took:?} to end");
@@ -232,12 +234,16 @@ fn after_a_disk_failed_nothing_is_told_until_the_service_starts_anew() {
 
 #[test]
 fn a_service_that_is_asked_to_end_answers_what_it_took_on_sqlite() {
-    on_sqlite(end_in_order);
+    for times in ASKED {
+        on_sqlite(|place, target| end_in_order(place, target, times));
+    }
 }
 
 #[test]
 fn a_service_that_is_asked_to_end_answers_what_it_took_on_postgresql() {
-    on_postgresql(|place, target, _| end_in_order(place, target));
+    for times in ASKED {
+        on_postgresql(|place, target, _| end_in_order(place, target, times));
+    }
 }
 
 /// The comparison itself: it must see a note taken before the answer, a changed figure, and a database that forgot.

@@ -2,6 +2,7 @@
 //! contract, and one thing after the other is made wrong with them and with the service.
 
 mod draft;
+mod kind;
 mod state;
 
 use std::collections::BTreeSet;

@@ -435,3 +435,20 @@ fn every_code_is_held_by_a_test() {
     let untested = codes().into_iter().filter(|(code, _)| !tested.contains(code) && !UNREACHED.contains(&code.as_str()));
     none("Codes that no test holds", &untested.map(|(code, path)| format!("{path}: {code}")).collect::<Vec<_>>());
 }
+
+#[test]
+fn every_switch_of_the_tests_is_explained() {
+    // Composed, or it would find itself.
+    let switch = Regex::new(&format!("{}_TEST_[A-Z_]+", "SIGIDA")).expect("a pattern");
+    let names = |text: &str| switch.find_iter(text).map(|found| found.as_str().to_owned()).collect::<BTreeSet<_>>();
+    let (mut used, mut told) = (BTreeSet::new(), BTreeSet::new());
+    for file in files() {
+        match file.path.as_str() {
+            "CONTRIBUTING.md" => told.extend(names(&file.text)),
+            path if path.starts_with("tests/") && path.ends_with(".rs") => used.extend(names(&file.text)),
+            _ => {}
+        }
+    }
+    assert!(used.len() > 8, "{used:?}");
+    assert_eq!(told, used);
+}

@@ -77,7 +77,7 @@ impl Default for RatePolicy {
             per_address: default_requests_per_address(),
             per_principal: default_requests_per_principal(),
             with_reason_per_day: default_reads_with_reason_per_day(),
-            recorded_per_day: 0,
+            recorded_per_day: default_recorded_reads_per_day(),
         }
     }
 }
@@ -113,7 +113,7 @@ struct Settings {
     requests_per_principal: u32,
     #[serde(default = "default_reads_with_reason_per_day")]
     reads_with_reason_per_day: u32,
-    #[serde(default)]
+    #[serde(default = "default_recorded_reads_per_day")]
     recorded_reads_per_day: u32,
     #[serde(default)]
     trusted_proxies: String,
@@ -194,6 +194,12 @@ fn default_requests_per_principal() -> u32 {
 /// What somebody who was given an unlocked telephone is told at most.
 fn default_reads_with_reason_per_day() -> u32 {
     20
+}
+
+/// More than a day at the counter, and as much as the roll of a rural commune; far less than what somebody who leaves with the registers
+/// would take along.
+fn default_recorded_reads_per_day() -> u32 {
+    2_000
 }
 
 fn default_connections() -> usize {

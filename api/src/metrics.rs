@@ -1,9 +1,11 @@
 //! What is told to those who watch over the service: how many requests were answered how, and how long it took.
 
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
@@ -19,6 +21,40 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    sent_away: SentAway,
+}
+
+/// Of requests that are sent away for now, the log tells one in each second: who floods the service does not fill the log too.
+#[derive(Default)]
+struct SentAway {
+    told_at: AtomicI64,
+    untold: AtomicU64,
+}
+
+impl SentAway {
+    /// How many were not told since the last that was, if this one is to be.
+    fn tell(&self, second: i64) -> Option<u64> {
+        if self.told_at.swap(second, Ordering::Relaxed) == second {
+            self.untold.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.untold.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// Tells operators of what the service could not do.
+pub fn tell<B>(response: &ServiceResponse<B>, path: &str, id: &str) {
+    let (request, status) = (response.request(), response.status());
+    if !status.is_server_error() {
+        return;
+    }
+    let (method, status) = (request.method(), status.as_u16());
+    let metrics = request.app_data::<web::Data<Metrics>>().filter(|_| status == StatusCode::SERVICE_UNAVAILABLE.as_u16());
+    match metrics.map(|metrics| metrics.sent_away.tell(chrono::Utc::now().timestamp())) {
+        None | Some(Some(0)) => log::warn!("{method} {path:?} answered {status}; request {id}"),
+        Some(Some(more)) => log::warn!("{method} {path:?} answered {status}, and {more} before it; request {id}"),
+        Some(None) => {}
+    }
 }
 
 impl Metrics {
@@ -29,6 +65,7 @@ impl Metrics {
             registry: Registry::new(),
             requests: IntCounterVec::new(requests, &["operation", "status"])?,
             seconds: HistogramVec::new(seconds, &["operation"])?,
+            sent_away: SentAway::default(),
         };
         metrics.registry.register(Box::new(metrics.requests.clone()))?;
         metrics.registry.register(Box::new(metrics.seconds.clone()))?;
@@ -62,4 +99,16 @@ pub async fn read_metrics(metrics: web::Data<Metrics>) -> Result<HttpResponse, P
     let mut text = Vec::new();
     TextEncoder::new().encode(&metrics.registry.gather(), &mut text).map_err(|_| Problem::from(&SERVICE_BROKEN))?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_those_sent_away_in_a_second_one_is_told_and_the_next_tells_how_many_more_there_were() {
+        let sent_away = SentAway::default();
+        let told: Vec<Option<u64>> = [10, 10, 10, 11, 12, 12].map(|second| sent_away.tell(second)).into();
+        assert_eq!(told, [Some(0), None, None, Some(2), Some(0), None]);
+    }
 }

@@ -20,7 +20,7 @@ use crate::auth::{Desk, Shown, admit};
 use crate::contract::outline::OUTLINE;
 use crate::idle::{self, Idle};
 use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
-use crate::metrics::{Metrics, measure, read_metrics};
+use crate::metrics::{Metrics, measure, read_metrics, tell};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
 use crate::route::{Register, Rooms};
@@ -398,9 +398,7 @@ async fn finish(
         }
         None => response,
     };
-    if response.status().is_server_error() {
-        log::warn!("{} {path:?} answered {}; request {id}", response.request().method(), response.status().as_u16());
-    }
+    tell(&response, &path, &id);
     guard(response.headers_mut(), &path, &id, spent.as_ref());
     Ok(response)
 }

@@ -317,9 +317,12 @@ BEGIN
             EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', owned.name);
         END IF;
     END LOOP;
-    -- A key is its principal's, in whatever organisation it was used: used again elsewhere, it is refused.
-    IF NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = 'idempotency_keys'::regclass AND polname = 'of_principals_1') THEN
-        CREATE POLICY of_principals_1 ON idempotency_keys FOR SELECT USING (true);
+    -- A key is its principal's, in whatever organisation it was used: used again elsewhere, it is refused. A transaction names the
+    -- principals whose keys it asks for, and sees those of nobody else.
+    IF NOT EXISTS (SELECT 1 FROM pg_policy WHERE polrelid = 'idempotency_keys'::regclass AND polname = 'of_principals_2') THEN
+        DROP POLICY IF EXISTS of_principals_1 ON idempotency_keys;
+        CREATE POLICY of_principals_2 ON idempotency_keys FOR SELECT
+            USING (principal_id = ANY ((SELECT string_to_array(current_setting('sigida.principals', true), ',')::uuid[])::uuid[]));
     END IF;
 END $$;
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
-use domain::id::OrganisationId;
+use domain::id::{OrganisationId, PrincipalId};
 
 use crate::connection::{Conn, Use, settings};
 use crate::fault::Fault;
@@ -84,6 +84,15 @@ impl Gate {
         }
         text + "; " + &turn(reach)
     }
+}
+
+/// Names the principals whose idempotency keys a transaction asks for: they are theirs in whatever organisation they were used.
+pub fn naming(principals: impl IntoIterator<Item = PrincipalId>) -> String {
+    let named: BTreeSet<String> = principals.into_iter().map(|principal| principal.to_string()).collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    format!("; SET LOCAL sigida.principals = '{}'", named.into_iter().collect::<Vec<_>>().join(","))
 }
 
 /// Names other organisations, within a transaction.

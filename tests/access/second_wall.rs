@@ -93,12 +93,12 @@ fn every_table_of_organisations_is_behind_the_second_wall_and_every_other_says_w
     assert!(owned.len() > 100, "{owned:?}");
     let ours = town.commune_id();
     conn.batch_execute("BEGIN; SET LOCAL ROLE sigida_service").expect("the role of the service");
-    for table in owned.iter().filter(|table| **table != "idempotency_keys") {
+    for table in &owned {
         assert_eq!(number(&mut conn, &format!("SELECT COUNT(*) FROM {table}")), 0, "{table}: nobody was named");
     }
     conn.batch_execute(&format!("SET LOCAL sigida.organisations = '{ours}'")).expect("named");
     let mut seen = 0;
-    for table in owned.iter().filter(|table| **table != "idempotency_keys") {
+    for table in &owned {
         seen += number(&mut conn, &format!("SELECT COUNT(*) FROM {table}"));
         assert_eq!(number(&mut conn, &format!("SELECT COUNT(*) FROM {table} WHERE organisation_id <> '{ours}'")), 0, "{table}");
     }
@@ -120,6 +120,36 @@ fn every_table_of_organisations_is_behind_the_second_wall_and_every_other_says_w
     }
     assert!(diesel::sql_query("UPDATE suppliers SET version = version").execute(pg).expect("one's own") > 0);
     pg.batch_execute("ROLLBACK").expect("undone");
+}
+
+#[test]
+fn a_transaction_sees_the_idempotency_keys_of_those_it_named() {
+    let Some(town) = Town::on_postgresql(Stage::Open) else { return };
+    let (mut conn, mayor, admin) = (town.connection(), town.person("mayor"), town.person("administrator"));
+    let all = "SELECT COUNT(*) FROM idempotency_keys";
+    let of = |who| format!("{all} WHERE principal_id = '{who}'");
+    let [everybodys, mayors, admins] = [all.to_owned(), of(mayor), of(admin)].map(|query| number(&mut conn, &query));
+    assert!(mayors > 0 && admins > 0 && everybodys > mayors + admins, "{everybodys} keys, {mayors} and {admins} of two of them");
+    conn.batch_execute("BEGIN; SET LOCAL ROLE sigida_service").expect("the role of the service");
+    assert_eq!(number(&mut conn, all), 0);
+    for (named, seen) in [(mayor.to_string(), mayors), (format!("{admin},{mayor}"), mayors + admins)] {
+        conn.batch_execute(&format!("SET LOCAL sigida.principals = '{named}'")).expect("named");
+        assert_eq!(number(&mut conn, all), seen, "{named}");
+    }
+    conn.batch_execute("ROLLBACK").expect("undone");
+    // What a session keeps of the name shows nothing to who comes next.
+    conn.batch_execute("BEGIN; SET LOCAL ROLE sigida_service").expect("the role of the service");
+    assert_eq!(number(&mut conn, all), 0);
+    conn.batch_execute("ROLLBACK").expect("undone");
+    // A key used in one organisation is still known in another.
+    let key = Uuid::new_v4().to_string();
+    let client = town.client("administrator");
+    let organisation = |code: &str| json!({ "kind": "partner", "code": code, "name": "Partenaire", "currency": "XOF", "fictional": true });
+    let id = client.create("/v1/organisations", &organisation("P-1")).expect(201).id();
+    let body = json!({ "principal_id": newcomer(&town, "awa"), "role": "auditor", "valid_from": "2025-01-01" });
+    let at = |organisation: Uuid| client.create_with_key(&format!("/v1/organisations/{organisation}/role-assignments"), &key, &body);
+    at(town.commune_id()).expect(201);
+    at(id).refused(422, "IDEMPOTENCY_KEY_REUSED");
 }
 
 #[test]

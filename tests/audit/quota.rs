@@ -1,5 +1,7 @@
 //! How many sensitive things somebody is told in a day: counted from the log, wherever they are and whatever is restarted.
 
+use std::time::{Duration, Instant};
+
 use api::config::{RatePolicy, SignInPolicy};
 use db::connection::Conn;
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use crate::harness::town::{Annex, UNHURRIED};
 use crate::harness::{Answer, Client, Stage, Town};
 use crate::identity::external;
 use crate::on_both_engines;
+use crate::revenue::debtor;
 use crate::status::every_operation;
 use api::access::Recorded;
 
@@ -103,6 +106,33 @@ on_both_engines! {
         }
     }
 
+    Stage::Open, fn who_leafs_through_a_register_is_stopped(town) {
+        for number in 0..7 {
+            debtor(town, &format!("RED-{number}")).expect(201);
+        }
+        let annex = town.limited(SignInPolicy::default(), RatePolicy { recorded_per_day: 5, ..UNHURRIED });
+        let reader = |login: &str| annex.client(Some(town.token_of(town.person(login))));
+        let officer = reader("finance-officer");
+        // A register to take away counts whole, whatever its form.
+        for form in ["", "?format=csv"] {
+            reached(officer.get(&town.path(&format!("/debtors{form}"))), 5, 5);
+        }
+        let first = officer.get(&town.path("/debtors?limit=3")).expect(200);
+        let rows: Vec<String> = (0..3).map(|row| first.text(&format!("/data/{row}/id"))).collect();
+        let next = town.path(&format!("/debtors?limit=3&after={}", first.text("/page/next")));
+        reached(officer.get(&next), 5, 2);
+        // Daily work goes on: what was told is told again, and there are two more.
+        for row in &rows {
+            officer.get(&town.path(&format!("/debtors/{row}"))).expect(200);
+        }
+        officer.get(&next.replace("limit=3", "limit=2")).expect(200);
+        reached(officer.get(&town.path("/debtors?limit=6")), 5, 0);
+        // What nobody records has no quota, nor do others wait; what is read for a reason is bounded by its own.
+        officer.get(&town.path("/suppliers")).expect(200);
+        reader("accountant").get(&town.path("/debtors?limit=5")).expect(200);
+        assert_eq!(alarms(town, "administrator").len(), 1);
+    }
+
     Stage::Gathered, fn of_two_reads_at_once_beyond_the_quota_one_is_told(town) {
         crate::identity::kinship::id(town);
         let communes = [town.commune_id(), neighbour(town)];
@@ -123,5 +153,44 @@ on_both_engines! {
             });
             assert_eq!(statuses, [200, 429], "round {round}");
         }
+    }
+
+    Stage::Open, fn who_was_told_much_is_counted_quickly(town) {
+        const READS: u32 = 40;
+        debtor(town, "RED-1").expect(201);
+        let path = town.path("/debtors");
+        let client = |annex: &Annex| annex.client(Some(town.token_of(town.person("mayor"))));
+        let (unbounded, bounded) = (town.annex(SignInPolicy::default()), town.limited(SignInPolicy::default(), RatePolicy { recorded_per_day: 2_000, ..UNHURRIED }));
+        client(&unbounded).get(&path).expect(200);
+        let many = match &town.connection() {
+            Conn::Sqlite(_) => {
+                "WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 2090) INSERT INTO access_record_subjects \
+                 SELECT organisation_id, id, i, randomblob(16) FROM access_records, n WHERE operation = 'list_debtors'"
+            }
+            Conn::Pg(_) => {
+                "INSERT INTO access_record_subjects SELECT organisation_id, id, i, gen_random_uuid() FROM access_records, generate_series(100, 2090) i \
+                 WHERE operation = 'list_debtors'"
+            }
+        };
+        tamper(town, "access_record_subjects", many);
+        let took = |client: &Client| {
+            client.get(&path).expect(200);
+            let since = Instant::now();
+            for _ in 0..READS {
+                client.get(&path).expect(200);
+            }
+            since.elapsed() / READS
+        };
+        let (uncounted, counted) = (took(&client(&unbounded)), took(&client(&bounded)));
+        eprintln!("a recorded read takes {uncounted:?}, and {counted:?} where the 1,991 things that its reader was told are counted");
+        assert!(counted < uncounted + Duration::from_secs(1), "{counted:?}");
+        // They were counted, and so was the one debtor: eight more will do.
+        for number in 2..=10 {
+            debtor(town, &format!("RED-{number}")).expect(201);
+        }
+        let mayor = client(&bounded);
+        reached(mayor.get(&path), 2_000, 8);
+        mayor.get(&format!("{path}?limit=9")).expect(200);
+        reached(mayor.get(&path), 2_000, 0);
     }
 }

@@ -5,7 +5,7 @@ use super::wire::Wire;
 use super::{Edge, SLACK, Stage, Town};
 use db::store::Sizes;
 
-const HIDDEN: &str = "GET /v1/hidden HTTP/1.1\r\nhost: x\r\n\r\n";
+pub const HIDDEN: &str = "GET /v1/hidden HTTP/1.1\r\nhost: x\r\n\r\n";
 const NO_MORE: &str = "0\r\n\r\n";
 const CHUNKED: &str = "transfer-encoding: chunked";
 
@@ -15,7 +15,7 @@ fn post(headers: &str, rest: &str) -> String {
 }
 
 /// Heads that nobody may read in two ways: 400, and the connection ends.
-fn refused() -> Vec<(String, String)> {
+pub fn refused() -> Vec<(String, String)> {
     let lengths = [
         "5\r\ncontent-length: 0",
         "5\r\ncontent-length: 5",
@@ -88,7 +88,7 @@ fn refused() -> Vec<(String, String)> {
 }
 
 /// Pieces of a body that end nowhere for sure: nothing that follows them is read.
-fn cut() -> Vec<(String, String)> {
+pub fn cut() -> Vec<(String, String)> {
     let sizes = ["0x5", "+5", "-5", "", "10000000000000005", " 5", "0_5", "5;a\nb", "5;a\rb"];
     let pieces = ["5\n12345\r\n", "5\r12345\r\n", "5\r\n12345", "5\r\n1234567\r\n"];
     let mut all: Vec<String> = sizes.iter().map(|size| post(CHUNKED, &format!("{size}\r\n12345\r\n{NO_MORE}"))).collect();
@@ -100,7 +100,7 @@ fn cut() -> Vec<(String, String)> {
 }
 
 /// What has one meaning, if an unusual one: the request behind it is one of its own.
-fn plain() -> Vec<String> {
+pub fn plain() -> Vec<String> {
     let pieces = ["5 \r\n12345\r\n0\r\n\r\n", "5;a=b\r\n12345\r\n0\r\n\r\n", "0\r\ncontent-length: 40\r\n\r\n"];
     let mut all: Vec<String> = pieces.iter().map(|pieces| post(CHUNKED, pieces)).collect();
     all.push(post("content-length: 0000005", "12345"));

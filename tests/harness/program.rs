@@ -16,10 +16,16 @@ use super::{Client, canary, patience};
 /// Tokens live as long as the service lets them.
 const TOKEN_SECONDS: i64 = 600;
 
+/// Names a program that is built already: for figures, one that was built for release.
+const GIVEN: &str = "SIGIDA_TEST_PROGRAM";
+
 /// The program `sigida`, built beside this suite; cargo does nothing when it is current.
 pub fn program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(given) = std::env::var_os(GIVEN) {
+            return PathBuf::from(given);
+        }
         let suite = std::env::current_exe().expect("this suite");
         let profile = suite.parent().and_then(Path::parent).expect("target/<profile>/deps").to_owned();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -186,6 +192,13 @@ impl Service {
         }
     }
 
+    /// The most that it ever kept in memory, in bytes.
+    pub fn memory_at_most(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the status");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     /// Ends it as a failing machine does: at once, without a word.
     pub fn kill(mut self) {
         self.child.kill().expect("killed");
@@ -193,9 +206,17 @@ impl Service {
     }
 
     /// Asks it to end, as an operator does; gives its exit code and what it said.
-    pub fn terminate(mut self) -> (Option<i32>, String) {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(asked.success());
+    pub fn terminate(self) -> (Option<i32>, String) {
+        self.terminate_asking(1)
+    }
+
+    /// The same by somebody who asks so many times, one right after the other.
+    pub fn terminate_asking(mut self, times: usize) -> (Option<i32>, String) {
+        for time in 0..times {
+            let asked =
+                Command::new("kill").args(["-TERM", &self.child.id().to_string()]).stderr(Stdio::null()).status().expect("kill runs");
+            assert!(asked.success() || time > 0);
+        }
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {

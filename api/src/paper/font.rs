@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Filter, Finish as _, Name, Pdf, Rect, Ref, Str};
-use rustybuzz::{Face, UnicodeBuffer};
+use rustybuzz::{BufferClusterLevel, Face, UnicodeBuffer};
 use subsetter::GlyphRemapper;
 
 use super::PaperFault;
@@ -60,6 +60,8 @@ impl Font {
 
     fn shaped(&self, text: &str) -> rustybuzz::GlyphBuffer {
         let mut buffer = UnicodeBuffer::new();
+        // Each mark stands for itself, so that whoever copies a name out of the paper gets the tones of N'Ko too.
+        buffer.set_cluster_level(BufferClusterLevel::Characters);
         buffer.push_str(text);
         buffer.guess_segment_properties();
         rustybuzz::shape(&self.face, &[], buffer)

@@ -21,7 +21,7 @@ use crate::expenditure::chargeable::{Foreseen, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
-use crate::wall::{Gate, Reach, turn};
+use crate::wall::{Gate, Reach, naming, turn};
 
 /// The most jobs that share one transaction.
 const GROUP_MAX: usize = 512;
@@ -264,7 +264,10 @@ fn attempt(
     // What all need at the beginning is read for all; so is what they do, where nothing keeps them apart.
     let begin = match &conn {
         Conn::Sqlite(_) => "BEGIN IMMEDIATE".to_owned(),
-        Conn::Pg(_) => gate.begin(Use::Writes, &Reach::of(organisations.iter().copied())),
+        Conn::Pg(_) => {
+            let claimants = group.iter().filter_map(|job| job.known().claim.as_ref()).map(|claim| claim.principal);
+            gate.begin(Use::Writes, &Reach::of(organisations.iter().copied())) + &naming(claimants)
+        }
     };
     // Apart, one trip opens a savepoint and ends the one before; the commit ends the last.
     conn.batch_execute(&if apart { begin + "; SAVEPOINT job" } else { begin }).map_err(before)?;
