@@ -1,7 +1,8 @@
 //! The witness: every answer that any test gets is held against the contract, and what was seen is written down for the
 //! program that follows the suite and asks whether all of the contract was seen.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -76,6 +77,22 @@ pub fn path_of(method: &str, target: &str) -> Option<&'static str> {
     ROUTES.get(&(method.to_owned(), segments.len()))?.iter().find(fits).map(|(_, path)| path.as_str())
 }
 
+thread_local! {
+    /// Whether this thread asks nothing that its story does not ask.
+    static AS_WRITTEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The operations of which it was tried whether they know what their caller has.
+static KEPT: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+
+/// Plays a story of which every request counts: what is asked besides would be read in the log of access, and on one town only.
+pub fn as_written<T>(story: impl FnOnce() -> T) -> T {
+    AS_WRITTEN.set(true);
+    let told = story();
+    AS_WRITTEN.set(false);
+    told
+}
+
 /// Holds an answer against the contract and remembers it. Says whether it is the first of an operation that knows what its
 /// caller has.
 #[track_caller]
@@ -91,9 +108,9 @@ pub fn saw(method: &str, target: &str, sent: &[u8], answer: &Answer) -> bool {
     let code = if answer.status >= 400 && !packed { answer.text("/code") } else { String::new() };
     let line = format!("{operation},{},{code}", answer.status);
     let mut seen = SEEN.lock().expect("the record");
-    let first = seen.0.insert(line.clone());
-    if first {
+    if seen.0.insert(line.clone()) {
         writeln!(seen.1, "{line}").expect("written");
     }
-    first && answer.status == 200 && CONTRACT.0["paths"][path][&lower]["responses"]["304"].is_object()
+    let knows = answer.status == 200 && CONTRACT.0["paths"][path][&lower]["responses"]["304"].is_object();
+    knows && !AS_WRITTEN.get() && KEPT.lock().expect("what was tried").insert(operation)
 }

@@ -191,6 +191,15 @@ on_both_engines! {
         other.act(&place, "/withdrawal", &json!({})).refused(409, "PROPOSAL_CLOSED");
     }
 
+    Stage::Gathered, fn whom_it_concerns_is_no_second_person(town) {
+        let admin = town.client("administrator");
+        let (second, _) = second(town, "second");
+        crown(&admin, town, newcomer(town, "amadou")).expect(202);
+        // Of two, one resets the other's password alone: whoever stole it would be asked to confirm that it was stolen.
+        admin.create(&format!("/v1/principals/{second}/password-reset"), &json!({})).expect(200);
+        assert_eq!(carried_out(town), Vec::<Value>::new());
+    }
+
     Stage::Gathered, fn what_was_withdrawn_or_is_over_is_carried_out_by_nobody(town) {
         let admin = town.client("administrator");
         let [amadou, awa] = ["amadou", "awa"].map(|login| newcomer(town, login));
