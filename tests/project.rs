@@ -298,7 +298,7 @@ on_both_engines! {
 
     Stage::Open, fn inv_35_lists_follow_places_down_and_hide_what_is_above_the_caller(town) {
         let scene = scene(town);
-        scene.drafted("QIP-1", &json!({}));
+        let seen = scene.drafted("QIP-1", &json!({}));
         // INV-35: what is above the caller is absent everywhere.
         let hidden = scene.drafted("QIP-2", &json!({ "sensitivity": "restricted" }));
         let count = |login: &str, query: &str| {
@@ -311,6 +311,10 @@ on_both_engines! {
         }
         let csv = town.client("partner-system").get(&town.path("/projects?format=csv")).expect(200);
         assert!(!String::from_utf8_lossy(&csv.bytes).contains("QIP-2"));
+        // Nor is it among the similar projects of one that is below.
+        scene.submit(&hidden).expect(200);
+        let similar = |login: &str| town.client(login).get(&format!("{seen}/overlaps")).expect(200).json().as_array().map(Vec::len);
+        assert_eq!((similar("auditor"), similar("certifier")), (Some(1), Some(0)));
         // A project in a cercle is found in its region, and not in another.
         let cercle = town.stranger().get(&format!("/v1/territorial-units?parent={}&level=cercle&limit=1", scene.gao)).expect(200).text("/data/0/id");
         let shares = json!([{ "dimension": "place", "term": cercle, "bps": 10_000 }]);

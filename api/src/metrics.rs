@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
+use crate::clock::Clock;
 use crate::problem::{Problem, SERVICE_BROKEN};
 use crate::route::Found;
 
@@ -49,8 +50,9 @@ pub fn tell<B>(response: &ServiceResponse<B>, path: &str, id: &str) {
         return;
     }
     let (method, status) = (request.method(), status.as_u16());
-    let metrics = request.app_data::<web::Data<Metrics>>().filter(|_| status == StatusCode::SERVICE_UNAVAILABLE.as_u16());
-    match metrics.map(|metrics| metrics.sent_away.tell(chrono::Utc::now().timestamp())) {
+    // Who is sent away is told when to come again.
+    let metrics = request.app_data::<web::Data<Metrics>>().filter(|_| response.headers().contains_key(RETRY_AFTER));
+    match metrics.map(|metrics| metrics.sent_away.tell(Clock::default().now().timestamp())) {
         None | Some(Some(0)) => log::warn!("{method} {path:?} answered {status}; request {id}"),
         Some(Some(more)) => log::warn!("{method} {path:?} answered {status}, and {more} before it; request {id}"),
         Some(None) => {}

@@ -297,6 +297,31 @@ impl<Q: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for Locked<Q> {
     }
 }
 
+/// As [`Locked`], where the rows of one table are, and not those that stand beside them.
+pub struct LockedOf<Q>(pub Q, pub &'static str);
+
+impl<Q: Query> Query for LockedOf<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q> QueryId for LockedOf<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q> RunQueryDsl<Conn> for LockedOf<Q> {}
+
+impl<Q: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for LockedOf<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        if matches!(out.backend(), MultiBackend::Pg(_)) {
+            out.push_sql(" FOR UPDATE OF ");
+            out.push_sql(self.1);
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -137,7 +137,20 @@ on_both_engines! {
     Stage::Open, fn what_may_not_be_seen_is_not_counted(town) {
         let scene = scene(town);
         scene.drafted("QIP-1", &json!({}));
-        let hidden = scene.drafted("QIP-2", &json!({ "sensitivity": "internal" }));
+        let (purpose, _) = scene.funded("100");
+        let recipient = json!([{ "kind": "local_association", "supplier_id": scene.partner, "amount": "20000" }]);
+        let more = json!({ "sensitivity": "internal", "proposal/fund_purpose_id": purpose, "proposal/recipients": recipient });
+        let hidden = scene.drafted("QIP-2", &more);
+        // Of every grouping: neither in a group, nor beside the groups.
+        for by in ["instrument", "state", "year", "region", "sector", "country", "recipient", "donor"] {
+            let sum = |login: &str| groups(&totals(&scene, login, &format!("by={by}")).expect(200)).iter().map(|group| group.1).sum::<i64>();
+            let (all, theirs) = match by {
+                "recipient" => (3, 1),
+                "donor" => (1, 0),
+                _ => (2, 1),
+            };
+            assert_eq!((sum("auditor"), sum("partner-system")), (all, theirs), "{by}");
+        }
         let site = json!({ "territorial_unit_id": scene.gao, "name": "Gao", "longitude": "-0.04", "latitude": "16.27" });
         town.client("finance-officer").create(&format!("{hidden}/sites"), &site).expect(201);
         let map = |login: &str| {

@@ -13,6 +13,7 @@ use super::contribution::{Contribution, ContributionRow};
 use super::earmark::{EarmarkRow, with_terms};
 use super::purpose::{FundPurpose, FundPurposeRow, PurposePlaceRow, find_purpose_and_fund};
 use crate::column::Col;
+use crate::connection::LockedOf;
 use crate::fault::Fault;
 use crate::schema::{
     contributions, earmarks, fund_allocation_lines, fund_allocations, fund_movements, fund_purpose_places, fund_purposes, funds,
@@ -31,15 +32,15 @@ pub struct Payers {
     pub is_back: bool,
 }
 
-/// A purpose of a fund that the scope may see too, with the fund and who could pay for it. The head of the organisation is locked, so
-/// nothing of it changes meanwhile.
+/// A purpose of a fund that the scope may see too, with the fund and who could pay for it: contributions are locked in the order of
+/// their ids.
 pub fn find_payers(tx: &mut Tx<'_>, scope: &Scope, purpose: FundPurposeId, on: NaiveDate) -> Result<(FundPurpose, FundRow, Payers), Fault> {
     type Found = (FundPurposeRow, FundRow, Option<PurposePlaceRow>, ContributionRow, Option<EarmarkRow>, Option<(i64, i64)>, bool);
     let later = fund_movements::table
         .filter(fund_movements::organisation_id.eq(Col(scope.organisation)))
         .filter(fund_movements::fund_id.eq(funds::id))
         .filter(fund_movements::moved_on.gt(on));
-    let found: Vec<Found> = visible!(fund_purposes, scope)
+    let found = visible!(fund_purposes, scope)
         .inner_join(funds::table.on(funds::organisation_id.eq(fund_purposes::organisation_id).and(funds::id.eq(fund_purposes::fund_id))))
         .inner_join(
             contributions::table.on(contributions::organisation_id.eq(funds::organisation_id).and(contributions::fund_id.eq(funds::id))),
@@ -74,8 +75,8 @@ pub fn find_payers(tx: &mut Tx<'_>, scope: &Scope, purpose: FundPurposeId, on: N
             Option::<EarmarkRow>::as_select(),
             (fund_allocation_lines::amount, fund_allocation_lines::released).nullable(),
             exists(later),
-        ))
-        .load(tx.conn)?;
+        ));
+    let found: Vec<Found> = LockedOf(found, "contributions").load(tx.conn)?;
     let Some((row, fund, first_place, .., is_back)) = found.first().cloned() else {
         let (purpose, fund) = find_purpose_and_fund(tx.conn, scope, purpose)?;
         return Ok((purpose, fund, Payers::default()));
