@@ -1,11 +1,11 @@
 //! What is told to those who watch over the service: how many requests were answered how, and how long it took.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
@@ -21,19 +21,20 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    since: Instant,
     sent_away: SentAway,
 }
 
 /// Of requests that are sent away for now, the log tells one in each second: who floods the service does not fill the log too.
 #[derive(Default)]
 struct SentAway {
-    told_at: AtomicI64,
+    told_at: AtomicU64,
     untold: AtomicU64,
 }
 
 impl SentAway {
     /// How many were not told since the last that was, if this one is to be.
-    fn tell(&self, second: i64) -> Option<u64> {
+    fn tell(&self, second: u64) -> Option<u64> {
         if self.told_at.swap(second, Ordering::Relaxed) == second {
             self.untold.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -49,8 +50,9 @@ pub fn tell<B>(response: &ServiceResponse<B>, path: &str, id: &str) {
         return;
     }
     let (method, status) = (request.method(), status.as_u16());
-    let metrics = request.app_data::<web::Data<Metrics>>().filter(|_| status == StatusCode::SERVICE_UNAVAILABLE.as_u16());
-    match metrics.map(|metrics| metrics.sent_away.tell(chrono::Utc::now().timestamp())) {
+    // Whoever is sent away for now is told when to come again.
+    let metrics = request.app_data::<web::Data<Metrics>>().filter(|_| response.headers().contains_key(RETRY_AFTER));
+    match metrics.map(|metrics| metrics.sent_away.tell(metrics.since.elapsed().as_secs() + 1)) {
         None | Some(Some(0)) => log::warn!("{method} {path:?} answered {status}; request {id}"),
         Some(Some(more)) => log::warn!("{method} {path:?} answered {status}, and {more} before it; request {id}"),
         Some(None) => {}
@@ -65,6 +67,7 @@ impl Metrics {
             registry: Registry::new(),
             requests: IntCounterVec::new(requests, &["operation", "status"])?,
             seconds: HistogramVec::new(seconds, &["operation"])?,
+            since: Instant::now(),
             sent_away: SentAway::default(),
         };
         metrics.registry.register(Box::new(metrics.requests.clone()))?;
