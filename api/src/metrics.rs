@@ -1,6 +1,6 @@
 //! What is told to those who watch over the service: how many requests were answered how, and how long it took.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -10,7 +10,6 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
-use crate::clock::Clock;
 use crate::problem::{Problem, SERVICE_BROKEN};
 use crate::route::Found;
 
@@ -22,19 +21,20 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    since: Instant,
     sent_away: SentAway,
 }
 
 /// Of requests that are sent away for now, the log tells one in each second: who floods the service does not fill the log too.
 #[derive(Default)]
 struct SentAway {
-    told_at: AtomicI64,
+    told_at: AtomicU64,
     untold: AtomicU64,
 }
 
 impl SentAway {
     /// How many were not told since the last that was, if this one is to be.
-    fn tell(&self, second: i64) -> Option<u64> {
+    fn tell(&self, second: u64) -> Option<u64> {
         if self.told_at.swap(second, Ordering::Relaxed) == second {
             self.untold.fetch_add(1, Ordering::Relaxed);
             return None;
@@ -50,9 +50,9 @@ pub fn tell<B>(response: &ServiceResponse<B>, path: &str, id: &str) {
         return;
     }
     let (method, status) = (request.method(), status.as_u16());
-    // Who is sent away is told when to come again.
+    // Whoever is sent away for now is told when to come again.
     let metrics = request.app_data::<web::Data<Metrics>>().filter(|_| response.headers().contains_key(RETRY_AFTER));
-    match metrics.map(|metrics| metrics.sent_away.tell(Clock::default().now().timestamp())) {
+    match metrics.map(|metrics| metrics.sent_away.tell(metrics.since.elapsed().as_secs() + 1)) {
         None | Some(Some(0)) => log::warn!("{method} {path:?} answered {status}; request {id}"),
         Some(Some(more)) => log::warn!("{method} {path:?} answered {status}, and {more} before it; request {id}"),
         Some(None) => {}
@@ -67,6 +67,7 @@ impl Metrics {
             registry: Registry::new(),
             requests: IntCounterVec::new(requests, &["operation", "status"])?,
             seconds: HistogramVec::new(seconds, &["operation"])?,
+            since: Instant::now(),
             sent_away: SentAway::default(),
         };
         metrics.registry.register(Box::new(metrics.requests.clone()))?;
