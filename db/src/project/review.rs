@@ -141,7 +141,6 @@ pub fn overlaps_of(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<
 }
 
 /// Keeps what was found of a similar project, after everything that was found of it before.
-
 pub fn insert_overlap(
     tx: &mut Tx<'_>,
     project: ProjectId,
