@@ -42,7 +42,11 @@ fn commitments_are_few_trips_to_postgresql_and_every_one_is_prepared() {
     desk.intent(false).ask(&mayor).expect("an answer").expect(201);
     let (frame, executed) = sent_since(&cluster, before);
     // Whom it is about, and as whom, is said in the trip that begins it.
-    let begin = format!("statement: BEGIN; SET LOCAL ROLE sigida_service; SET LOCAL sigida.organisations = '{}'", cast.commune);
+    let begin = format!(
+        "statement: BEGIN; SET LOCAL ROLE sigida_service; SET LOCAL sigida.organisations = '{}'; SET LOCAL sigida.principals = '{}'",
+        cast.commune,
+        cast.person("mayor").expect("a mayor")
+    );
     assert_eq!(frame, [begin.as_str(), "statement: COMMIT"], "only what frames a group");
     // The heads of the chains, the answers of equal requests, what the rules look at, the effect, and what happened.
     assert_eq!(executed.len(), 5, "{executed:#?}");
