@@ -20,8 +20,7 @@ const ASKED: Duration = Duration::from_millis(500);
 /// What the lane sent since the log had so many lines: what frames its groups, and what it executed.
 fn sent_since(cluster: &Cluster, before: usize) -> (Vec<String>, Vec<String>) {
     let sent = cluster.statements().split_off(before);
-    let lane =
-        sent.iter().find(|line| line.contains(": BEGIN; ")).and_then(|line| line.split(':').next()).expect("a transaction").to_owned();
+    let lane = sent.iter().find(|line| line.contains("audit_heads")).and_then(|line| line.split(':').next()).expect("a chain").to_owned();
     let trips = sent.iter().filter(|line| line.starts_with(&format!("{lane}:"))).filter_map(|line| line.split_once(":LOG:  "));
     trips.map(|(_, sent)| sent.to_owned()).partition(|sent| sent.starts_with("statement: "))
 }

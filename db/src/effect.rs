@@ -108,6 +108,23 @@ impl Change {
     fn parts(&self) -> (&[&'static str], &[&'static str]) {
         self.columns.split_at(self.columns.len().saturating_sub(2))
     }
+
+    fn begin<DB: Backend>(&self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        out.push_sql(match self.deed {
+            Deed::Insert => "INSERT INTO ",
+            Deed::Update => "UPDATE ",
+        });
+        out.push_sql(self.table);
+        match self.deed {
+            Deed::Insert => {
+                out.push_sql(" (");
+                names(out, &self.columns)?;
+                out.push_sql(") ");
+            }
+            Deed::Update => out.push_sql(" SET "),
+        }
+        Ok(())
+    }
 }
 
 /// Writes what stands between commas.
@@ -135,23 +152,18 @@ fn names<DB: Backend>(out: &mut AstPass<'_, '_, DB>, columns: &[&str]) -> QueryR
 /// All rows at once: the text is the same for any number of them.
 impl QueryFragment<Pg> for Change {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let (set, _) = self.parts();
+        self.begin(&mut out)?;
+        let (set, of) = self.parts();
+        let named = |out: &mut AstPass<'_, 'b, Pg>, name: &str| {
+            out.push_sql(name);
+            out.push_sql(" = v.");
+            out.push_sql(name);
+        };
         match self.deed {
-            Deed::Insert => {
-                out.push_sql("INSERT INTO ");
-                out.push_sql(self.table);
-                out.push_sql(" (");
-                names(&mut out, &self.columns)?;
-                out.push_sql(") SELECT * FROM unnest(");
-            }
+            Deed::Insert => out.push_sql("SELECT * FROM unnest("),
             Deed::Update => {
-                out.push_sql("UPDATE ");
-                out.push_sql(self.table);
-                out.push_sql(" t SET ");
                 listed(&mut out, set, |out, name| {
-                    out.push_sql(name);
-                    out.push_sql(" = v.");
-                    out.push_sql(name);
+                    named(out, name);
                     Ok(())
                 })?;
                 out.push_sql(" FROM unnest(");
@@ -162,7 +174,12 @@ impl QueryFragment<Pg> for Change {
         if self.deed == Deed::Update {
             out.push_sql(" AS v (");
             names(&mut out, &self.columns)?;
-            out.push_sql(") WHERE t.organisation_id = v.organisation_id AND t.id = v.id");
+            for (index, name) in of.iter().enumerate() {
+                out.push_sql(if index == 0 { ") WHERE " } else { " AND " });
+                out.push_sql(self.table);
+                out.push_sql(".");
+                named(&mut out, name);
+            }
         }
         Ok(())
     }
@@ -174,24 +191,18 @@ struct One<'a>(&'a Change, usize);
 impl QueryFragment<Sqlite> for One<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         let Self(change, row) = *self;
-        let pairs = || change.columns.iter().zip(&change.values);
         let (set, _) = change.parts();
+        change.begin(&mut out)?;
         match change.deed {
             Deed::Insert => {
-                out.push_sql("INSERT INTO ");
-                out.push_sql(change.table);
-                out.push_sql(" (");
-                names(&mut out, &change.columns)?;
-                out.push_sql(") VALUES (");
+                out.push_sql("VALUES (");
                 listed(&mut out, &change.values, |out, values| values.one(row, out.reborrow()))?;
                 out.push_sql(")");
             }
             Deed::Update => {
-                out.push_sql("UPDATE ");
-                out.push_sql(change.table);
-                for (index, (name, values)) in pairs().enumerate() {
+                for (index, (name, values)) in change.columns.iter().zip(&change.values).enumerate() {
                     out.push_sql(match index {
-                        0 => " SET ",
+                        0 => "",
                         _ if index < set.len() => ", ",
                         _ if index == set.len() => " WHERE ",
                         _ => " AND ",

@@ -174,7 +174,7 @@ on_both_engines! {
         for (kind, member, values) in [
             ("iss", "iss", json!([null, "https://sso.example", elsewhere.issuer, format!("{}/", provider.issuer), [provider.issuer], ""])),
             ("aud", "aud", json!([null, "other", [AUDIENCE, "account"], ["account"], [], "", format!("{AUDIENCE} "), { AUDIENCE: 1 }])),
-            ("exp", "exp", json!([null, now - 31, 0, (now + 60).to_string(), now + 7201, i64::MAX, 1e300])),
+            ("exp", "exp", json!([null, now - 31, 0, (now + 60).to_string(), now + 7260, i64::MAX, 1e300])),
             ("iat", "iat", json!([null, now + 200, now - 7000, "now", i64::MIN])),
             ("nbf", "nbf", json!([now + 250, "now"])),
             ("auth_time", "auth_time", json!([now + 200, -1, "now", [now], 1e300, i64::MAX])),

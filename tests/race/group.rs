@@ -7,12 +7,17 @@ use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
 use db::audit::{Answer, Claim};
+use db::column::{Col, Identity};
 use db::connection::Conn;
+use db::effect::{Change, Deed};
 use db::fault::Fault;
+use db::schema::suppliers;
 use db::store::{Author, Known, Outcome, Sizes, Store, Tx};
 use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
 use domain::audit::{Actor, Event, Events, IDEMPOTENCY_KEY_REUSED};
-use domain::id::OrganisationId;
+use domain::id::{OrganisationId, SupplierId};
 
 use crate::access::rows;
 use crate::edge::Held;
@@ -56,13 +61,47 @@ fn falling(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
     panic!("a write falls");
 }
 
+/// The supplier whose name these writes change.
+fn supplier(tx: &mut Tx<'_>) -> (Col<SupplierId>, String) {
+    let own = suppliers::table.filter(suppliers::organisation_id.eq(Col(tx.organisation)));
+    own.filter(suppliers::code.eq("SUP-0012")).select((suppliers::id, suppliers::name)).first(tx.conn).expect("a supplier")
+}
+
+/// Leaves it to the end of the group to add a letter.
+fn leave(tx: &mut Tx<'_>, letter: &str) -> Result<Outcome<()>, Fault> {
+    let (id, name) = supplier(tx);
+    let change = Change::new(Deed::Update, "suppliers").with::<Text, _>("name", name + letter);
+    tx.left.push(change.with::<Identity, _>("organisation_id", Col(tx.organisation)).with::<Identity, _>("id", id))?;
+    good(tx)
+}
+
+fn leaving_x(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
+    leave(tx, "x")
+}
+
+fn leaving_y(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
+    leave(tx, "y")
+}
+
+/// Adds a letter at once.
+fn adding_z(tx: &mut Tx<'_>) -> Result<Outcome<()>, Fault> {
+    let (id, name) = supplier(tx);
+    let own = suppliers::table.filter(suppliers::organisation_id.eq(Col(tx.organisation))).filter(suppliers::id.eq(id));
+    diesel::update(own).set(suppliers::name.eq(name + "z")).execute(tx.conn)?;
+    good(tx)
+}
+
 /// Lets a write wait for its lane.
 fn submitted(store: &Store, organisation: OrganisationId, job: Job) -> JoinHandle<Result<(), Fault>> {
+    submitted_as(store, organisation, Known::default(), job)
+}
+
+fn submitted_as(store: &Store, organisation: OrganisationId, known: Known, job: Job) -> JoinHandle<Result<(), Fault>> {
     let store = store.clone();
     let (sender, receiver) = mpsc::channel();
     let waiting = spawn(move || {
         actix_web::rt::System::new().block_on(async {
-            let written = store.write(organisation, author(), job);
+            let written = store.write_once(organisation, author(), known, job);
             let mut written = pin!(written);
             assert!(written.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "the lane is held");
             sender.send(()).expect("someone waits");
@@ -91,6 +130,25 @@ on_both_engines! {
         assert!(matches!(results[GOOD], Err(Fault::Missing)) && matches!(results[GOOD + 1], Err(Fault::Broken(_))), "{results:?}");
         assert_eq!(named(town), name, "what failed left nothing");
         assert_eq!(rows(town)["events"] - before["events"], 2 * GOOD as i64 + 1, "and what did not is there");
+    }
+
+    Stage::Open, fn what_one_leaves_to_the_end_is_there_for_whoever_reads_it(town) {
+        let (store, commune) = (store(town), OrganisationId(town.commune_id()));
+        let name = || town.client("auditor").get(&format!("{}/{}", town.path("/suppliers"), town.supplier("SUP-0012"))).expect(200).text("/name");
+        let (before, events) = (name(), rows(town)["events"]);
+        let secluded = || Known { secluded: true, ..Known::default() };
+        let held = Held::nothing().lane(&store);
+        // Who keeps to another organisation lets it wait; who reads the same does not, nor who may look beyond its own.
+        let waiting = [
+            submitted_as(&store, commune, secluded(), leaving_x),
+            submitted_as(&store, OrganisationId::platform(), secluded(), good),
+            submitted_as(&store, commune, secluded(), leaving_y),
+            submitted(&store, commune, adding_z),
+            submitted_as(&store, commune, secluded(), leaving_x),
+        ];
+        held.release();
+        waiting.into_iter().for_each(|one| one.join().expect("answered").expect("done"));
+        assert_eq!((name(), rows(town)["events"] - events), (before + "xyzx", 5));
     }
 
     Stage::Open, fn a_key_used_at_two_organisations_at_once_has_one_effect(town) {

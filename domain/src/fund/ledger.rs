@@ -48,22 +48,27 @@ impl Ledgers {
             K::Interest | K::RecipientsInterest | K::ExchangeGain => self.value += value,
             K::Fee | K::DirectCost | K::BankCharge | K::ExchangeLoss => self.charged += value,
             K::Repayment => self.repaid += value,
-            K::Allocation => self.allocated += value,
-            K::Release => self.allocated -= value,
-            K::Disbursement => self.disbursed += value,
-            K::Reversal => self.disbursed -= value,
-            K::Expenditure => self.spent += value,
-            K::Correction => self.spent -= value,
-            K::Refund => self.returned += value,
-            K::Transfer => {
-                self.disbursed += value;
-                self.passed_on += value;
+            K::Allocation
+            | K::Release
+            | K::Disbursement
+            | K::Reversal
+            | K::Expenditure
+            | K::Correction
+            | K::Refund
+            | K::Transfer
+            | K::Residual => {
+                let LineUse { amount: allocated, disbursed, spent, returned, passed_on } = self.used().moved(kind, value);
+                self = Self { allocated, disbursed, spent, returned, passed_on, ..self };
             }
-            K::Residual => self.passed_on += value,
             K::Hold => self.held += value,
             K::Consent => self.held -= value,
         }
         self
+    }
+
+    /// What became of its money in all its allocations.
+    fn used(&self) -> LineUse {
+        LineUse { amount: self.allocated, disbursed: self.disbursed, spent: self.spent, returned: self.returned, passed_on: self.passed_on }
     }
 
     /// What can still be allocated; below zero only where the fund's own account is short.
