@@ -6,9 +6,8 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use db::audit::{Answer, Claim};
 use db::connection::Conn;
-use db::expenditure::chargeable::Wanted;
 use db::fault::Fault;
-use db::store::{Known, Outcome, Tx};
+use db::store::{Known, Outcome, Tx, Wanted};
 use domain::audit::Events;
 use domain::id::{OrganisationId, ProposalId};
 use domain::identity::proposal::Gravity;
@@ -241,26 +240,8 @@ impl<T: Sync + Send + 'static> Asked<T> {
         wanted: Option<Wanted>,
         effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
     ) -> Answered {
-        self.write_known(organisation, Known { wanted, ..Known::default() }, effect).await
-    }
-
-    /// As [`Asked::write`], where nothing but rows of the organisation is read and changed, and what is left in [`Tx::left`] is not
-    /// read again: it is stored with what others of its group leave.
-    pub async fn write_secluded(
-        self,
-        organisation: OrganisationId,
-        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
-    ) -> Answered {
-        self.write_known(organisation, Known { secluded: true, ..Known::default() }, effect).await
-    }
-
-    async fn write_known(
-        self,
-        organisation: OrganisationId,
-        known: Known,
-        effect: impl Fn(&Call, &T, &mut Tx<'_>) -> Result<(Answer, Events), Fault> + Send + 'static,
-    ) -> Answered {
         // Of an operation that takes two persons and says no more, all is grave.
+        let known = Known { wanted, ..Known::default() };
         self.write_judged(organisation, known, |_, _| Ok(Gravity::Grave { concerning: None }), effect).await
     }
 

@@ -18,10 +18,10 @@ use actix_web::{HttpRequest, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use db::budget::credit::Charge;
 use db::column::Col;
-use db::expenditure::chargeable::{Wanted, find_chargeable};
+use db::expenditure::chargeable::{self, find_chargeable};
 use db::expenditure::{CommitmentFilter, CommitmentRow};
 use db::fault::Fault;
-use db::store::Tx;
+use db::store::{Tx, Wanted};
 use domain::audit::Event;
 use domain::budget::credit::{Credit, Step};
 use domain::budget::{Direction, Section};
@@ -338,8 +338,8 @@ fn judge(call: &Call, demand: &Demand<'_>, tx: &mut Tx<'_>) -> Result<Judged, Fa
     Ok(Judged { currency, amount, charge, kind_code, credit, last_number: found.last_number })
 }
 
-fn wanted(call: &Call, organisation: OrganisationId, line: BudgetLineId, supplier: SupplierId) -> Wanted {
-    Wanted { organisation, clearance: call.scope_in(organisation).clearance, line, supplier }
+fn wanted(call: &Call, organisation: OrganisationId, line: BudgetLineId, supplier: SupplierId) -> chargeable::Wanted {
+    chargeable::Wanted { organisation, clearance: call.scope_in(organisation).clearance, line, supplier }
 }
 
 /// Commits expenditure: reserves credit of the line's article, all or nothing, safe against every other commitment made
@@ -359,7 +359,7 @@ pub async fn commit_expenditure(asked: Asked<NewCommitment>, path: web::Path<Org
     let id = asked.body.id.unwrap_or_default();
     let wanted = wanted(&asked.call, organisation, asked.body.budget_line_id, asked.body.supplier_id);
     asked
-        .write_wanting(organisation, Some(wanted), move |call, body, tx| {
+        .write_wanting(organisation, Some(Wanted::Chargeable(wanted)), move |call, body, tx| {
             let principal = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let on = body.committed_on.unwrap_or(call.today);
             let judged = judge(call, &body.demand(on), tx)?;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::migration::MigrationSource;
-use diesel::pg::PgConnection;
+use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::sqlite::SqliteConnection;
+use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::fault::Fault;
@@ -309,16 +309,20 @@ impl<Q> QueryId for LockedOf<Q> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<Q> RunQueryDsl<Conn> for LockedOf<Q> {}
+impl<Q, C> RunQueryDsl<C> for LockedOf<Q> {}
 
-impl<Q: QueryFragment<MultiBackend>> QueryFragment<MultiBackend> for LockedOf<Q> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for LockedOf<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.0.walk_ast(out.reborrow())?;
-        if matches!(out.backend(), MultiBackend::Pg(_)) {
-            out.push_sql(" FOR UPDATE OF ");
-            out.push_sql(self.1);
-        }
+        out.push_sql(" FOR UPDATE OF ");
+        out.push_sql(self.1);
         Ok(())
+    }
+}
+
+impl<Q: QueryFragment<Sqlite>> QueryFragment<Sqlite> for LockedOf<Q> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.0.walk_ast(out)
     }
 }
 

@@ -8,13 +8,15 @@ use std::marker::PhantomData;
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType};
+use diesel::sql_types::{Array, BigInt, Bool, HasSqlType};
 use diesel::sqlite::Sqlite;
 
+use crate::column::Identity;
 use crate::connection::{Conn, MultiBackend};
 
 /// A value with the type of its column.
@@ -127,6 +129,48 @@ impl<ST, S, C> RunQueryDsl<C> for Rows<ST, S> {}
 impl<ST, S: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Rows<ST, S> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.statement.walk_ast(out)
+    }
+}
+
+/// The condition that a pair of columns is one of many pairs, on PostgreSQL; the text is the same for any number of them.
+#[derive(QueryId)]
+pub struct Among<A, B> {
+    columns: &'static str,
+    first: Vec<A>,
+    second: Vec<B>,
+}
+
+impl<A, B> Among<A, B> {
+    pub fn new(columns: &'static str, first: Vec<A>, second: Vec<B>) -> Self {
+        Self { columns, first, second }
+    }
+}
+
+impl<A, B> Expression for Among<A, B> {
+    type SqlType = Bool;
+}
+
+impl<A, B, T: ?Sized> AppearsOnTable<T> for Among<A, B> {}
+
+impl<A, B, T: ?Sized> SelectableExpression<T> for Among<A, B> {}
+
+impl<A, B, G> ValidGrouping<G> for Among<A, B> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<A, B> QueryFragment<Pg> for Among<A, B>
+where
+    Vec<A>: ToSql<Array<Identity>, Pg>,
+    Vec<B>: ToSql<Array<Identity>, Pg>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.columns);
+        out.push_sql(" IN (SELECT * FROM unnest(");
+        out.push_bind_param::<Array<Identity>, Vec<A>>(&self.first)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Identity>, Vec<B>>(&self.second)?;
+        out.push_sql("))");
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 //! organisation. A third door, [`Store::keep`], is closed to housekeeping that nobody audits.
 
 mod flush;
+mod foresight;
 mod lane;
 mod reader;
 
@@ -24,11 +25,11 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::audit::{Answer, Claim};
 use crate::connection::{Conn, Engine, Target, flushed_by_another, is_migrated, migrate, require_durable};
 use crate::effect::Effects;
-use crate::expenditure::chargeable::{Chargeable, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
 use crate::store::flush::{Disk, Flusher};
+pub use crate::store::foresight::{Foreseen, Wanted};
 use crate::store::lane::{Job, Lane, Work};
 use crate::store::reader::{Caller, Reader, Waiting};
 use crate::wall::{Reach, Standing, inspect};
@@ -112,8 +113,13 @@ pub struct Known {
     pub claim: Option<Claim>,
     /// What it asks about.
     pub wanted: Option<Wanted>,
+}
+
+impl Known {
     /// Whether it reads and changes rows of its organisation only: then what others of its group leave to be stored can wait.
-    pub secluded: bool,
+    fn secluded(&self) -> bool {
+        matches!(self.wanted, Some(Wanted::Payers(_)))
+    }
 }
 
 /// The transaction lent to a write.
@@ -128,7 +134,7 @@ pub struct Tx<'c> {
     /// The answer to keep with what happened.
     pub answer: Option<Answer>,
     /// What the write was known to ask about, read beforehand with what others of its group ask about.
-    pub foreseen: Option<Chargeable>,
+    pub foreseen: Option<Foreseen>,
     /// What is to be stored at the end.
     pub reserved: Reservations,
     /// The same, of any kind: nothing of the write reads what is left here.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use db::connection::Target;
+use db::connection::{Conn, Target};
+use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
 
 use crate::founding::{Commune, found};
@@ -71,6 +72,22 @@ fn checkpoint(target: &Target) {
     }
 }
 
+/// Tells PostgreSQL what it holds. Tables without rows are left out, as its own housekeeping does: of one that was looked at while it was
+/// empty it believes that it stays so, and looks rows up by whatever index comes first.
+pub fn analysed(conn: &mut Conn) {
+    let filled = "SELECT 'VACUUM ANALYZE ' || string_agg(quote_ident(relname), ', ') AS text FROM pg_class \
+         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0";
+    conn.batch_execute("SET statement_timeout = 0").expect("set");
+    let told: Told = diesel::sql_query(filled).get_result(conn).expect("the tables");
+    conn.batch_execute(&told.text).expect("analysed");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Told {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
+}
+
 /// The communes in SQLite files.
 pub struct Sqlite {
     kept: Kept,
@@ -133,8 +150,7 @@ impl Postgres {
             conn.batch_execute(&format!("CREATE ROLE {} NOLOGIN", db::wall::ROLE)).expect("a role");
             run("pg_restore", &["--exit-on-error", "--no-owner", "--dbname", &url, &kept.file.to_string_lossy()]);
         }
-        let mut conn = Target::Postgres(url).connect(false).expect("a connection");
-        conn.batch_execute("SET statement_timeout = 0").and_then(|()| conn.batch_execute("VACUUM ANALYZE")).expect("analysed");
+        analysed(&mut Target::Postgres(url).connect(false).expect("a connection"));
         Some(Self { communes: kept.communes, cluster })
     }
 

@@ -20,6 +20,7 @@ use crate::Bench;
 use crate::alone::{Bound, alone};
 use crate::chance::Chance;
 use crate::contest::{Contest, Rules, Spread};
+use crate::database::analysed;
 use crate::founding::{Commune, committed_on, fiscal_year};
 use crate::program::Service;
 use crate::table::{Goal, Table};
@@ -266,7 +267,7 @@ fn allocate(bench: &Bench, table: &mut Table, engine: &str, target: &Target, com
             seed_purposes(&mut conn, &of, commune, &seeded, PURPOSES);
         }
         if of.postgres {
-            conn.batch_execute("VACUUM ANALYZE").expect("analysed");
+            analysed(&mut conn);
         }
         let rows: Vec<(Col<OrganisationId>, Col<FundPurposeId>)> = fund_purposes::table
             .order((fund_purposes::reference, fund_purposes::organisation_id))
@@ -322,7 +323,7 @@ fn state(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commun
         let (mut conn, of) = (connection(target), spelling(target));
         let seeded = seed_expenditures(&mut conn, &of, commune, EXPENDITURES);
         if of.postgres {
-            conn.batch_execute("VACUUM ANALYZE").expect("analysed");
+            analysed(&mut conn);
         }
         seeded
     };

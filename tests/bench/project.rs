@@ -8,6 +8,7 @@ use diesel::connection::SimpleConnection as _;
 use crate::Bench;
 use crate::alone::{Bound, alone};
 use crate::contest::{Contest, Rules, Spread};
+use crate::database::analysed;
 use crate::founding::Commune;
 use crate::fund::{Spelling, connection, spelling};
 use crate::program::Service;
@@ -76,7 +77,11 @@ fn read(bench: &Bench, table: &mut Table, engine: &str, target: &Target, commune
     {
         let (mut conn, of) = (connection(target), spelling(target));
         seed(&mut conn, &of, commune);
-        conn.batch_execute(if of.postgres { "VACUUM ANALYZE" } else { "ANALYZE" }).expect("analysed");
+        if of.postgres {
+            analysed(&mut conn);
+        } else {
+            conn.batch_execute("ANALYZE").expect("analysed");
+        }
     }
     let service = Service::start(&bench.program, target, None);
     let token = service.token(commune.mayor);

@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 
 use db::connection::Target;
 use diesel::connection::SimpleConnection as _;
+use uuid::Uuid;
 
 /// URL of a PostgreSQL on which databases may be made, up to the database's name.
 const GIVEN: &str = "SIGIDA_TEST_POSTGRES_URL";
 /// `required` makes a missing PostgreSQL a failure.
 const REQUIRED: &str = "SIGIDA_TEST_POSTGRES";
+/// What whoever reads the log of a server leaves in it.
+const MARK: &str = "the log is read";
 
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 static NAMES: AtomicU32 = AtomicU32::new(0);
@@ -88,8 +91,23 @@ impl Cluster {
 
     /// What was sent so far, one statement a line, each behind the number of the process that ran it.
     pub fn statements(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.folder.join("data/log")).expect("a log");
-        log.lines().filter(|line| line.contains(":LOG:  ")).map(str::to_owned).collect()
+        // The log is written by another process: what was done is in it as soon as what is done now is.
+        let mark = format!("{MARK} {}", Uuid::new_v4());
+        let mut conn = Target::Postgres(self.url("postgres")).connect(true).expect("a connection");
+        conn.batch_execute(&format!("SELECT '{mark}'")).expect("marked");
+        let since = Instant::now();
+        let log = loop {
+            assert!(since.elapsed() < Duration::from_secs(30), "nothing comes into the log");
+            let log = std::fs::read_to_string(self.folder.join("data/log")).expect("a log");
+            if log.contains(&mark) {
+                break log;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let process = |line: &str| line.split(':').next().map(str::to_owned);
+        let marking: Vec<_> = log.lines().filter(|line| line.contains(MARK)).filter_map(process).collect();
+        let told = log.lines().filter(|line| line.contains(":LOG:  ") && process(line).is_some_and(|process| !marking.contains(&process)));
+        told.map(str::to_owned).collect()
     }
 
     /// The same with settings of one's own, which must not make it less durable.

@@ -1,26 +1,31 @@
 //! Writes that share one transaction: what becomes of one is no matter of the others.
 
 use std::pin::pin;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
 use db::audit::{Answer, Claim};
 use db::column::{Col, Identity};
-use db::connection::Conn;
+use db::connection::{Conn, Engine};
 use db::effect::{Change, Deed};
 use db::fault::Fault;
+use db::fund::payer::{self, all_payers, find_payers};
 use db::schema::suppliers;
-use db::store::{Author, Known, Outcome, Sizes, Store, Tx};
+use db::store::{Author, Known, Outcome, Sizes, Store, Tx, Wanted};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use domain::audit::{Actor, Event, Events, IDEMPOTENCY_KEY_REUSED};
-use domain::id::{OrganisationId, SupplierId};
+use domain::id::{FundPurposeId, OrganisationId, SupplierId};
+use domain::sensitivity::Sensitivity;
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::access::rows;
 use crate::edge::Held;
+use crate::fund::scene;
 use crate::harness::{Stage, Town};
 use crate::on_both_engines;
 
@@ -43,6 +48,11 @@ fn noted(organisation: OrganisationId) -> Events {
 /// Spoils a table that every group reads.
 fn spoil(conn: &mut Conn) {
     conn.batch_execute("UPDATE organisations SET name = 'spoiled'").expect("spoiled");
+}
+
+/// The id at the end of a path.
+fn id_of(path: &str) -> Uuid {
+    path.rsplit('/').next().and_then(|id| id.parse().ok()).expect("an id")
 }
 
 type Job = fn(&mut Tx<'_>) -> Result<Outcome<()>, Fault>;
@@ -96,7 +106,12 @@ fn submitted(store: &Store, organisation: OrganisationId, job: Job) -> JoinHandl
     submitted_as(store, organisation, Known::default(), job)
 }
 
-fn submitted_as(store: &Store, organisation: OrganisationId, known: Known, job: Job) -> JoinHandle<Result<(), Fault>> {
+fn submitted_as(
+    store: &Store,
+    organisation: OrganisationId,
+    known: Known,
+    job: impl Fn(&mut Tx<'_>) -> Result<Outcome<()>, Fault> + Send + 'static,
+) -> JoinHandle<Result<(), Fault>> {
     let store = store.clone();
     let (sender, receiver) = mpsc::channel();
     let waiting = spawn(move || {
@@ -136,19 +151,76 @@ on_both_engines! {
         let (store, commune) = (store(town), OrganisationId(town.commune_id()));
         let name = || town.client("auditor").get(&format!("{}/{}", town.path("/suppliers"), town.supplier("SUP-0012"))).expect(200).text("/name");
         let (before, events) = (name(), rows(town)["events"]);
-        let secluded = || Known { secluded: true, ..Known::default() };
+        // None is known, so that each reads for itself.
+        let wanted = |organisation| Wanted::Payers(payer::Wanted { organisation, clearance: Sensitivity::Sealed, purpose: FundPurposeId::new() });
+        let secluded = |organisation| Known { wanted: Some(wanted(organisation)), ..Known::default() };
         let held = Held::nothing().lane(&store);
         // Who keeps to another organisation lets it wait; who reads the same does not, nor who may look beyond its own.
         let waiting = [
-            submitted_as(&store, commune, secluded(), leaving_x),
-            submitted_as(&store, OrganisationId::platform(), secluded(), good),
-            submitted_as(&store, commune, secluded(), leaving_y),
+            submitted_as(&store, commune, secluded(commune), leaving_x),
+            submitted_as(&store, OrganisationId::platform(), secluded(OrganisationId::platform()), good),
+            submitted_as(&store, commune, secluded(commune), leaving_y),
             submitted(&store, commune, adding_z),
-            submitted_as(&store, commune, secluded(), leaving_x),
+            submitted_as(&store, commune, secluded(commune), leaving_x),
         ];
         held.release();
         waiting.into_iter().for_each(|one| one.join().expect("answered").expect("done"));
         assert_eq!((name(), rows(town)["events"] - events), (before + "xyzx", 5));
+    }
+
+    Stage::Open, fn who_could_pay_is_known_beforehand_until_something_may_have_changed_it(town) {
+        let scene = scene(town, &json!({}));
+        scene.given("DK-1", "1000000", &json!({}));
+        let purposes = ["TF-1", "TF-2"].map(|reference| FundPurposeId(id_of(&scene.purpose(reference, "1000000", &[("ML07", 10_000)]))));
+        let (store, commune) = (store(town), OrganisationId(town.commune_id()));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let held = Held::nothing().lane(&store);
+        let allocating = |purpose: FundPurposeId| {
+            let seen = Arc::clone(&seen);
+            let wanted = Wanted::Payers(payer::Wanted { organisation: commune, clearance: Sensitivity::Sealed, purpose });
+            submitted_as(&store, commune, Known { wanted: Some(wanted), ..Known::default() }, move |tx| {
+                let foreseen = tx.foreseen.is_some();
+                let payers = find_payers(tx, &tx.all(), purpose)?;
+                let payer = payers.contributions.iter().find(|one| one.row.donor_id.is_some()).expect("a donor's");
+                seen.lock().expect("free").push((foreseen, payer.row.version));
+                let change = Change::new(Deed::Update, "contributions").with::<BigInt, _>("version", payer.row.version + 1);
+                tx.left.push(change.with::<Identity, _>("organisation_id", Col(tx.organisation)).with::<Identity, _>("id", payer.row.id))?;
+                good(tx)
+            })
+        };
+        let waiting = [
+            submitted_as(&store, OrganisationId::platform(), Known::default(), |tx| Ok(Outcome::Happened((), noted(tx.organisation)))),
+            allocating(purposes[0]),
+        ];
+        held.release();
+        waiting.into_iter().for_each(|one| one.join().expect("answered").expect("done"));
+        let held = Held::nothing().lane(&store);
+        let waiting = [allocating(purposes[0]), allocating(purposes[1]), allocating(purposes[0])];
+        held.release();
+        waiting.into_iter().for_each(|one| one.join().expect("answered").expect("done"));
+        // SQLite, to which no trip leads, reads for each; and so does who comes after one that may have changed what it looks at.
+        let foreseen = town.target().engine() == Engine::Postgres;
+        let seen = seen.lock().expect("free").clone();
+        let first = seen[0].1;
+        assert_eq!(seen, [(false, first), (foreseen, first + 1), (false, first + 2), (false, first + 3)]);
+    }
+
+    Stage::Open, fn who_could_pay_is_told_to_who_may_see_the_purpose(town) {
+        let scene = scene(town, &json!({}));
+        scene.given("DK-1", "1000000", &json!({}));
+        let purpose = FundPurposeId(id_of(&scene.purpose("TF-1", "1000000", &[("ML07", 10_000)])));
+        let commune = OrganisationId(town.commune_id());
+        let mut conn = town.target().connect(false).expect("a connection");
+        conn.batch_execute("BEGIN").expect("begun");
+        let one = |organisation, clearance| payer::Wanted { organisation, clearance, purpose };
+        let all = [
+            one(commune, Sensitivity::Public),
+            one(commune, Sensitivity::Partner),
+            one(commune, Sensitivity::Sealed),
+            one(OrganisationId::platform(), Sensitivity::Sealed),
+        ];
+        let told = all_payers(&mut conn, &all).expect("read");
+        assert_eq!(all.map(|one| told.contains_key(&one)), [false, true, true, false]);
     }
 
     Stage::Open, fn a_key_used_at_two_organisations_at_once_has_one_effect(town) {

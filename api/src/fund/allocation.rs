@@ -13,8 +13,9 @@ use db::fund::contribution::{
 };
 use db::fund::day::moved_later;
 use db::fund::movement::{FundAct, Moved, add_movement, append_movement};
-use db::fund::payer::find_payers;
+use db::fund::payer::{self, Payers, find_payers};
 use db::fund::purpose::{FundPurpose, as_earmarked, change_purpose};
+use db::store::Wanted;
 use domain::audit::{Event, Events};
 use domain::calendar::Cause;
 use domain::fund::allocation::{AllocationLimit, Candidate, Plan, Request, plan};
@@ -338,11 +339,13 @@ impl Json for NewFundAllocation {}
 pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposePath) -> Answered {
     let (organisation, purpose_id) = path.into_inner();
     let id = FundAllocationId::new();
+    let clearance = asked.call.scope_in(organisation).clearance;
+    let wanted = Wanted::Payers(payer::Wanted { organisation, clearance, purpose: purpose_id });
     asked
-        .write_secluded(organisation, move |call, body, tx| {
+        .write_wanting(organisation, Some(wanted), move |call, body, tx| {
             let by = tx.author.actor.principal.ok_or(Fault::Missing)?;
             let scope = call.scope_in(organisation);
-            let (purpose, fund, payers) = find_payers(tx, &scope, purpose_id, body.on)?;
+            let Payers { purpose, fund, contributions, paying, last_moved_on } = find_payers(tx, &scope, purpose_id)?;
             call.check_version(purpose.row.version)?;
             require_open_purpose(purpose.row.closed_on)?;
             require_open_day(call, &fund, body.on)?;
@@ -350,10 +353,10 @@ pub async fn allocate_to_purpose(asked: Asked<NewFundAllocation>, path: PurposeP
             let currency = fund.currency()?;
             currency.require(&body.currency.0)?;
             let amount = Amount::parse_positive(&body.amount.0, currency).map_err(|refusal| refusal.at("/amount"))?;
-            let contributions = payers.contributions;
             require_cause(body.on, &[(Cause::Receipt, first_receipt(&contributions))])?;
-            let later = if payers.is_back { moved_later(tx, fund.id.0, body.on)? } else { Later::default() };
-            let now = holdings(Some(&purpose), &contributions, payers.paying, body.on);
+            let is_back = last_moved_on.is_some_and(|last| last > body.on);
+            let later = if is_back { moved_later(tx, fund.id.0, body.on)? } else { Later::default() };
+            let now = holdings(Some(&purpose), &contributions, paying, body.on);
             let pool = now.pool.clone();
             let tightest = later.tightest(now, Some(purpose_id));
             let there = (&tightest, tightest.deficit(&pool));

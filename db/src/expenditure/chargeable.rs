@@ -20,7 +20,7 @@ use crate::column::{Col, Identity, Vocabulary};
 use crate::connection::Conn;
 use crate::fault::Fault;
 use crate::prepared::{Rows, Statement, column};
-use crate::store::Tx;
+use crate::store::{Foreseen, Tx};
 
 /// What a commitment asks about, and what its author may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,7 +98,7 @@ macro_rules! chargeables {
 }
 
 /// What each asks about, if it may see it.
-fn find_chargeables(conn: &mut Conn, wanted: &[Wanted]) -> Result<Vec<(Wanted, Chargeable)>, Fault> {
+pub fn all_chargeables(conn: &mut Conn, wanted: &[Wanted]) -> Result<HashMap<Wanted, Chargeable>, Fault> {
     let rows: Vec<Row> = match conn {
         Conn::Pg(conn) => {
             let found = Statement::new(chargeables!(
@@ -152,40 +152,22 @@ fn chargeable((_, line, around, supplier, credit): Row) -> Result<Chargeable, Fa
     })
 }
 
-/// What the commitments of a group ask about: read for all when it begins, and kept true by what each of them does.
-#[derive(Default)]
-pub struct Foreseen(HashMap<Wanted, Chargeable>);
-
-impl Foreseen {
-    pub fn read(conn: &mut Conn, wanted: &[Wanted]) -> Result<Self, Fault> {
-        Ok(Self(find_chargeables(conn, wanted)?.into_iter().collect()))
-    }
-
-    pub fn of(&self, wanted: &Wanted) -> Option<&Chargeable> {
-        self.0.get(wanted)
-    }
-
-    /// A commitment took the next number, and credit of its article.
-    pub fn follow(&mut self, moved: &CreditMove) {
-        for (wanted, seen) in &mut self.0 {
-            if wanted.organisation == moved.organisation && seen.fiscal_year == moved.charge.fiscal_year {
-                seen.last_number += 1;
-                if seen.section == moved.charge.section && seen.article == moved.charge.article {
-                    seen.credit = Some(moved.after);
-                }
+/// What it is judged by after another commitment, which took the next number, and credit of its article.
+impl Chargeable {
+    pub fn follow(&mut self, wanted: &Wanted, moved: &CreditMove) {
+        if wanted.organisation == moved.organisation && self.fiscal_year == moved.charge.fiscal_year {
+            self.last_number += 1;
+            if self.section == moved.charge.section && self.article == moved.charge.article {
+                self.credit = Some(moved.after);
             }
         }
-    }
-
-    pub fn clear(&mut self) {
-        self.0.clear();
     }
 }
 
 /// What a commitment asks about, or nothing.
 pub fn find_chargeable(tx: &mut Tx<'_>, wanted: Wanted) -> Result<Chargeable, Fault> {
-    if let Some(found) = tx.foreseen.take() {
-        return Ok(found);
+    if let Some(Foreseen::Chargeable(found)) = tx.foreseen.take() {
+        return Ok(*found);
     }
-    find_chargeables(tx.conn, &[wanted])?.pop().map(|(_, found)| found).ok_or(Fault::Missing)
+    all_chargeables(tx.conn, &[wanted])?.remove(&wanted).ok_or(Fault::Missing)
 }

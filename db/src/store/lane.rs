@@ -12,12 +12,12 @@ use domain::id::OrganisationId;
 use tokio::sync::oneshot;
 
 use super::flush::Flusher;
+use super::foresight::{Foresight, Wanted};
 use super::{Author, Known, Outcome, Tx, panic_text};
 use crate::audit::Claim;
 use crate::audit::log::Log;
 use crate::connection::{Conn, Target, Use};
 use crate::effect::Effects;
-use crate::expenditure::chargeable::{Foreseen, Wanted};
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
@@ -96,7 +96,7 @@ where
         let claim = &self.known.claim;
         let mut tx = Tx::new(conn, self.organisation, author, shelf);
         tx.earlier = claim.as_ref().map(|claim| group.log.answer_to(claim)).transpose()?.flatten();
-        tx.foreseen = self.known.wanted.as_ref().and_then(|wanted| group.foreseen.of(wanted)).cloned();
+        tx.foreseen = self.known.wanted.as_ref().and_then(|wanted| group.foresight.take(wanted));
         match (self.job)(&mut tx)? {
             Outcome::Replayed(value) => Ok(value),
             Outcome::Happened(value, events) => {
@@ -313,8 +313,7 @@ impl Failure {
 /// What the jobs of a group have in common: what is read for all when it begins, and stored for all when it ends.
 pub struct Group {
     log: Log,
-    /// What its commitments are judged by.
-    foreseen: Foreseen,
+    foresight: Foresight,
     reserved: Reservations,
     left: Effects,
     /// Whose rows are among what is left to be stored.
@@ -328,7 +327,7 @@ impl Group {
         let log = Log::open(conn, &organisations, &claims)?;
         let mut group = Self {
             log,
-            foreseen: Foreseen::default(),
+            foresight: Foresight::default(),
             reserved: Reservations::default(),
             left: Effects::default(),
             touched: HashSet::new(),
@@ -336,24 +335,25 @@ impl Group {
         if how == How::Together && matches!(conn, Conn::Pg(_)) && jobs.len() > 1 {
             let wanted: HashSet<Wanted> = jobs.iter().filter_map(|job| job.known().wanted).collect();
             if !wanted.is_empty() {
-                group.foreseen = Foreseen::read(conn, &wanted.into_iter().collect::<Vec<_>>())?;
+                group.foresight = Foresight::read(conn, wanted)?;
             }
         }
         Ok(group)
     }
 
-    /// Before a job that reads for itself, what is reserved or left is stored; and nothing is foreseen after one of another kind.
+    /// Before a job that reads for itself, what is reserved or left is stored, and what it may make untrue is forgotten.
     fn make_way(&mut self, conn: &mut Conn, job: &dyn Job) -> Result<(), Fault> {
-        let wanted = job.known().wanted;
-        if wanted.is_none() {
-            self.foreseen.clear();
+        let (known, organisation) = (job.known(), job.organisation());
+        if known.wanted.is_some_and(|wanted| self.foresight.knows(&wanted)) {
+            return Ok(());
         }
-        let foreseen = wanted.is_some_and(|wanted| self.foreseen.of(&wanted).is_some());
-        if !foreseen {
-            self.reserved.store(conn)?;
+        self.reserved.store(conn)?;
+        if !known.secluded() {
+            self.foresight.clear();
+            return self.store_left(conn);
         }
-        let apart = job.known().secluded && !self.touched.contains(&job.organisation());
-        if foreseen || apart { Ok(()) } else { self.store_left(conn) }
+        self.foresight.forget(organisation);
+        if self.touched.contains(&organisation) { self.store_left(conn) } else { Ok(()) }
     }
 
     /// Takes what a job left to be stored.
@@ -373,7 +373,7 @@ impl Group {
     /// Takes what a job reserved, which the jobs after it are judged by.
     fn reserve(&mut self, reserved: Reservations) {
         for moved in reserved.moves() {
-            self.foreseen.follow(moved);
+            self.foresight.follow(moved);
         }
         self.reserved.append(reserved);
     }
