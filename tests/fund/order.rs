@@ -58,6 +58,7 @@ on_both_engines! {
         // Of what was never disbursed nothing is spent, whatever was disbursed of another purpose.
         assert_eq!(scene.used_on(&other, "expenditure", "1", "2018-07-09").refused(422, "FUND_USE_EXCEEDED").text("/facts/possible"), "0.00");
         scene.used_on(&one, "disbursement", "200", "2018-07-30").expect(200);
+        assert_eq!(early(scene.used_on(&one, "expenditure", "1", "2018-07-09")), ["disbursement", "2018-07-10", "/on"], "the first of both");
         // One disbursement before it is enough; that another came later does not matter.
         scene.used_on(&one, "expenditure", "100", "2018-07-15").expect(200);
         let own = scene.own_account();
