@@ -270,6 +270,17 @@ on_both_engines! {
         eprintln!("refused at the latest after {:?}", refused.iter().map(|(_, took)| took).max());
         refused.into_iter().for_each(|(answer, _)| is_busy(answer));
         assert!(answers.recv_timeout(Duration::from_millis(500)).is_err(), "four wait");
+        // Nobody has to send first what will not be read.
+        let token = crate::harness::town::keys().sign(town.person("mayor"), chrono::Utc::now().timestamp()).expect("a token");
+        let mut wire = Wire::open(edge.address);
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+             idempotency-key: unread\r\ncontent-length: 100000\r\n\r\n",
+            town.path("/suppliers")
+        );
+        wire.send(head.as_bytes());
+        wire.wait(BODY_DEADLINE / 2);
+        assert_eq!(wire.status(), Some(503));
         edge.mayor(town).get(&town.path("/suppliers")).expect(200);
         held.release();
         next(&answers, 4).into_iter().for_each(|(answer, _)| drop(answer.expect(201)));
@@ -405,7 +416,7 @@ fn the_limits_told_to_operators_are_those_in_force() {
         ("reads that wait", READS_WAITING_MAX.to_string()),
         ("time that a read waits", seconds(READ_PATIENCE)),
         ("lanes", sizes.lanes.to_string()),
-        ("writes that wait, at each lane", WRITES_WAITING_MAX.to_string()),
+        ("writes that wait, at each lane, or are done together", WRITES_WAITING_MAX.to_string()),
         ("passwords proven at once", api::password::AT_ONCE.to_string()),
         ("passwords that wait", api::password::WAITING_MAX.to_string()),
     ]);

@@ -2,10 +2,12 @@
 
 mod acceptance;
 mod day;
+mod order;
 mod race;
 mod refusals;
 mod revision;
 mod statement;
+mod verified;
 mod wall;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ pub mod kinship;
 mod principal;
 pub mod proposal;
 mod rotation;
+mod second_person;
 pub mod session;
 mod step_up;
 mod throttle;

@@ -421,6 +421,10 @@ async fn prove(desk: &Arc<Desk>, request: &ServiceRequest) -> Result<Call, Probl
     };
     call.roles = roles_in(&call, organisation);
     authorise(&call, operation)?;
+    // Whoever would find no place to wait is told so before anything is read of what they say.
+    if matches!(operation.effect, Effect::Create | Effect::Act) {
+        desk.store.require_place(organisation.unwrap_or(OrganisationId::platform()))?;
+    }
     if let (true, Some((bearer, issued_at)), Some(standing)) = (operation.step_up, bearer, &call.standing) {
         desk.require_recent_proof(bearer, issued_at, standing).await?;
     }

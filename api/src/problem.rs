@@ -220,6 +220,8 @@ impl From<Fault> for Problem {
                 log::warn!("busy: {why:?}");
                 Problem::from(&SERVICE_BUSY)
             }
+            // Who floods the service does not fill the log too: `metrics::tell` says how many were sent away.
+            Fault::Full(_) => Problem::from(&SERVICE_BUSY),
             Fault::Corrupt(what) | Fault::Broken(what) => {
                 log::error!("database fault: {what:?}");
                 Problem::from(&SERVICE_BROKEN)

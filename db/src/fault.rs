@@ -13,8 +13,10 @@ pub enum Fault {
     Stale(i64),
     /// A uniqueness rule of the database holds against it: the constraint or the columns.
     Taken(String),
-    /// Not now: the queue is full, or the engine is restarting or locked. Nothing was stored, or it is not known.
+    /// Not now: the engine is restarting or locked. Nothing was stored, or it is not known.
     Busy(String),
+    /// Not now: others wait already, and nothing was begun. It says nothing but that much is asked.
+    Full(&'static str),
     /// A stored row breaks a rule it was stored under.
     Corrupt(String),
     /// A fault of the program or of the machine.
@@ -66,9 +68,9 @@ fn retryable(message: &str) -> bool {
 }
 
 impl Fault {
-    /// Whether the fault is the loss of the connection rather than a refusal of the request.
+    /// Whether the fault is of this moment rather than a refusal of the request.
     pub fn is_busy(&self) -> bool {
-        matches!(self, Fault::Busy(_))
+        matches!(self, Fault::Busy(_) | Fault::Full(_))
     }
 
     /// Turns a uniqueness violation into a refusal of the rules.
@@ -89,6 +91,7 @@ impl std::fmt::Display for Fault {
             Fault::Stale(version) => write!(f, "stale, now at version {version}"),
             Fault::Taken(what) => write!(f, "taken: {what}"),
             Fault::Busy(why) => write!(f, "busy: {why}"),
+            Fault::Full(why) => write!(f, "full: {why}"),
             Fault::Corrupt(what) => write!(f, "corrupt: {what}"),
             Fault::Broken(what) => f.write_str(what),
         }

@@ -11,7 +11,7 @@ mod lane;
 mod reader;
 
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -20,7 +20,7 @@ use diesel::connection::SimpleConnection as _;
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
 use domain::sensitivity::{Scope, Sensitivity};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::audit::{Answer, Claim};
 use crate::connection::{Conn, Engine, Target, flushed_by_another, is_migrated, migrate, require_durable};
@@ -34,8 +34,9 @@ use crate::store::lane::{Job, Lane, Work};
 use crate::store::reader::{Caller, Reader, Waiting};
 use crate::wall::{Reach, Standing, inspect};
 
-/// The most writes that wait for a lane before new ones are refused.
-pub const WRITES_WAITING_MAX: usize = 1024;
+/// The most writes that wait for a lane before new ones are refused. Those of the group that runs count with them: so many are done in
+/// a fraction of a second, and whoever waited longer than a second would rather have come again.
+pub const WRITES_WAITING_MAX: usize = 256;
 /// The most reads that wait for a connection before new ones are refused.
 pub const READS_WAITING_MAX: usize = 256;
 /// How long a read waits for a connection.
@@ -70,11 +71,31 @@ struct Inner {
     reads: Sender<Waiting>,
     /// One for each read that runs or waits.
     places: Arc<Semaphore>,
-    lanes: Vec<SyncSender<Box<dyn Job>>>,
+    lanes: Vec<Entrance>,
     shelf: Arc<Shelf>,
     /// What has reached it; nothing where the engine shows only what has.
     disk: Option<Arc<Disk>>,
     standing: Standing,
+}
+
+const WRITES_FULL: &str = "too many writes are waiting";
+
+/// Where a lane takes what is brought to it.
+struct Entrance {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    /// One for each write that runs or waits.
+    places: Arc<Semaphore>,
+}
+
+impl Entrance {
+    fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        place.map_err(|_| Fault::Full(WRITES_FULL))
+    }
+
+    fn take(&self, job: Box<dyn Job>) -> Result<(), Fault> {
+        self.jobs.send(job).map_err(|_| Fault::Broken("the lane ended".to_owned()))
+    }
 }
 
 /// Which of the walls between organisations stand.
@@ -247,7 +268,7 @@ impl Store {
         let (mut first, mut disk) = (Some(first), None);
         let mut lanes = Vec::with_capacity(count);
         for index in 0..count {
-            let (sender, receiver) = sync_channel(sizes.writes_waiting);
+            let (jobs, receiver) = mpsc::channel();
             let flusher = match target {
                 Target::Sqlite(path) => Some(Flusher::start(path).map_err(broken)?),
                 Target::Postgres(_) => None,
@@ -260,7 +281,7 @@ impl Store {
                 lane.run();
             };
             std::thread::Builder::new().name(format!("lane-{index}")).spawn(run).map_err(broken)?;
-            lanes.push(sender);
+            lanes.push(Entrance { jobs, places: Arc::new(Semaphore::new(1 + sizes.writes_waiting)) });
         }
         let places = Arc::new(Semaphore::new(sizes.readers + sizes.reads_waiting));
         let inner = Inner { engine, reads, places, lanes, shelf, disk, standing };
@@ -291,13 +312,13 @@ impl Store {
     /// Reads, on a connection that cannot write. Refused when too many wait for one already, or none comes free in time.
     pub async fn read<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let place = Arc::clone(&self.inner.places).try_acquire_owned();
-        let place = place.map_err(|_| Fault::Busy("too many reads are waiting".to_owned()))?;
+        let place = place.map_err(|_| Fault::Full("too many reads are waiting"))?;
         let (waiting, mut read) = Waiting::new(place, self.reach.clone(), query);
         let caller = Caller(waiting.clone());
         self.inner.reads.send(waiting).map_err(|error| Fault::Broken(error.to_string()))?;
         let read = match tokio::time::timeout(READ_PATIENCE, &mut read).await {
             Ok(read) => read,
-            Err(_) if caller.0.take().is_some() => return Err(Fault::Busy("no reader came free".to_owned())),
+            Err(_) if caller.0.take().is_some() => return Err(Fault::Full("no reader came free")),
             // It has begun.
             Err(_) => read.await,
         };
@@ -338,33 +359,40 @@ impl Store {
         known: Known,
         job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let (sender, receiver) = oneshot::channel();
-        self.submit(organisation, Box::new(Work { organisation, author: Some(author), known, job, result: None, sender: Some(sender) }))?;
-        receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
+        self.bring(organisation, Some(author), known, job).await
     }
 
     /// Housekeeping that nobody audits: the sequencer of events, one-time installation rows, the rotation of refresh tokens,
     /// the count of failed proofs of identity.
     pub async fn keep<T: Send + 'static>(&self, job: impl Fn(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        self.bring(OrganisationId::platform(), None, Known::default(), move |tx| job(tx.conn).map(Outcome::Replayed)).await
+    }
+
+    /// Brings a write to its lane. Refused when too many wait there already.
+    async fn bring<T: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        author: Option<Author>,
+        known: Known,
+        job: impl Fn(&mut Tx<'_>) -> Result<Outcome<T>, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let entrance = self.entrance(organisation)?;
+        let place = entrance.place()?;
         let (sender, receiver) = oneshot::channel();
-        let platform = OrganisationId::platform();
-        let job = move |tx: &mut Tx<'_>| job(tx.conn).map(Outcome::Replayed);
-        self.submit(
-            platform,
-            Box::new(Work { organisation: platform, author: None, known: Known::default(), job, result: None, sender: Some(sender) }),
-        )?;
+        entrance.take(Box::new(Work { organisation, author, known, job, result: None, place, sender: Some(sender) }))?;
         receiver.await.unwrap_or_else(|_| Err(Fault::Busy("the lane ended; whether the write stands is not known".to_owned())))
     }
 
-    fn submit(&self, organisation: OrganisationId, job: Box<dyn Job>) -> Result<(), Fault> {
+    /// Refuses a write of an organisation that would find no place now, before its caller has sent all that it says.
+    pub fn require_place(&self, organisation: OrganisationId) -> Result<(), Fault> {
+        if self.entrance(organisation)?.places.available_permits() > 0 { Ok(()) } else { Err(Fault::Full(WRITES_FULL)) }
+    }
+
+    fn entrance(&self, organisation: OrganisationId) -> Result<&Entrance, Fault> {
         let lanes = &self.inner.lanes;
         let (high, low) = organisation.0.as_u64_pair();
         let index = usize::try_from((high ^ low) % (lanes.len() as u64)).unwrap_or(0);
-        let lane = lanes.get(index).ok_or_else(|| Fault::Broken("no lane".to_owned()))?;
-        lane.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Fault::Busy("too many writes are waiting".to_owned()),
-            TrySendError::Disconnected(_) => Fault::Broken("the lane ended".to_owned()),
-        })
+        lanes.get(index).ok_or_else(|| Fault::Broken("no lane".to_owned()))
     }
 }
 

@@ -10,32 +10,32 @@ use crate::harness::{Answer, Stage};
 use crate::on_both_engines;
 
 /// Refused since it is dated before its cause; says which, since when, and of which member.
-fn early(answer: Answer) -> [String; 3] {
+pub(super) fn early(answer: Answer) -> [String; 3] {
     let refused = answer.refused(422, "DATE_BEFORE_CAUSE");
     [refused.text("/facts/cause"), refused.text("/facts/earliest"), refused.pointers().join(" ")]
 }
 
-fn on(day: &str) -> Value {
+pub(super) fn on(day: &str) -> Value {
     json!({ "on": day })
 }
 
 impl Scene<'_> {
-    fn allocate_on(&self, purpose: &str, amount: &str, day: &str) -> Answer {
+    pub(super) fn allocate_on(&self, purpose: &str, amount: &str, day: &str) -> Answer {
         let body = json!({ "amount": amount, "currency": "USD", "decision_reference": "PV-12", "on": day });
         self.town.client("mayor").act(purpose, "/allocations", &body)
     }
 
-    fn release_on(&self, allocation: &str, amount: &str, day: &str) -> Answer {
+    pub(super) fn release_on(&self, allocation: &str, amount: &str, day: &str) -> Answer {
         let body = json!({ "amount": amount, "currency": "USD", "reason": "Moins cher", "on": day });
         self.town.client("mayor").act(allocation, "/release", &body)
     }
 
-    fn used_on(&self, purpose: &str, kind: &str, amount: &str, day: &str) -> Answer {
+    pub(super) fn used_on(&self, purpose: &str, kind: &str, amount: &str, day: &str) -> Answer {
         let body = json!({ "kind": kind, "amount": amount, "currency": "USD", "on": day, "reference": "R-1" });
         self.town.client("accountant").act(purpose, "/uses", &body)
     }
 
-    fn close_on(&self, purpose: &str, day: &str) -> Answer {
+    pub(super) fn close_on(&self, purpose: &str, day: &str) -> Answer {
         self.town.client("accountant").act(purpose, "/closure", &json!({ "on": day, "reference": "Rapport final" }))
     }
 

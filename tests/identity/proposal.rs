@@ -13,7 +13,7 @@ use crate::on_both_engines;
 use crate::status::{Draft, every_operation};
 
 /// One who administers the platform besides the first, while the first may still say so alone.
-fn second(town: &Town, login: &str) -> (PrincipalId, Client) {
+pub(super) fn second(town: &Town, login: &str) -> (PrincipalId, Client) {
     let id = newcomer(town, login);
     assign(town, OrganisationId::platform().0, id, "administrator", "2020-01-01", None).expect(201);
     (id, town.client_of(id))
@@ -24,7 +24,7 @@ fn crowning(who: PrincipalId) -> Value {
     json!({ "principal_id": who, "role": "administrator", "valid_from": "2026-01-01" })
 }
 
-fn crown(client: &Client, town: &Town, who: PrincipalId) -> Answer {
+pub(super) fn crown(client: &Client, town: &Town, who: PrincipalId) -> Answer {
     client.create(&town.path("/role-assignments"), &crowning(who))
 }
 
@@ -43,7 +43,7 @@ pub fn id(town: &Town) -> String {
 }
 
 /// What two persons did in the commune.
-fn carried_out(town: &Town) -> Vec<Value> {
+pub(super) fn carried_out(town: &Town) -> Vec<Value> {
     let feed = town.client("auditor").get("/v1/events?kind=proposal.carried_out&limit=200").expect(200).json();
     feed["data"].as_array().expect("rows").clone()
 }

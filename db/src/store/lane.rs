@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate};
 use diesel::connection::SimpleConnection;
 use domain::audit::Actor;
 use domain::id::OrganisationId;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::flush::Flusher;
 use super::foresight::{Foresight, Wanted};
@@ -76,6 +76,8 @@ pub struct Work<T, F> {
     pub known: Known,
     pub job: F,
     pub result: Option<Result<T, Fault>>,
+    /// Where it waits and is done.
+    pub place: OwnedSemaphorePermit,
     pub sender: Option<oneshot::Sender<Result<T, Fault>>>,
 }
 
@@ -146,7 +148,7 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Lost>) {
-        let Self { job, result, sender, .. } = *self;
+        let Self { job, result, place, sender, .. } = *self;
         let result = match (result, committed) {
             (Some(result), Ok(())) => result,
             (Some(Err(fault)), Err(_)) if !fault.is_busy() => Err(fault),
@@ -155,7 +157,7 @@ where
             (None, Ok(())) => Err(Fault::Broken("a job was not run".to_owned())),
         };
         // What the work held is free when its caller hears of it.
-        drop(job);
+        drop((job, place));
         if let Some(sender) = sender {
             // The caller may have gone away; the write stands all the same.
             drop(sender.send(result));
