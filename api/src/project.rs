@@ -17,6 +17,7 @@ pub mod recipient;
 pub mod report;
 pub mod review;
 pub mod settlement;
+mod similar;
 pub mod site;
 pub mod suspension;
 pub mod total;
