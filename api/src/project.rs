@@ -11,6 +11,7 @@ pub mod evidence;
 mod filter;
 pub mod handover;
 pub mod indicator;
+pub mod lapse;
 pub mod milestone;
 pub mod receiver;
 pub mod recipient;
