@@ -9,6 +9,7 @@ mod delivery;
 mod demonstration;
 mod handover;
 mod invariant;
+mod lapse;
 mod life;
 mod money;
 mod recipient;

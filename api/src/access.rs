@@ -411,6 +411,7 @@ pub const OPERATIONS: &[Operation] = &[
     read("list_motions", Members),
     read("read_motion", Members),
     create("cast_vote", COMMITTEE),
+    act("lapse_motion", Roles(&[CouncilRegistrar])),
 ];
 
 /// Operations that prove an identity by a secret: failures are slowed down.

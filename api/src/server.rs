@@ -243,7 +243,7 @@ fn project_routes(routes: &mut Rooms<'_, '_>) {
     routes.service(project::report::certify_expenditure_report).service(project::report::accept_expenditure_report);
     routes.service(project::report::reject_expenditure_report).service(project::settlement::read_finance_summary);
     routes.service(project::settlement::record_project_refund).service(project::settlement::close_project_accounts);
-    routes.service(project::settlement::terminate_project);
+    routes.service(project::settlement::terminate_project).service(project::lapse::lapse_motion);
     routes.service(project::committee::list_motions).service(project::committee::read_motion).service(project::committee::cast_vote);
 }
 

@@ -129,6 +129,9 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER motion_votes_admitted BEFORE INSERT ON motion_votes FOR EACH ROW EXECUTE FUNCTION refuse_vote();
 
+-- A motion that lapsed stays so.
+CREATE OR REPLACE TRIGGER motions_lapsed BEFORE UPDATE ON motions FOR EACH ROW WHEN (OLD.state = 'lapsed') EXECUTE FUNCTION refuse_change();
+
 -- The rules of a project are pinned by its submissions alone.
 CREATE OR REPLACE FUNCTION refuse_other_rules() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

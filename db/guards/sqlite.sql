@@ -354,6 +354,10 @@ WHEN EXISTS (SELECT 1 FROM motion_attendances here WHERE here.organisation_id = 
         WHERE motion.organisation_id = NEW.organisation_id AND motion.id = NEW.motion_id AND motion.state <> 'open')
 BEGIN SELECT RAISE(ABORT, 'no vote of who may not vote'); END;
 
+-- A motion that lapsed stays so.
+DROP TRIGGER IF EXISTS motions_lapsed;
+CREATE TRIGGER motions_lapsed BEFORE UPDATE ON motions WHEN OLD.state = 'lapsed' BEGIN SELECT RAISE(ABORT, 'a motion that lapsed stays so'); END;
+
 -- The rules of a project are pinned by its submissions alone.
 DROP TRIGGER IF EXISTS projects_rules;
 CREATE TRIGGER projects_rules BEFORE UPDATE ON projects

@@ -73,6 +73,15 @@ impl Fault {
         matches!(self, Fault::Busy(_) | Fault::Full(_))
     }
 
+    /// As [`Refusal::leading`].
+    #[must_use]
+    pub fn leading(self, told: impl Fn(&str) -> String) -> Self {
+        match self {
+            Fault::Refused(refusal) => Fault::Refused(refusal.leading(told)),
+            other => other,
+        }
+    }
+
     /// Turns a uniqueness violation into a refusal of the rules.
     #[must_use]
     pub fn taken(self, refusal: impl FnOnce() -> Refusal) -> Self {

@@ -183,6 +183,10 @@ codes! {
     MOTION_DECIDED: Conflict,
         "Motion déjà tranchée" / "Motion already decided",
         "La motion est {state}." / "The motion is {state}.";
+    MOTION_DECIDABLE: Conflict,
+        "Motion encore décidable" / "Motion still to be decided",
+        "La motion peut encore être adoptée : {for} voix pour, {able} membres peuvent encore voter, sur {voters} votants." /
+        "The motion can still be carried: {for} votes for it, {able} members may still vote, of {voters} voters.";
     VOTER_ABSENT: Forbidden,
         "Pas parmi les votants" / "Not among the voters",
         "Seuls les membres présents qui ne se sont pas récusés votent." / "Only members who are present and did not stand back vote.";

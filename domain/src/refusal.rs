@@ -122,6 +122,15 @@ impl Refusal {
         self
     }
 
+    /// The same, of a request that names elsewhere what is concerned: each pointer leads to where it is told.
+    #[must_use]
+    pub fn leading(mut self, told: impl Fn(&str) -> String) -> Self {
+        for error in &mut self.errors {
+            error.pointer = told(&error.pointer);
+        }
+        self
+    }
+
     pub fn detail_fr(&self) -> String {
         fill(self.code.detail_fr, &self.facts)
     }

@@ -125,7 +125,9 @@ on_both_engines! {
         revise(115_001, 5);
         let refused = decide(5, "approved", Value::Null).refused(422, "AMENDMENT_MINUTES_REQUIRED").json();
         assert_eq!((&refused["facts"]["categories"], &refused["facts"]["until"]), (&json!(["grants"]), &json!("2018-04-30")));
-        decide(5, "approved", json!({ "reference": "CCP-4", "held_on": "2018-05-01" })).refused(422, "AMENDMENT_MINUTES_REQUIRED");
+        assert_eq!(refused["errors"][0]["pointer"], "/minutes");
+        let late = decide(5, "approved", json!({ "reference": "CCP-4", "held_on": "2018-05-01" })).refused(422, "AMENDMENT_MINUTES_REQUIRED");
+        assert_eq!(late.pointers(), ["/minutes/held_on"]);
         decide(5, "approved", json!({ "reference": "CCP-4", "held_on": "2025-02-04" })).refused(422, "DATE_IN_FUTURE");
         decide(5, "approved", json!({ "reference": "CCP-4", "held_on": "2018-04-30" })).expect(200);
         apply(&scene, &project, 5).expect(200);
@@ -287,6 +289,16 @@ on_both_engines! {
         // The database holds it by itself.
         use diesel::connection::SimpleConnection as _;
         let mut conn = town.connection();
+        let inserted = |period: u32| format!(
+            "INSERT INTO indicator_values (organisation_id, project_id, indicator_number, period_number, sex, age_band, measure, numerator, \
+             denominator, description, state, reason, recorded_by, recorded_at, judged_by, judged_on) \
+             SELECT organisation_id, project_id, indicator_number, {period}, 'male', age_band, measure, numerator, denominator, description, \
+             state, reason, recorded_by, recorded_at, judged_by, judged_on FROM indicator_values \
+             WHERE indicator_number = 1 AND period_number = 2 AND sex = 'female'"
+        );
+        // A new value too, of a period that is locked and of no other.
+        conn.batch_execute(&inserted(2)).expect("the period is open");
+        assert!(conn.batch_execute(&inserted(1)).is_err(), "a value of a locked period");
         for broken in [
             "UPDATE indicator_values SET description = 'N/A' WHERE measure = 'percent'",
             "UPDATE indicator_values SET numerator = 999 WHERE indicator_number = 1 AND period_number = 1",

@@ -241,6 +241,45 @@ on_both_engines! {
         assert_eq!(scene.state(&project), "approved");
     }
 
+    Stage::Open, fn inv_35_a_motion_on_what_is_above_the_caller_is_in_no_list(town) {
+        let scene = scene(town);
+        let moved = |reference: &str, year: u32, sensitivity: &str| {
+            let days = json!({
+                "sensitivity": sensitivity, "proposal/starts_on": format!("{year}-01-01"), "proposal/ends_on": format!("{year}-02-01"),
+            });
+            let project = scene.recommended(reference, &days);
+            let committee = scene.committee(&json!({ "name": format!("Comité {year}") })).expect(201).id();
+            let reject = json!({ "action": "reject", "rejection_reason": "other" });
+            let motion = scene.motion(&project, committee, &THREE, &reject).expect(201).id();
+            (project, motion)
+        };
+        // The one that is hidden comes first: a page of one would end with it.
+        let (hidden, secret) = moved("QIP-1", 2030, "internal");
+        let (_, open) = moved("QIP-2", 2031, "partner");
+        let listed = |login: &str, query: &str| {
+            let page = town.client(login).get(&town.path(&format!("/motions?{query}"))).expect(200).json();
+            let ids: Vec<String> = page["data"].as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect();
+            (ids, page["page"]["next"].is_string())
+        };
+        let (secret, open) = (secret.to_string(), open.to_string());
+        assert_eq!(listed("auditor", "state=open"), (vec![secret.clone(), open.clone()], false));
+        assert_eq!(listed("partner-system", "state=open"), (vec![open.clone()], false));
+        assert_eq!(listed("auditor", "limit=1"), (vec![secret.clone()], true));
+        assert_eq!(listed("partner-system", "limit=1"), (vec![open.clone()], false), "nor does a page that follows tell of it");
+        let of_hidden = format!("project_id={}", hidden.rsplit('/').next().expect("an id"));
+        assert_eq!(listed("auditor", &of_hidden), (vec![secret.clone()], false));
+        assert_eq!(listed("partner-system", &of_hidden), (vec![], false));
+        let exported = |login: &str| {
+            let csv = town.client(login).get(&town.path("/motions?format=csv")).expect(200);
+            let text = String::from_utf8_lossy(&csv.bytes).into_owned();
+            (text.contains(&secret), text.contains(&open))
+        };
+        assert_eq!((exported("auditor"), exported("partner-system")), ((true, true), (false, true)));
+        let motion = town.path(&format!("/motions/{secret}"));
+        town.client("partner-system").get(&motion).refused(404, "NOT_FOUND");
+        town.client("auditor").get(&motion).expect(200);
+    }
+
     Stage::Open, fn inv_31_a_programme_is_not_added_to_its_projects(town) {
         let scene = scene(town);
         let programme = crate::programme::created(town, &json!({})).expect(201).id();

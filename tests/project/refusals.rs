@@ -222,6 +222,89 @@ on_both_engines! {
         }
     }
 
+    Stage::Open, fn parts_of_one_project_are_looked_at_together(town) {
+        let scene = scene(town);
+        let within = |unit: &str, level: &str| {
+            let units = town.stranger().get(&format!("/v1/territorial-units?parent={unit}&level={level}&on=2020-01-01&limit=2")).expect(200);
+            [0, 1].map(|index| units.text(&format!("/data/{index}/id")))
+        };
+        let [cercle, _] = within(&scene.gao, "cercle");
+        let [commune, neighbour] = within(&cercle, "commune");
+        let asked = |(place, sector): (&str, &str), (starts, ends): (&str, &str), amount: &str, more: &Value| {
+            let mut body = json!({
+                "proposal/shares": [
+                    { "dimension": "place", "term": place, "bps": 10_000 }, { "dimension": "sector", "term": sector, "bps": 10_000 },
+                    { "dimension": "country", "term": "ML", "bps": 10_000 },
+                ],
+                "proposal/starts_on": starts, "proposal/ends_on": ends, "proposal/budget": amount,
+                "proposal/lines": [{ "category": "contractual", "description": "Formation", "amount": amount }],
+            });
+            body.as_object_mut().expect("members").extend(more.as_object().expect("members").clone());
+            body
+        };
+        let number = std::cell::Cell::new(0);
+        let submitted = |what: (&str, &str), days: (&str, &str), amount: &str, more: &Value| {
+            number.set(number.get() + 1);
+            let project = scene.drafted(&format!("QIP-{}", number.get()), &asked(what, days, amount, more));
+            scene.submit(&project).expect(200);
+            project
+        };
+        let similar = |project: &str| {
+            let rows = town.client("auditor").get(&format!("{project}/overlaps")).expect(200).json();
+            let row = |row: &Value| (row["reference"].as_str().expect("text").to_owned(), row["possible_splitting"] == true);
+            rows.as_array().expect("rows").iter().map(row).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let told = |rows: &[(&str, bool)]| rows.iter().map(|(name, split)| ((*name).to_owned(), *split)).collect::<std::collections::BTreeMap<_, _>>();
+        let here = (commune.as_str(), "social_cohesion");
+        // One after the other, by one implementer: 180 days from begin to begin, together above the ceiling of 50,000.
+        let first = submitted(here, ("2025-03-01", "2025-04-01"), "30000", &json!({}));
+        let other = partner(town, "COOP-2", &json!({ "tax_number": "087654399X" }));
+        let by_another = json!({ "proposal/implementer": { "kind": "local_association", "supplier_id": other } });
+        let beside = [
+            (here, ("2025-08-29", "2025-10-01"), "30000", &by_another),
+            ((neighbour.as_str(), "social_cohesion"), ("2025-08-28", "2025-10-01"), "30000", &json!({})),
+            ((commune.as_str(), "water"), ("2025-08-28", "2025-10-01"), "30000", &json!({})),
+            (here, ("2024-08-01", "2024-09-01"), "30000", &json!({})),
+        ];
+        for (what, days, amount, more) in beside {
+            let project = submitted(what, days, amount, more);
+            assert_eq!(similar(&project), told(&[]), "{what:?} {days:?}");
+            scene.act("finance-officer", &project, "/withdrawal", &json!({ "reason": "Autre financement" })).expect(200);
+        }
+        let late = submitted(here, ("2025-08-29", "2025-10-01"), "30000", &json!({}));
+        assert_eq!(similar(&late), told(&[]), "a day more than 180");
+        scene.act("finance-officer", &late, "/withdrawal", &json!({ "reason": "Trop tard" })).expect(200);
+        // Up to the ceiling nothing is split.
+        let small = submitted(here, ("2025-08-28", "2025-10-01"), "20000", &json!({}));
+        assert_eq!((similar(&small), similar(&first)), (told(&[]), told(&[])));
+        let review = |project: &str| scene.act("finance-officer", project, "/review", &json!({}));
+        // A franc more, and all of one hand are looked at before each of them goes on: those that last at once as duplicates too.
+        let third = submitted(here, ("2025-08-27", "2025-09-15"), "1", &json!({}));
+        let [small_name, third_name] = [&small, &third].map(|project| town.client("auditor").get(project).expect(200).text("/reference"));
+        assert_eq!(similar(&third), told(&[("QIP-1", true), (&small_name, true)]));
+        assert_eq!(similar(&first), told(&[(&small_name, true), (&third_name, true)]));
+        let refused = review(&first).refused(409, "POSSIBLE_SPLITTING");
+        assert_eq!(refused.json()["facts"]["references"].as_array().map(Vec::len), Some(2));
+        let refused = review(&third).refused(409, "DUPLICATE_UNRESOLVED");
+        assert_eq!((refused.text("/facts/references/0"), refused.text("/errors/1/code")), (small_name.clone(), "POSSIBLE_SPLITTING".to_owned()));
+        let found = |other: &str, disposition: &str| {
+            let other = other.rsplit('/').next().expect("an id");
+            let body = json!({ "project_id": other, "disposition": disposition, "reason": "Deux quartiers, deux associations" });
+            scene.act("finance-officer", &first, "/overlap-reviews", &body).expect(200)
+        };
+        found(&small, "splitting");
+        found(&third, "complementary");
+        assert_eq!(review(&first).refused(409, "POSSIBLE_SPLITTING").text("/facts/references/0"), small_name);
+        found(&small, "splitting_accepted");
+        review(&first).expect(200);
+        // What is above the caller is not told, and not added up.
+        use diesel::connection::SimpleConnection as _;
+        let hide = format!("UPDATE projects SET sensitivity = 3 WHERE reference = '{small_name}'");
+        town.connection().batch_execute(&hide).expect("no rule of the database");
+        let theirs = town.client("certifier").get(&format!("{first}/overlaps")).expect(200).json();
+        assert_eq!(theirs.as_array().map(Vec::len), Some(0), "31,000.00 of 50,000.00");
+    }
+
     Stage::Open, fn nothing_is_recommended_that_no_fund_could_ever_pay(town) {
         let scene = scene(town);
         let ready = |reference: &str, purpose: Value, year: u32, more: Value| {

@@ -22,8 +22,10 @@ const WAIT_MAX: i64 = QUOTA_HOURS * 3600;
 /// How every problem is formed.
 pub fn problem_schema() -> RefOr<Schema> {
     let text = |max| ObjectBuilder::new().schema_type(Type::String).max_length(Some(max));
+    let place = "JSON Pointer into the request body, or `?name` for a parameter. Of a step that takes no body: into what it \
+                 is about, as that was asked for.";
     let pointer = ObjectBuilder::new()
-        .property("pointer", text(POINTER_MAX).description(Some("JSON Pointer into the request body, or `?name` for a parameter.")))
+        .property("pointer", text(POINTER_MAX).description(Some(place)))
         .required("pointer")
         .property("code", text(60))
         .required("code")

@@ -160,7 +160,13 @@ pub async fn simulate_endowment(call: Call, path: CampaignPath, query: Query<Sce
             if let Some(weights) = weights {
                 formula.weigh(&weights).map_err(|refusal| refusal.at("?weights"))?;
             }
-            let (base, scenario) = (allocate(&inputs.formula, &inputs.candidates)?, allocate(&formula, &inputs.candidates)?);
+            let told = |pointer: &str| match pointer {
+                "/criteria" => "?weights".to_owned(),
+                "/envelope" | "/floor" | "/cap" => pointer.replace('/', "?"),
+                _ => String::new(),
+            };
+            let scenario = allocate(&formula, &inputs.candidates).map_err(|refusal| refusal.leading(told))?;
+            let base = allocate(&inputs.formula, &inputs.candidates)?;
             Ok(EndowmentSimulation {
                 endowment_campaign_id: id,
                 currency: row.currency,

@@ -294,7 +294,8 @@ pub async fn read_allocation_plan(call: Call, path: PurposePath, query: Query<Al
             let asked = text.as_ref().map(|text| Amount::parse_positive(&text.0, currency).map_err(|refusal| refusal.at("?amount")));
             let amount = asked.transpose()?.unwrap_or(rest);
             let there = (&tightest, tightest.deficit(&pool));
-            let plan = plan_for(conn, &purpose, &contributions, there, (amount, currency, today))?;
+            let plan = plan_for(conn, &purpose, &contributions, there, (amount, currency, today));
+            let plan = plan.map_err(|fault| fault.leading(|_| "?amount".to_owned()))?;
             let share = |share: domain::fund::allocation::Share<ContributionId>| AllocationShareView {
                 contribution_id: share.key,
                 pooled: share.pooled,

@@ -162,7 +162,11 @@ pub(super) fn take(
     let waived = motion.map(|id| db::project::committee::find_motion(tx.conn, &tx.all(), id)).transpose()?;
     let case = Case::for_action(tx.conn, &call.scope_in(tx.organisation), project, action, call.today)?;
     let case = case.waiving(waived.is_some_and(|motion| motion.row.ceiling_waived));
-    case.require(way)?;
+    if motion.is_some() {
+        case.require_moved(way)?
+    } else {
+        case.require(way)?
+    };
     case.keep_conversion(tx, row, action)?;
     let rules = if action == ProjectAction::Submit { Some(case.rules.version) } else { row.rule_set_version };
     let step = Step { action, before: Some(row.state.0), after: way.to, rules, reason, motion, by };

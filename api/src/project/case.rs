@@ -21,7 +21,6 @@ use domain::project::finance::Finance;
 use domain::project::guard::{Facts, Guard, Implementer, Proposal, PurposeFacts, Review, Share, ShareDimension};
 use domain::project::handover::narrative_due_on;
 use domain::project::milestone::Work;
-use domain::project::overlap::OverlapDisposition;
 use domain::project::recipient::{Recipient, joint_releasable, ledger_of};
 use domain::project::release::{Delivery, TrancheFacts, payable, releasable};
 use domain::project::report::require_reported;
@@ -30,6 +29,7 @@ use domain::refusal::Refusal;
 use domain::sensitivity::Scope;
 use domain::word::Word;
 
+use super::similar::{Similar, similar_to};
 use crate::parameter::COUNTRY;
 
 /// The sector that needs studies.
@@ -51,12 +51,7 @@ impl Case {
     /// Loads a case. What stands above the caller's clearance plays no part, but for what others were approved for already.
     pub fn load(conn: &mut Conn, scope: &Scope, project: &Project, today: chrono::NaiveDate) -> Result<Self, Fault> {
         let row = &project.row;
-        let rules = match row.rule_set_version {
-            Some(version) => {
-                find(row.instrument.0, version).ok_or_else(|| Fault::Corrupt(format!("no rules {version} of {}", row.instrument.0)))?
-            }
-            None => in_force(row.instrument.0, today)?,
-        };
+        let rules = rules_of(row, today)?;
         let rate = rate_to_ceiling(conn, scope, row, (rules, today))?;
         let mut review = review(conn, scope, project, (rules, today))?;
         review.exchange.today = rate.as_ref().map(ExchangeRateRow::rate).transpose()?;
@@ -116,14 +111,12 @@ impl Case {
     /// Whether the project meets what an amendment of a kind asks for.
     pub fn require_amended(&self, kind: AmendmentKind) -> Result<(), Refusal> {
         // An amendment names what it changes by itself, not within a proposal.
-        let told = |mut error: domain::refusal::FieldError| {
-            if let Some(member) = error.pointer.strip_prefix("/proposal/") {
-                error.pointer = if member == "shares" { "/places".to_owned() } else { format!("/{member}") };
-            }
-            error
+        let told = |pointer: &str| match pointer.strip_prefix("/proposal/") {
+            Some("shares") => "/places".to_owned(),
+            Some(member) => format!("/{member}"),
+            None => pointer.to_owned(),
         };
-        let required = self.facts().require_all(kind.guards());
-        required.map_err(|refusal| Refusal { errors: refusal.errors.into_iter().map(told).collect(), ..refusal })
+        self.facts().require_all(kind.guards()).map_err(|refusal| refusal.leading(told))
     }
 
     /// Everything that is wrong with the last check of sensitivity to the conflict.
@@ -133,6 +126,11 @@ impl Case {
 
     pub fn require(&self, way: &Transition) -> Result<(), Refusal> {
         self.facts().require(way)
+    }
+
+    /// As [`Case::require`], where a committee is asked: nobody sends a proposal then, and what stands against it concerns the project.
+    pub fn require_moved(&self, way: &Transition) -> Result<(), Refusal> {
+        self.require(way).map_err(|refusal| refusal.leading(|_| String::new()))
     }
 }
 
@@ -163,8 +161,18 @@ impl Case {
     }
 }
 
+/// The rules of a project: those that its submission pinned, or that hold today.
+pub(super) fn rules_of(row: &ProjectRow, today: chrono::NaiveDate) -> Result<&'static RuleSet, Fault> {
+    match row.rule_set_version {
+        Some(version) => {
+            find(row.instrument.0, version).ok_or_else(|| Fault::Corrupt(format!("no rules {version} of {}", row.instrument.0)))
+        }
+        None => Ok(in_force(row.instrument.0, today)?),
+    }
+}
+
 /// The rate of the day between the currency of a project and that of its ceiling; none where they are one, or nobody recorded any.
-fn rate_to_ceiling(
+pub(super) fn rate_to_ceiling(
     conn: &mut Conn,
     scope: &Scope,
     row: &ProjectRow,
@@ -254,12 +262,9 @@ fn sealed(scope: &Scope) -> Scope {
 
 fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&RuleSet, chrono::NaiveDate)) -> Result<Review, Fault> {
     let row = &project.row;
-    let overlaps = db::project::review::overlaps_of(conn, scope, project)?;
-    let stopping = |splitting: bool| {
-        let standing = overlaps.iter().filter(|one| !one.disposition.is_some_and(|found| found.clears()));
-        let standing = standing.filter(|one| (one.disposition == Some(OverlapDisposition::Splitting)) == splitting);
-        standing.map(|one| one.other.reference.clone()).collect::<Vec<_>>()
-    };
+    let similar = similar_to(conn, scope, project, (rules, today))?;
+    let stopping =
+        |stops: fn(&Similar) -> bool| similar.iter().filter(|one| stops(one)).map(|one| one.overlap.other.reference.clone()).collect();
     let mut election = None;
     for sector in terms(project, ShareDimension::Sector) {
         let code = db::fund::find_term(conn, FundVocabulary::Sector, sector, "/proposal/shares")?.dac_code.unwrap_or_default();
@@ -281,8 +286,8 @@ fn review(conn: &mut Conn, scope: &Scope, project: &Project, (rules, today): (&R
     });
     let (finance, work) = (db::project::finance::finance_of(conn, row)?, work(conn, scope, row, today)?);
     Ok(Review {
-        overlaps: stopping(false),
-        splittings: stopping(true),
+        overlaps: stopping(Similar::may_be_duplicate),
+        splittings: stopping(Similar::may_be_split),
         purpose: purpose_facts(conn, scope, row)?,
         opinions: db::project::review::opinions_of(conn, row)?,
         check,

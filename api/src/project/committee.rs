@@ -14,9 +14,7 @@ use domain::id::{CommitteeId, MotionId, OrganisationId, PrincipalId, ProjectId};
 use domain::project::ceiling::accept_waiver;
 use domain::project::committee::{MotionAction, MotionState, Session, Vote, accept_committee, admit, tally};
 use domain::project::duty::Duty;
-use domain::project::{
-    COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, COMMITTEE_VOTER_INELIGIBLE, ProjectAction, ProjectRejectionReason, REASON_REQUIRED,
-};
+use domain::project::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, ProjectAction, ProjectRejectionReason, REASON_REQUIRED};
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,6 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ProjectPath;
 use super::act::{free_given_up, take};
 use super::case::Case;
+use super::lapse::{require_voters, standing};
 use super::review::require_disinterested;
 use super::suspension::{require_after_suspension, resume};
 use crate::access::roles_of;
@@ -179,12 +178,16 @@ pub struct MotionView {
     #[schema(max_items = 50)]
     votes: Vec<MotionVoteView>,
     state: MotionState,
+    /// When it was carried, was lost or lapsed.
     decided_at: Option<DateTime<Utc>>,
+    /// Why it was closed without a decision.
+    #[schema(max_length = 500)]
+    lapse_reason: Option<String>,
     #[schema(minimum = 1)]
     version: i64,
 }
 
-fn motion_view(motion: Motion) -> MotionView {
+pub(super) fn motion_view(motion: Motion) -> MotionView {
     let row = motion.row;
     MotionView {
         id: row.id.0,
@@ -202,6 +205,7 @@ fn motion_view(motion: Motion) -> MotionView {
         votes: motion.votes.into_iter().map(|(principal_id, vote)| MotionVoteView { principal_id, vote }).collect(),
         state: row.state.0,
         decided_at: row.decided_at.map(|at| at.0),
+        lapse_reason: row.lapse_reason,
         version: row.version,
     }
 }
@@ -234,7 +238,7 @@ pub async fn list_motions(call: Call, _path: web::Path<OrganisationId>, query: Q
     listed(&call, page(&call, &keys, rows, |one| one.row.id.0, motion_view))
 }
 
-type MotionPath = web::Path<(OrganisationId, MotionId)>;
+pub(super) type MotionPath = web::Path<(OrganisationId, MotionId)>;
 
 /// One motion.
 #[utoipa::path(tag = "project", responses((status = 200, body = MotionView)))]
@@ -272,8 +276,8 @@ pub struct NewMotion {
     held_on: NaiveDate,
     /// Of the minutes of the session.
     minutes_reference: Text<80>,
-    /// The members who are there and may vote on the project: with a role that votes, no interest in it, and no duty on it that is kept
-    /// apart from the vote. Who may not stands back.
+    /// The members who are there and may vote on the project: with a role that votes and sees it, an account that is not suspended, no
+    /// interest in it, and no duty on it that is kept apart from the vote. Who may not stands back.
     #[serde(deserialize_with = "crate::wire::few::<_, _, 1, 50>")]
     #[schema(min_items = 1, max_items = 50)]
     present_ids: Vec<PrincipalId>,
@@ -284,35 +288,6 @@ pub struct NewMotion {
 }
 
 impl Json for NewMotion {}
-
-/// Refuses to count as present who could not vote: a motion that waits for their votes might never be decided.
-fn require_voters(
-    tx: &mut Tx<'_>,
-    call: &Call,
-    project: ProjectId,
-    present: &[PrincipalId],
-    recused: &BTreeSet<PrincipalId>,
-) -> Result<(), Fault> {
-    let (scope, roles) = (tx.all(), roles_of("cast_vote"));
-    for (index, member) in present.iter().enumerate().filter(|(_, member)| !recused.contains(*member)) {
-        let refuse = |reason: &str| {
-            let refusal = COMMITTEE_VOTER_INELIGIBLE.refuse().with("principal_id", member.to_string()).with("reason", reason);
-            Err(refusal.at(&format!("/present_ids/{index}")).into())
-        };
-        let held = db::identity::assignments_of(tx.conn, *member)?;
-        if !held.iter().any(|held| held.holds(tx.organisation, call.today) && roles.contains(&held.role)) {
-            return refuse("role");
-        }
-        if db::project::review::is_interested(tx.conn, &scope, project, *member)? {
-            return refuse("interest");
-        }
-        let duties = db::project::review::duties_of(tx.conn, &scope, project, *member)?;
-        if domain::project::duty::take(Duty::CommitteeMember, &duties).is_err() {
-            return refuse("duty");
-        }
-    }
-    Ok(())
-}
 
 /// Moves before a committee to approve, reject, cancel or terminate a project, or to let it go on. Everything but the votes has to be
 /// there already; the members who are present vote, each for themselves, and the vote that decides takes effect.
@@ -349,8 +324,8 @@ pub async fn move_on_project(asked: Asked<NewMotion>, path: ProjectPath) -> Answ
                 return Err(COMMITTEE_ATTENDANCE_INVALID.refuse().at("/recused").into());
             }
             session.require_quorum()?;
-            require_voters(tx, call, project_id, &body.present_ids, &session.recused)?;
-            Case::load(tx.conn, &scope, &project, call.today)?.waiving(body.ceiling_waived).require(way)?;
+            require_voters(tx, call, &project, &body.present_ids, &session.recused)?;
+            Case::load(tx.conn, &scope, &project, call.today)?.waiving(body.ceiling_waived).require_moved(way)?;
             let new = NewMotionRow {
                 id,
                 project: project_id,
@@ -400,8 +375,9 @@ pub struct NewMotionVote {
 
 impl Json for NewMotionVote {}
 
-/// Votes on a motion, once and for oneself. The vote that decides takes effect at once: the project is approved, rejected, cancelled or
-/// resumed with it, or not at all. One that is to be terminated then is, when what was paid to it is settled.
+/// Votes on a motion, once and for oneself, as long as those who voted and those who still may are a quorum. The vote that decides takes
+/// effect at once: the project is approved, rejected, cancelled or resumed with it, or not at all. One that is to be terminated then is,
+/// when what was paid to it is settled.
 #[utoipa::path(tag = "project", request_body = NewMotionVote, responses((status = 201, body = MotionView)))]
 #[post("/v1/organisations/{organisation_id}/motions/{motion_id}/votes")]
 pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answered {
@@ -415,7 +391,9 @@ pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answere
             admit(motion.row.state.0, &motion.voters, &by)?;
             require_disinterested(tx, project.row.id.0)?;
             db::project::review::take_duty(tx, project.row.id.0, by, Duty::CommitteeMember)?;
-            let votes: Vec<Vote> = motion.votes.iter().map(|(_, vote)| *vote).chain([body.vote]).collect();
+            let before: Vec<Vote> = motion.votes.iter().map(|(_, vote)| *vote).collect();
+            standing(tx, call, &project, &motion, &before)?.require_quorum()?;
+            let votes: Vec<Vote> = before.into_iter().chain([body.vote]).collect();
             let state = tally(motion.voters.len(), &votes);
             db::project::committee::insert_vote(tx, &motion.row, by, body.vote, state)?;
             let version = motion.row.version + 1;
@@ -425,7 +403,7 @@ pub async fn cast_vote(asked: Asked<NewMotionVote>, path: MotionPath) -> Answere
                 .with("vote", body.vote);
             let [taken, freed] = match state {
                 MotionState::Carried => carry_out(call, tx, &project, &motion.row)?,
-                MotionState::Open | MotionState::Lost => [None, None],
+                MotionState::Open | MotionState::Lost | MotionState::Lapsed => [None, None],
             };
             let after = db::project::committee::find_motion(tx.conn, &tx.all(), id)?;
             let location = format!("/v1/organisations/{organisation}/motions/{id}");

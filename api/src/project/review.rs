@@ -19,7 +19,8 @@ use domain::word::Word;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::case::Case;
+use super::case::{Case, rules_of};
+use super::similar::{Similar, similar_to};
 use super::{ProjectPath, ProjectView, view};
 use crate::answer::{Answered, done, ok, published};
 use crate::auth::Call;
@@ -91,6 +92,10 @@ pub struct ProjectOverlapView {
     state: ProjectState,
     starts_on: NaiveDate,
     ends_on: NaiveDate,
+    /// Whether both may be parts of one project that was split: they are of one instrument and one implementer, in one commune and sector,
+    /// begin within the days that the rules tell (`splitting_days`), and with others like them are together above the ceiling, each at
+    /// the rate of the day.
+    possible_splitting: bool,
     /// What was found of it last, if anybody looked.
     disposition: Option<OverlapDisposition>,
     /// Why.
@@ -98,26 +103,28 @@ pub struct ProjectOverlapView {
     reason: Option<String>,
 }
 
-/// The projects that share a place, a sector and time with this one.
+/// The projects that share a place, a sector and time with this one, and those that with it may be parts of one project that was split to
+/// stay under the ceiling. Who decides on the project reads here what was found of each.
 #[utoipa::path(tag = "project", responses((status = 200, body = Vec<ProjectOverlapView>)))]
 #[get("/v1/organisations/{organisation_id}/projects/{project_id}/overlaps")]
 pub async fn read_project_overlaps(call: Call, path: ProjectPath) -> Answered {
     let (_, id) = path.into_inner();
-    let scope = call.scope()?;
+    let (scope, today) = (call.scope()?, call.today);
     let found = call
         .store()
         .read(move |conn| {
             let project = db::project::find_project(conn, &scope, id)?;
-            db::project::review::overlaps_of(conn, &scope, &project)
+            similar_to(conn, &scope, &project, (rules_of(&project.row, today)?, today))
         })
         .await?;
-    let shown = |one: db::project::review::Overlap| ProjectOverlapView {
+    let shown = |Similar { overlap: one, possible_splitting }: Similar| ProjectOverlapView {
         project_id: one.other.id.0,
         reference: one.other.reference,
         title: one.other.title,
         state: one.other.state.0,
         starts_on: one.other.starts_on,
         ends_on: one.other.ends_on,
+        possible_splitting,
         disposition: one.disposition,
         reason: one.reason,
     };
@@ -150,9 +157,9 @@ pub async fn review_project_overlap(asked: Asked<ProjectOverlapReview>, path: Pr
             call.check_version(project.row.version)?;
             let states = [ProjectState::Submitted, ProjectState::UnderReview, ProjectState::Recommended];
             require_state(&project.row, &states)?;
-            let similar = db::project::review::overlaps_of(tx.conn, &scope, &project)?;
-            let other = similar.iter().find(|one| one.other.id.0 == body.project_id);
-            let before = other.ok_or_else(|| PROJECT_NOT_SIMILAR.refuse().at("/project_id"))?.disposition;
+            let similar = similar_to(tx.conn, &scope, &project, (rules_of(&project.row, call.today)?, call.today))?;
+            let other = similar.iter().find(|one| one.overlap.other.id.0 == body.project_id);
+            let before = other.ok_or_else(|| PROJECT_NOT_SIMILAR.refuse().at("/project_id"))?.overlap.disposition;
             body.disposition.replace(before)?;
             db::project::review::take_duty(tx, id, by, Duty::ProgrammeOfficer)?;
             db::project::review::insert_overlap(tx, id, body.project_id, (body.disposition, body.reason.as_str()), by)?;

@@ -37,7 +37,9 @@ pub struct ProjectGroupTotal {
     label: Option<String>,
     #[schema(min_length = 3, max_length = 3, example = "USD")]
     currency: String,
-    /// How many projects have a part in the group. One that is shared out has parts in several.
+    /// How many projects have a part in the group, each once, however many of its places lie there. One that is shared out over several
+    /// groups is counted in each of them: the counts of the groups may be more than there are projects. Their amounts are not, they go by
+    /// share.
     #[schema(minimum = 0)]
     projects: i64,
     /// Rounded to the minor unit so that the groups of a currency make its total exactly.

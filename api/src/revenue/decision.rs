@@ -157,7 +157,7 @@ pub async fn accept_revenue_adjustment(asked: Asked<Nothing>, path: AdjustmentPa
     asked
         .write(move |call, _, tx| {
             let decided = load(call, tx, id, false)?;
-            let (version, view, events) = grant(tx, decided)?;
+            let (version, view, events) = grant(tx, decided).map_err(|fault| fault.leading(|_| String::new()))?;
             Ok((done(version, &view)?, events))
         })
         .await
@@ -227,7 +227,8 @@ pub async fn decide_revenue_adjustment(asked: Asked<CouncilDecision>, path: Adju
             decided.decision.deliberation_held_on = Some(body.held_on);
             decided.decision.deliberation_sha256 = Some(body.deliberation_sha256.0.clone());
             let (version, view, events) = match body.outcome {
-                CouncilOutcome::Granted => grant(tx, decided)?,
+                // The amount is that of the proposal.
+                CouncilOutcome::Granted => grant(tx, decided).map_err(|fault| fault.leading(|_| String::new()))?,
                 CouncilOutcome::Refused => refuse(tx, decided)?,
             };
             Ok((done(version, &view)?, events))

@@ -112,6 +112,7 @@ pub struct MotionRow {
     pub decided_at: Option<Col<DateTime<Utc>>>,
     pub version: i64,
     pub ceiling_waived: bool,
+    pub lapse_reason: Option<String>,
 }
 
 impl MotionRow {
@@ -167,6 +168,7 @@ pub fn insert_motion(tx: &mut Tx<'_>, new: &NewMotion) -> Result<Motion, Fault> 
             motions::sensitivity.eq(new.sensitivity),
             motions::version.eq(1),
             motions::ceiling_waived.eq(new.ceiling_waived),
+            motions::lapse_reason.eq(None::<String>),
         ))
         .execute(tx.conn)
         .map_err(|error| Fault::from(error).taken(|| MOTION_OPEN.refuse()))?;
@@ -265,6 +267,19 @@ pub fn insert_vote(tx: &mut Tx<'_>, motion: &MotionRow, by: PrincipalId, vote: V
     let decided = (state != MotionState::Open).then(|| Col(tx.now()));
     diesel::update(motions::table.filter(motions::organisation_id.eq(motion.organisation_id)).filter(motions::id.eq(motion.id)))
         .set((motions::state.eq(Col(state)), motions::decided_at.eq(decided), motions::version.eq(motion.version + 1)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Closes a motion without a decision.
+pub fn update_lapsed(tx: &mut Tx<'_>, motion: &MotionRow, state: MotionState, reason: &str) -> Result<(), Fault> {
+    diesel::update(motions::table.filter(motions::organisation_id.eq(motion.organisation_id)).filter(motions::id.eq(motion.id)))
+        .set((
+            motions::state.eq(Col(state)),
+            motions::lapse_reason.eq(Some(reason)),
+            motions::decided_at.eq(Some(Col(tx.now()))),
+            motions::version.eq(motion.version + 1),
+        ))
         .execute(tx.conn)?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::visible;
 pub(crate) const LEVELS: usize = 6;
 
 /// A unit and everything that ever lay in it, as terms of shares.
-fn descendants(conn: &mut Conn, unit: TerritorialUnitId) -> Result<Vec<String>, Fault> {
+pub(crate) fn descendants(conn: &mut Conn, unit: TerritorialUnitId) -> Result<Vec<String>, Fault> {
     let (mut all, mut last) = (vec![Col(unit)], vec![Col(unit)]);
     for _ in 0..LEVELS {
         let children: Vec<Col<TerritorialUnitId>> = territorial_parents::table

@@ -1,9 +1,11 @@
 //! What others found of a project: duties, interests, similar projects, appraisals, checks of its sensitivity to the conflict.
 
-use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
 use domain::fund::LineUse;
-use domain::id::{ConflictCheckId, FundPurposeId, PrincipalId, ProjectId};
+use domain::id::{ConflictCheckId, FundPurposeId, PrincipalId, ProjectId, TerritorialUnitId};
 use domain::programme::Instrument;
 use domain::project::check::{CheckAnswer, CheckResult};
 use domain::project::duty::{Duty, kept_apart, take};
@@ -11,15 +13,18 @@ use domain::project::guard::{Opinion, ShareDimension};
 use domain::project::overlap::OverlapDisposition;
 use domain::project::{APPRAISAL_DUPLICATE, INTEREST_DECLARED, ProjectState};
 use domain::sensitivity::Scope;
+use domain::territory::TerritorialLevel;
 use domain::word::Word;
 
+use super::filter::descendants;
 use super::{Project, ProjectRow};
 use crate::column::Col;
 use crate::connection::Conn;
 use crate::fault::Fault;
+use crate::fund::purpose::lineage;
 use crate::schema::{
     conflict_check_answers, conflict_checks, incompatible_duties, project_appraisals, project_duties, project_interests, project_overlaps,
-    project_shares, projects,
+    project_shares, projects, territorial_units,
 };
 use crate::store::Tx;
 use crate::visible;
@@ -95,49 +100,98 @@ pub fn is_interested(conn: &mut Conn, scope: &Scope, project: ProjectId, who: Pr
 #[derive(Clone, Debug)]
 pub struct Overlap {
     pub other: ProjectRow,
+    /// Both last while the other does.
+    pub at_once: bool,
+    /// Both are of one instrument and one implementer, in one commune and sector, and begin within the days that the rules tell.
+    pub of_one_hand: bool,
     pub disposition: Option<OverlapDisposition>,
     pub reason: Option<String>,
 }
 
-/// Projects that share a place and a sector with one while both last, and were neither given up nor merely drafted. Of those above the
-/// caller's clearance nothing is told: whoever decides has to be cleared for them.
-pub fn overlaps_of(conn: &mut Conn, scope: &Scope, project: &Project) -> Result<Vec<Overlap>, Fault> {
+/// The shares of a project in a dimension, as terms.
+fn terms(project: &Project, dimension: ShareDimension) -> Vec<String> {
+    project.shares.iter().filter(|share| share.dimension.0 == dimension).map(|share| share.term.clone()).collect()
+}
+
+/// The projects that have a share of one of these terms.
+fn sharing(conn: &mut Conn, row: &ProjectRow, dimension: ShareDimension, terms: &[String]) -> Result<BTreeSet<Col<ProjectId>>, Fault> {
+    let shared: Vec<Col<ProjectId>> = project_shares::table
+        .filter(project_shares::organisation_id.eq(row.organisation_id))
+        .filter(project_shares::dimension.eq(Col(dimension)))
+        .filter(project_shares::term.eq_any(terms))
+        .select(project_shares::project_id)
+        .distinct()
+        .load(conn)?;
+    Ok(shared.into_iter().collect())
+}
+
+/// The places of a project with all that lies in the same communes; above communes, the places alone.
+fn communes_around(conn: &mut Conn, places: &[String]) -> Result<Vec<String>, Fault> {
+    let mut around: BTreeSet<String> = places.iter().cloned().collect();
+    for place in places.iter().filter_map(|place| place.parse().ok()).map(TerritorialUnitId) {
+        let lineage: Vec<Col<TerritorialUnitId>> = lineage(conn, Col(place))?.into_iter().map(Col).collect();
+        let communes: Vec<Col<TerritorialUnitId>> = territorial_units::table
+            .filter(territorial_units::id.eq_any(lineage))
+            .filter(territorial_units::level.eq(Col(TerritorialLevel::Commune)))
+            .select(territorial_units::id)
+            .load(conn)?;
+        for commune in communes {
+            around.extend(descendants(conn, commune.0)?);
+        }
+    }
+    Ok(around.into_iter().collect())
+}
+
+/// Projects that share a place and a sector with one while both last, or that look like parts of one that was split: of one instrument and
+/// one implementer, in one commune and sector, beginning within so many days of one another. None was given up or merely drafted. Of those
+/// above the caller's clearance nothing is told: whoever decides has to be cleared for them.
+pub fn overlaps_of(conn: &mut Conn, scope: &Scope, project: &Project, splitting_days: Option<u32>) -> Result<Vec<Overlap>, Fault> {
     let row = &project.row;
     let aside = [ProjectState::Draft, ProjectState::Rejected, ProjectState::Withdrawn, ProjectState::Cancelled].map(Col);
-    let mut near: Option<Vec<Col<ProjectId>>> = None;
-    for dimension in [ShareDimension::Place, ShareDimension::Sector] {
-        let terms: Vec<&str> =
-            project.shares.iter().filter(|share| share.dimension.0 == dimension).map(|share| share.term.as_str()).collect();
-        let shared: Vec<Col<ProjectId>> = project_shares::table
-            .filter(project_shares::organisation_id.eq(row.organisation_id))
-            .filter(project_shares::dimension.eq(Col(dimension)))
-            .filter(project_shares::term.eq_any(terms))
-            .select(project_shares::project_id)
-            .distinct()
-            .load(conn)?;
-        near = Some(near.map_or(shared.clone(), |near| near.into_iter().filter(|id| shared.contains(id)).collect()));
-    }
+    let places = terms(project, ShareDimension::Place);
+    let of_sector = sharing(conn, row, ShareDimension::Sector, &terms(project, ShareDimension::Sector))?;
+    let here: Vec<Col<ProjectId>> = sharing(conn, row, ShareDimension::Place, &places)?.intersection(&of_sector).copied().collect();
     let others: Vec<ProjectRow> = visible!(projects, scope)
-        .filter(projects::id.eq_any(near.unwrap_or_default()))
+        .filter(projects::id.eq_any(here))
         .filter(projects::id.ne(row.id))
         .filter(projects::state.ne_all(aside))
         .filter(projects::starts_on.le(row.ends_on))
         .filter(projects::ends_on.ge(row.starts_on))
-        .order(projects::id)
         .select(ProjectRow::as_select())
         .load(conn)?;
+    let similar = |other, at_once| Overlap { other, at_once, of_one_hand: false, disposition: None, reason: None };
+    let mut found: BTreeMap<Col<ProjectId>, Overlap> = others.into_iter().map(|other| (other.id, similar(other, true))).collect();
+    let window = splitting_days.map(|days| Days::new(days.into())).zip(row.supplier_id);
+    if let Some((first, last, supplier)) =
+        window.and_then(|(days, by)| Some((row.starts_on.checked_sub_days(days)?, row.starts_on.checked_add_days(days)?, by)))
+    {
+        let by_one: Vec<ProjectRow> = visible!(projects, scope)
+            .filter(projects::supplier_id.eq(supplier))
+            .filter(projects::starts_on.between(first, last))
+            .filter(projects::instrument.eq(row.instrument))
+            .filter(projects::id.ne(row.id))
+            .filter(projects::state.ne_all(aside))
+            .select(ProjectRow::as_select())
+            .load(conn)?;
+        let around = if by_one.is_empty() { Vec::new() } else { communes_around(conn, &places)? };
+        let near = sharing(conn, row, ShareDimension::Place, &around)?;
+        for other in by_one.into_iter().filter(|other| near.contains(&other.id) && of_sector.contains(&other.id)) {
+            found.entry(other.id).or_insert_with(|| similar(other, false)).of_one_hand = true;
+        }
+    }
     let reviewed: Vec<(Col<ProjectId>, Col<OverlapDisposition>, String)> = project_overlaps::table
         .filter(project_overlaps::organisation_id.eq(row.organisation_id))
         .filter(project_overlaps::project_id.eq(row.id))
-        .order((project_overlaps::other_id, project_overlaps::number.desc()))
+        .order((project_overlaps::other_id, project_overlaps::number))
         .select((project_overlaps::other_id, project_overlaps::disposition, project_overlaps::reason))
         .load(conn)?;
     // The last finding holds.
-    let found = |other: ProjectRow| {
-        let last = reviewed.iter().find(|(of, ..)| *of == other.id);
-        Overlap { disposition: last.map(|(_, disposition, _)| disposition.0), reason: last.map(|(_, _, reason)| reason.clone()), other }
-    };
-    Ok(others.into_iter().map(found).collect())
+    for (other, disposition, reason) in reviewed {
+        if let Some(overlap) = found.get_mut(&other) {
+            (overlap.disposition, overlap.reason) = (Some(disposition.0), Some(reason));
+        }
+    }
+    Ok(found.into_values().collect())
 }
 
 /// Keeps what was found of a similar project, after everything that was found of it before.

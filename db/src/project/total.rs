@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use domain::fund::FundMovementKind;
-use domain::id::{DonorId, FundPurposeId, ProgrammeId, SupplierId, TerritorialUnitId};
+use domain::id::{DonorId, FundPurposeId, ProgrammeId, ProjectId, SupplierId, TerritorialUnitId};
 use domain::programme::Instrument;
 use domain::project::ProjectState;
 use domain::project::guard::ShareDimension;
@@ -152,22 +152,66 @@ fn by_share(conn: &mut Conn, scope: &Scope, filter: &ProjectFilter, by: ProjectG
         ProjectGrouping::Cercle => Some(ancestors(conn, &sums, &[TerritorialLevel::Cercle], on)?),
         _ => Some(ancestors(conn, &sums, &[TerritorialLevel::Commune], on)?),
     };
-    let mut groups = Groups::default();
+    let group_of = |term: &str| match &above {
+        None => Some(term.to_owned()),
+        Some(above) => above.get(term).map(ToString::to_string),
+    };
+    let (mut groups, mut nowhere) = (Groups::default(), Vec::new());
     let mut beside = budgets(conn, scope, filter)?;
     for (currency, term, count, high, low) in sums {
         let parts = joined((high, low));
         if let Some(left) = beside.get_mut(&currency) {
             *left -= parts;
         }
-        let term = match &above {
-            None => Some(term),
-            Some(above) => above.get(&term).map(ToString::to_string),
-        };
-        groups.add((currency, term), count, parts);
+        let group = group_of(&term);
+        groups.add((currency, group.clone()), count, parts);
+        if group.is_none() {
+            nowhere.push(term);
+        }
     }
-    let rest = format!("10000 <> (SELECT COALESCE(SUM(one.bps), 0) {OF_PROJECT_SHARES} AND one.dimension = '{dimension}')");
+    if above.is_some() {
+        for ((key, _), shares) in shares_together(conn, scope, filter, group_of)? {
+            groups.add(key, 1 - shares, 0);
+        }
+    }
+    let mut rest = format!("10000 <> (SELECT COALESCE(SUM(one.bps), 0) {OF_PROJECT_SHARES} AND one.dimension = '{dimension}')");
+    if !nowhere.is_empty() {
+        // Whoever has a share in no unit of the level is counted already among what has no term. Terms of places are ids.
+        let ids: Vec<String> =
+            nowhere.iter().filter_map(|term| term.parse().ok()).map(|id| format!("'{}'", TerritorialUnitId(id))).collect();
+        let told = format!("{OF_PROJECT_SHARES} AND one.dimension = '{dimension}' AND one.term IN ({})", ids.join(", "));
+        rest = format!("{rest} AND NOT EXISTS (SELECT 1 {told})");
+    }
     add_rest(conn, scope, filter, (&mut groups, beside), &rest)?;
     Ok(groups.told())
+}
+
+/// How many shares of one project lie in one group, where it has several shares of places: it is one project of the group.
+fn shares_together(
+    conn: &mut Conn,
+    scope: &Scope,
+    filter: &ProjectFilter,
+    group_of: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<(Key, Col<ProjectId>), i64>, Fault> {
+    let dimension = ShareDimension::Place;
+    let terms = Terms::load(conn, scope, filter)?;
+    let several = format!("EXISTS (SELECT 1 {OF_PROJECT_SHARES} AND one.dimension = '{dimension}' AND one.term <> project_shares.term)");
+    let mut query = visible!(projects, scope)
+        .inner_join(
+            project_shares::table
+                .on(project_shares::organisation_id.eq(projects::organisation_id).and(project_shares::project_id.eq(projects::id))),
+        )
+        .filter(project_shares::dimension.eq(Col(dimension)))
+        .filter(sql::<Bool>(&several))
+        .select((projects::id, projects::currency, project_shares::term))
+        .into_boxed();
+    narrowed!(query, scope, filter, terms);
+    let shares: Vec<(Col<ProjectId>, String, String)> = query.load(conn)?;
+    let mut together = BTreeMap::new();
+    for (project, currency, term) in shares {
+        *together.entry(((currency, group_of(&term)), project)).or_default() += 1;
+    }
+    Ok(together)
 }
 
 /// The projects that leave something beside their parts, by currency.

@@ -152,6 +152,7 @@ tables! {
         sensitivity -> Integer,
         version -> BigInt,
         ceiling_waived -> Bool,
+        lapse_reason -> Nullable<Text>,
     }
 
     motion_attendances (organisation_id, motion_id, principal_id) {

@@ -178,6 +178,7 @@ pub struct RuleSet {
     pub risk_marker_required: bool,
     pub conflict_check_required: bool,
     pub overlap_check_required: bool,
+    pub splitting_days: Option<u32>,
     pub appraisals: u32,
     pub decision_body_fr: String,
     pub decision_body_en: String,
@@ -245,7 +246,7 @@ impl RuleSet {
         let rules = self.rules();
         let named = |rule: &String| self.provenance.iter().any(|source| source.rules.contains(rule));
         let told = |value: &Value| !value.is_null() && value != &Value::Array(Vec::new());
-        let checks: [(&str, bool); 9] = [
+        let checks: [(&str, bool); 10] = [
             ("an amount cannot be read", amounts.into_iter().flatten().all(|amount| amount.read().is_some())),
             ("the shares of a plan are not the whole", self.tranche_plans.iter().all(whole)),
             (
@@ -256,6 +257,7 @@ impl RuleSet {
             ("a version is positive", self.version > 0),
             ("a marker has no room", self.gender_marker.minimum <= self.gender_marker.maximum && self.gender_marker.maximum <= 3),
             ("a duration is positive", self.duration_months != Some(0) && self.approval_days > 0 && self.report_days != Some(0)),
+            ("what is split is above a ceiling", self.splitting_days.is_none_or(|days| days > 0 && self.ceiling.is_some())),
             ("a rule has no source", rules.iter().filter(|(_, value)| told(value)).all(|(rule, _)| named(rule))),
             ("a source names no rule", self.provenance.iter().all(|source| source.rules.iter().all(|rule| rules.contains_key(rule)))),
         ];
@@ -354,6 +356,7 @@ mod tests {
         broken(|set| set["indirect_bps_max"] = 10_001.into(), "exceeds the whole");
         broken(|set| set["gender_marker"]["minimum"] = 4.into(), "no room");
         broken(|set| set["duration_months"] = 0.into(), "positive");
+        broken(|set| set["splitting_days"] = 0.into(), "above a ceiling");
         broken(|set| set["provenance"][0]["rules"][0] = "approval_days".into(), "a rule has no source");
         broken(|set| set["provenance"][0]["rules"].as_array_mut().expect("rules").push("colour".into()), "names no rule");
         broken(|set| set["version"] = 3.into(), "follow one another");

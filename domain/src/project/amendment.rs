@@ -266,7 +266,8 @@ pub fn require_minutes<P: PartialEq>(rules: &RuleSet, before: &Terms<P>, after: 
     }
     let categories: Vec<String> = beyond.into_iter().map(|category| category.as_str().to_owned()).collect();
     let refusal = AMENDMENT_MINUTES_REQUIRED.refuse().with("bps", bps).with("categories", categories);
-    Err(refusal.with("until", until.map_or_else(|| "—".to_owned(), |until| until.to_string())).at("/minutes_on"))
+    let late = if minutes.held_on.is_some() { "/minutes/held_on" } else { "/minutes" };
+    Err(refusal.with("until", until.map_or_else(|| "—".to_owned(), |until| until.to_string())).at(late))
 }
 
 /// Refuses a step of an amendment out of its order, and by whoever asked for it.

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::{COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, MOTION_DECIDED, ProjectAction, QUORUM, TERMINATION_UNDECIDED, VOTER_ABSENT};
+use super::{
+    COMMITTEE_ATTENDANCE_INVALID, COMMITTEE_INVALID, MOTION_DECIDABLE, MOTION_DECIDED, ProjectAction, QUORUM, TERMINATION_UNDECIDED,
+    VOTER_ABSENT,
+};
 use crate::refusal::Refusal;
 use crate::words;
 
@@ -56,8 +59,10 @@ words! {
         Open = "open",
         /// More than half of those who may vote are for it.
         Carried = "carried",
-        /// It cannot be carried any more.
+        /// By its votes it cannot be carried any more.
         Lost = "lost",
+        /// Closed without a decision: those who may still vote could not carry it.
+        Lapsed = "lapsed",
     }
 }
 
@@ -124,6 +129,51 @@ pub fn tally(voters: usize, votes: &[Vote]) -> MotionState {
         MotionState::Lost
     } else {
         MotionState::Open
+    }
+}
+
+/// A motion that is open, as it stands today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// How many were present and did not stand back when it was made.
+    pub voters: usize,
+    pub quorum: usize,
+    pub votes: &'a [Vote],
+    /// How many of them did not vote yet, and may today.
+    pub able: usize,
+    /// Whether the project is where the motion can take it from.
+    pub on_its_way: bool,
+}
+
+impl Standing<'_> {
+    fn in_favour(&self) -> usize {
+        self.votes.iter().filter(|vote| **vote == Vote::For).count()
+    }
+
+    /// Refuses a vote when those who voted and those who may are no quorum any more: who stands back later does not count either.
+    pub fn require_quorum(&self) -> Result<(), Refusal> {
+        let taking_part = self.votes.len() + self.able;
+        if taking_part >= self.quorum {
+            return Ok(());
+        }
+        Err(QUORUM.refuse().with("quorum", self.quorum).with("voters", taking_part))
+    }
+
+    /// Whether it can still be carried, when all who may still vote are for it.
+    pub fn is_carriable(&self) -> bool {
+        self.on_its_way && self.require_quorum().is_ok() && (self.in_favour() + self.able) * 2 > self.voters
+    }
+
+    /// Refuses to close a motion without a decision as long as it can be carried.
+    pub fn lapse(&self, state: MotionState) -> Result<MotionState, Refusal> {
+        if state != MotionState::Open {
+            return Err(MOTION_DECIDED.refuse().with("state", state));
+        }
+        if self.is_carriable() {
+            let refusal = MOTION_DECIDABLE.refuse().with("for", self.in_favour());
+            return Err(refusal.with("able", self.able).with("voters", self.voters));
+        }
+        Ok(MotionState::Lapsed)
     }
 }
 
@@ -200,5 +250,38 @@ mod tests {
         assert_eq!(admit(S::Open, &voters, &2), Ok(()));
         assert_eq!(admit(S::Open, &voters, &4).map_err(|refusal| refusal.code.name), Err("VOTER_ABSENT"));
         assert_eq!(admit(S::Carried, &voters, &2).map_err(|refusal| refusal.code.name), Err("MOTION_DECIDED"));
+    }
+
+    #[test]
+    fn a_motion_lapses_when_those_who_may_still_vote_cannot_carry_it() {
+        use Vote as V;
+        let standing = |voters, votes, able| Standing { voters, quorum: 3, votes, able, on_its_way: true };
+        let cases: [(usize, &[Vote], usize, bool); 9] = [
+            (3, &[], 3, true),
+            // One of three declared an interest: no quorum.
+            (3, &[], 2, false),
+            (3, &[V::For], 1, false),
+            // Who voted before takes part all the same.
+            (3, &[V::For, V::Abstain], 1, true),
+            (3, &[V::For, V::Abstain], 0, false),
+            (5, &[V::Abstain], 2, false),
+            (5, &[V::For], 2, true),
+            (5, &[V::For, V::For], 1, true),
+            (5, &[V::For, V::For, V::Abstain], 0, false),
+        ];
+        for (voters, votes, able, carriable) in cases {
+            let standing = standing(voters, votes, able);
+            assert_eq!(standing.is_carriable(), carriable, "{standing:?}");
+            let lapsed = standing.lapse(MotionState::Open).map_err(|refusal| refusal.code.name);
+            assert_eq!(lapsed, if carriable { Err("MOTION_DECIDABLE") } else { Ok(MotionState::Lapsed) }, "{standing:?}");
+            // A project that is elsewhere is not taken there by any vote.
+            assert_eq!(Standing { on_its_way: false, ..standing }.lapse(MotionState::Open), Ok(MotionState::Lapsed));
+        }
+        for decided in [MotionState::Carried, MotionState::Lost, MotionState::Lapsed] {
+            let code = standing(3, &[], 0).lapse(decided).map_err(|refusal| refusal.code.name);
+            assert_eq!(code, Err("MOTION_DECIDED"), "{decided}");
+        }
+        assert_eq!(standing(3, &[V::For], 1).require_quorum().map_err(|refusal| refusal.code.name), Err("QUORUM"));
+        assert_eq!(standing(5, &[V::Abstain], 2).require_quorum(), Ok(()));
     }
 }
