@@ -283,6 +283,11 @@ on_both_engines! {
         let [small_name, third_name] = [&small, &third].map(|project| town.client("auditor").get(project).expect(200).text("/reference"));
         assert_eq!(similar(&third), told(&[("QIP-1", true), (&small_name, true)]));
         assert_eq!(similar(&first), told(&[(&small_name, true), (&third_name, true)]));
+        // What another does there at the same time may be done twice; it is no part of theirs.
+        let of_another = submitted(here, ("2025-08-27", "2025-09-15"), "1", &by_another);
+        let its_name = town.client("auditor").get(&of_another).expect(200).text("/reference");
+        assert_eq!(similar(&third), told(&[("QIP-1", true), (&small_name, true), (&its_name, false)]));
+        scene.act("finance-officer", &of_another, "/withdrawal", &json!({ "reason": "Autre financement" })).expect(200);
         let refused = review(&first).refused(409, "POSSIBLE_SPLITTING");
         assert_eq!(refused.json()["facts"]["references"].as_array().map(Vec::len), Some(2));
         let refused = review(&third).refused(409, "DUPLICATE_UNRESOLVED");

@@ -163,6 +163,26 @@ fn what_is_dated_back_is_judged_by_the_tightest_day() {
 }
 
 #[test]
+fn a_day_is_judged_at_its_end() {
+    let mut books = Books::new();
+    for (on, kind, minor) in [(1, K::Commitment, 160), (2, K::Receipt, 100), (20, K::Receipt, 60), (20, K::Allocation, 60)] {
+        books.post(on, 0, kind, minor);
+    }
+    let tightest = books.later(10).tightest(books.holdings(), Some(books.purpose));
+    assert_eq!(tightest.available[&books.ids[0]], 100, "what came and went on one day leaves what there was");
+}
+
+#[test]
+fn what_another_purpose_gave_back_is_no_budget_of_this_one() {
+    let books = Books::new();
+    let (contribution, purpose, allocation) = (books.ids[0], Some(FundPurposeId::new()), Some(FundAllocationId::new()));
+    let later = Later::of(vec![Moved { on: day(20), contribution, allocation, purpose, kind: K::Release, amount: 0, value: 50 }]);
+    let now = || Holdings { paying: [(contribution, 30)].into(), budget: 100, ..Holdings::default() };
+    let told = |of: Option<FundPurposeId>| later.tightest(now(), of).unallocated;
+    assert_eq!([told(Some(books.purpose)), told(purpose)], [70, 20]);
+}
+
+#[test]
 fn a_use_follows_its_cause() {
     let mut books = Books::new();
     books.post(5, 0, K::Allocation, 50);
