@@ -23,6 +23,7 @@ pub mod site;
 pub mod suspension;
 pub mod total;
 pub mod visit;
+mod voter;
 
 use std::collections::BTreeSet;
 

@@ -152,8 +152,8 @@ fn chargeable((_, line, around, supplier, credit): Row) -> Result<Chargeable, Fa
     })
 }
 
-/// What it is judged by after another commitment, which took the next number, and credit of its article.
 impl Chargeable {
+    /// Keeps it true after another commitment, which took the next number, and credit of an article.
     pub fn follow(&mut self, wanted: &Wanted, moved: &CreditMove) {
         if wanted.organisation == moved.organisation && self.fiscal_year == moved.charge.fiscal_year {
             self.last_number += 1;
