@@ -12,6 +12,7 @@ mod invariant;
 mod lapse;
 mod life;
 mod money;
+mod publication;
 mod recipient;
 mod refusals;
 mod site;
@@ -192,7 +193,8 @@ pub fn id(town: &Town, name: &str) -> String {
     first().unwrap_or_else(|| {
         crate::programme::created(town, &json!({})).expect(201);
         let scene = scene(town);
-        scene.reported("QIP-GAO-27-001");
+        let (paid, ..) = scene.reported("QIP-GAO-27-001");
+        scene.act("mayor", &paid, "/publication", &json!({})).expect(200);
         let project = scene.reviewed("QIP-GAO-25-001", &json!({}));
         let committee = scene.committee(&json!({})).expect(201).id();
         let reject = json!({ "action": "reject", "rejection_reason": "security" });
@@ -215,6 +217,7 @@ pub fn every_act(town: &Town, purpose: &str) -> Vec<(&'static str, String)> {
     let reject = json!({ "action": "reject", "rejection_reason": "security" });
     let motion = scene.motion(&project, committee, &["mayor", "accountant", "state-representative"], &reject).expect(201).id();
     scene.vote("mayor", motion, "against").expect(201);
+    scene.act("mayor", &paid, "/publication", &json!({})).expect(200);
     let last = |path: &str| path.rsplit('/').next().expect("an id").to_owned();
     vec![
         ("programme_id", programme.id().to_string()),

@@ -14,9 +14,10 @@ use db::store::Tx;
 use domain::audit::Event;
 use domain::budget::Section;
 use domain::calendar::{FiscalYear, not_future};
+use domain::document;
 use domain::endowment::{
     CampaignState, Criterion, ENDOWMENT_DEADLINE_INVALID, ENDOWMENT_TYPES, EligibilityRule, EndowmentType, Formula, ZeroTotalPolicy,
-    document, endowment_type, require_campaign, require_grantor,
+    endowment_type, require_campaign, require_grantor,
 };
 use domain::id::{EndowmentCampaignId, OrganisationId, PrincipalId};
 use domain::money::{Amount, Currency};

@@ -103,6 +103,7 @@ pub fn all_codes() -> impl Iterator<Item = &'static Code> {
         domain::project::clock::CODES,
         domain::project::evidence::CODES,
         domain::project::handover::CODES,
+        domain::project::publication::CODES,
         domain::project::indicator::CODES,
         domain::project::milestone::CODES,
         domain::project::overlap::CODES,

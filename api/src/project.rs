@@ -13,6 +13,7 @@ pub mod handover;
 pub mod indicator;
 pub mod lapse;
 pub mod milestone;
+pub mod publication;
 pub mod receiver;
 pub mod recipient;
 pub mod report;
@@ -48,6 +49,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::filter::narrowing;
+use self::publication::ProjectFlagView;
 use self::recipient::{NewProjectRecipient, ProjectRecipientView};
 use crate::answer::{Answered, created, done, listed, versioned};
 use crate::auth::Call;
@@ -58,7 +60,7 @@ use crate::page::{Page, keyset, page};
 use crate::wire::{AmountText, CurrencyText, shown};
 
 /// A share of a project.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct ProjectShareView {
     dimension: ShareDimension,
     /// The id of a territorial unit, a sector of the shipped list, or the code of a country.
@@ -134,8 +136,15 @@ pub struct ProjectView {
     /// Who has a part of the budget, where they are named; with two or more of them the project is joint.
     #[schema(max_items = 20)]
     recipients: Vec<ProjectRecipientView>,
+    /// Marks that lists print beside it.
+    #[schema(max_items = 10)]
+    flags: Vec<ProjectFlagView>,
     #[schema(minimum = 1)]
     version: i64,
+}
+
+fn share(row: db::project::ProjectShareRow) -> ProjectShareView {
+    ProjectShareView { dimension: row.dimension.0, term: row.term, bps: row.bps }
 }
 
 pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
@@ -144,7 +153,6 @@ pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
     let recipients = recipient::view(&project, currency);
     let row = project.row;
     let sensitivity = row.sensitivity()?;
-    let share = |share: db::project::ProjectShareRow| ProjectShareView { dimension: share.dimension.0, term: share.term, bps: share.bps };
     let line = |line: db::project::ProjectBudgetLineRow| ProjectBudgetLineView {
         number: line.number,
         category: line.category.0,
@@ -183,6 +191,7 @@ pub(super) fn view(project: Project) -> Result<ProjectView, Fault> {
         lines: project.lines.into_iter().map(line).collect(),
         need_ids: project.needs,
         recipients,
+        flags: project.flags.iter().map(publication::flag).collect(),
         version: row.version,
     })
 }

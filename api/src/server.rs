@@ -223,6 +223,9 @@ fn project_routes(routes: &mut Rooms<'_, '_>) {
     routes.service(project::amendment::apply_project_amendment).service(project::handover::read_project_ceremonies);
     routes.service(project::handover::record_project_ceremony).service(project::handover::read_handover_certificates);
     routes.service(project::handover::draw_up_handover_certificate).service(project::handover::sign_handover_certificate);
+    routes.service(project::publication::list_published_projects).service(project::publication::read_published_project);
+    routes.service(project::publication::flag_project).service(project::publication::publish_project);
+    routes.service(project::publication::withdraw_project_publication);
     routes.service(project::handover::hand_over_project).service(project::handover::list_municipal_assets);
     routes.service(project::closure::read_project_closure).service(project::closure::record_project_lesson);
     routes.service(project::closure::submit_final_narrative).service(project::closure::accept_final_narrative);

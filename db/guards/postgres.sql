@@ -142,6 +142,26 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER projects_rules BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION refuse_other_rules();
 
+-- Nothing is published of a project that bears a flag without a legend.
+CREATE OR REPLACE FUNCTION refuse_flag_without_legend() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM project_flags flag WHERE flag.organisation_id = NEW.organisation_id
+        AND flag.project_id = NEW.project_id AND flag.legend IS NULL) THEN
+        RAISE EXCEPTION 'a flag without a legend is not published';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER project_publications_legends BEFORE INSERT ON project_publications
+    FOR EACH ROW EXECUTE FUNCTION refuse_flag_without_legend();
+
+-- What was published stays as it was; it can only be superseded or withdrawn, once.
+CREATE OR REPLACE TRIGGER project_publications_kept BEFORE DELETE OR TRUNCATE ON project_publications EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER project_publications_fixed BEFORE UPDATE ON project_publications FOR EACH ROW
+    WHEN (OLD.state <> 'published' OR NEW.summary <> OLD.summary OR NEW.summary_sha256 <> OLD.summary_sha256
+        OR NEW.published_by <> OLD.published_by OR NEW.published_on <> OLD.published_on OR NEW.number <> OLD.number
+        OR NEW.project_id <> OLD.project_id)
+    EXECUTE FUNCTION refuse_change();
+
 -- A project that was given up before anything was paid keeps no purpose of a fund.
 CREATE OR REPLACE FUNCTION refuse_kept_purpose() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -364,6 +364,24 @@ CREATE TRIGGER projects_rules BEFORE UPDATE ON projects
 WHEN NEW.rule_set_version IS NOT OLD.rule_set_version AND NEW.submission = OLD.submission
 BEGIN SELECT RAISE(ABORT, 'the rules of a project are pinned'); END;
 
+-- Nothing is published of a project that bears a flag without a legend.
+DROP TRIGGER IF EXISTS project_publications_legends;
+CREATE TRIGGER project_publications_legends BEFORE INSERT ON project_publications
+WHEN EXISTS (SELECT 1 FROM project_flags flag WHERE flag.organisation_id = NEW.organisation_id AND flag.project_id = NEW.project_id
+    AND flag.legend IS NULL)
+BEGIN SELECT RAISE(ABORT, 'a flag without a legend is not published'); END;
+
+-- What was published stays as it was; it can only be superseded or withdrawn, once.
+DROP TRIGGER IF EXISTS project_publications_no_delete;
+CREATE TRIGGER project_publications_no_delete BEFORE DELETE ON project_publications
+BEGIN SELECT RAISE(ABORT, 'project_publications are kept'); END;
+DROP TRIGGER IF EXISTS project_publications_fixed;
+CREATE TRIGGER project_publications_fixed BEFORE UPDATE ON project_publications
+WHEN OLD.state <> 'published' OR NEW.summary <> OLD.summary OR NEW.summary_sha256 <> OLD.summary_sha256
+    OR NEW.published_by <> OLD.published_by OR NEW.published_on <> OLD.published_on OR NEW.number <> OLD.number
+    OR NEW.project_id <> OLD.project_id
+BEGIN SELECT RAISE(ABORT, 'what was published stays as it was'); END;
+
 -- A project that was given up before anything was paid keeps no purpose of a fund.
 DROP TRIGGER IF EXISTS projects_purpose;
 CREATE TRIGGER projects_purpose BEFORE UPDATE ON projects

@@ -6,7 +6,8 @@ pub mod drawing_right;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use domain::endowment::{CampaignState, Formula, document};
+use domain::document;
+use domain::endowment::{CampaignState, Formula};
 use domain::id::{EndowmentCampaignId, OrganisationId, PrincipalId};
 use domain::sensitivity::{Scope, Sensitivity};
 use domain::territory::TerritorialLevel;

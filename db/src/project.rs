@@ -11,6 +11,7 @@ pub mod finance;
 pub mod handover;
 pub mod indicator;
 pub mod milestone;
+pub mod publication;
 pub mod recipient;
 pub mod report;
 pub mod review;
@@ -34,6 +35,7 @@ use domain::word::Word;
 
 use self::evidence::{SuspensionRow, suspensions_of};
 use self::filter::{ProjectFilter, Terms, narrowed};
+use self::publication::{ProjectFlagRow, flags_of};
 use self::recipient::{AskedRecipient, ProjectRecipientRow, delete_recipients, insert_recipients, recipients_of};
 use crate::column::Col;
 use crate::connection::Conn;
@@ -119,6 +121,7 @@ pub struct Project {
     pub needs: Vec<CommunityNeedId>,
     pub suspensions: Vec<SuspensionRow>,
     pub recipients: Vec<ProjectRecipientRow>,
+    pub flags: Vec<ProjectFlagRow>,
 }
 
 impl Project {
@@ -312,9 +315,11 @@ fn with_parts(conn: &mut Conn, scope: &Scope, rows: Vec<ProjectRow>) -> Result<V
         .load(conn)?;
     let suspensions = suspensions_of(conn, scope, &ids)?;
     let recipients = recipients_of(conn, scope.organisation, &ids)?;
+    let flags = flags_of(conn, scope, &ids)?;
     let whole = |row: ProjectRow| Project {
         suspensions: suspensions.iter().filter(|one| one.project_id == row.id).cloned().collect(),
         recipients: recipients.iter().filter(|one| one.project_id == row.id).cloned().collect(),
+        flags: flags.iter().filter(|one| one.project_id == row.id).cloned().collect(),
         shares: shares.iter().filter(|share| share.project_id == row.id).cloned().collect(),
         lines: lines.iter().filter(|line| line.project_id == row.id).cloned().collect(),
         needs: needs.iter().filter(|(project, _)| *project == row.id).map(|(_, need)| need.0).collect(),

@@ -184,6 +184,8 @@ one_query!(
     project_budget_lines,
     project_recipients,
     project_needs,
+    project_flags,
+    project_publications,
     project_duties,
     project_interests,
     project_overlaps,

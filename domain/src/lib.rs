@@ -10,6 +10,7 @@ pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod cash_office;
+pub mod document;
 pub mod endowment;
 pub mod expenditure;
 pub mod fund;

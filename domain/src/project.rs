@@ -18,6 +18,7 @@ pub mod handover;
 pub mod indicator;
 pub mod milestone;
 pub mod overlap;
+pub mod publication;
 pub mod recipient;
 pub mod release;
 pub mod report;
@@ -476,9 +477,12 @@ impl ProjectState {
         if let Some(way) = ways.find(|way| way.action == action) {
             return Ok(way);
         }
-        self.require_open()?;
+        self.require_open().and(Err(self.refuse()))
+    }
+
+    fn refuse(self) -> Refusal {
         let allowed: Vec<String> = self.transitions().map(|way| way.action.as_str().to_owned()).collect();
-        Err(PROJECT_STATE_INVALID.refuse().with("state", self).with("allowed", allowed))
+        PROJECT_STATE_INVALID.refuse().with("state", self).with("allowed", allowed)
     }
 
     /// Refuses what would be added to a project that is over.
@@ -488,11 +492,7 @@ impl ProjectState {
 
     /// Refuses to change what a project asks for when it is with others.
     pub fn require_editable(self) -> Result<(), Refusal> {
-        if self.is_editable() {
-            return Ok(());
-        }
-        let allowed: Vec<String> = self.transitions().map(|way| way.action.as_str().to_owned()).collect();
-        Err(PROJECT_STATE_INVALID.refuse().with("state", self).with("allowed", allowed))
+        if self.is_editable() { Ok(()) } else { Err(self.refuse()) }
     }
 }
 

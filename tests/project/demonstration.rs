@@ -80,6 +80,19 @@ on_both_engines! {
         let told: Vec<(&Value, &Value)> =
             classes["groups"].as_array().expect("groups").iter().map(|group| (&group["term"], &group["projects"])).collect();
         assert_eq!(told, [(&Value::Null, &json!(14)), (&json!("completed"), &json!(2)), (&json!("ongoing"), &json!(2))]);
+        // AC-17: four bear a star of which the bulletin does not tell what it means; none of them is published as it is.
+        let starred = all["data"].as_array().expect("rows").iter().filter(|row| row["flags"] == json!([{ "code": "*", "legend": null }]));
+        let starred: Vec<Value> = starred.cloned().collect();
+        assert_eq!(references(&json!({ "data": starred })), ["PBF-01", "PBF-02", "PBF-05", "PBF-07"]);
+        for project in &starred {
+            let path = format!("/v1/organisations/{}/projects/{}", project["organisation_id"].as_str().expect("an id"), project["id"].as_str().expect("an id"));
+            town.client("mayor").act(&path, "/publication", &json!({})).refused(422, "LEGEND_MISSING");
+        }
+        // The four of the bulletin are there for everyone.
+        let path = format!("/v1/organisations/{}/published-projects", women["organisation_id"].as_str().expect("an id"));
+        let published = town.stranger().get(&path).expect(200).json();
+        let published: Vec<&Value> = published["data"].as_array().expect("rows").iter().map(|row| &row["summary"]["reference"]).collect();
+        assert_eq!(published, [&women, &police, &infirmary, &vehicles].map(|one| &one["reference"]));
         town.verify().expect("the books are right");
     }
 

@@ -1,4 +1,4 @@
-//! The life of a project of the demonstration, as far as it is told: approved, agreed, paid, begun, and where it was handed over, done.
+//! The life of a project of the demonstration, as far as it is told: approved, agreed, paid, begun, and where it was handed over, done; then published.
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -44,7 +44,8 @@ impl Life<'_> {
         let ceremony = json!({
             "kind": self.told.ceremony, "held_on": self.told.held_on, "territorial_unit_id": self.unit, "chair": self.told.chair,
         });
-        self.act(&self.staff.registrar, &project, "/ceremonies", &ceremony)
+        self.act(&self.staff.registrar, &project, "/ceremonies", &ceremony)?;
+        self.act(&self.staff.mayor, &project, "/publication", &json!({}))
     }
 
     fn act(&self, who: &Worker<'_>, project: &str, action: &str, body: &Value) -> Result<(), String> {

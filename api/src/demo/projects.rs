@@ -131,6 +131,7 @@ struct Joint {
     currency: String,
     starts_on: NaiveDate,
     ends_on: NaiveDate,
+    flag: Option<String>,
     basis: String,
 }
 
@@ -180,6 +181,9 @@ fn peacebuilding(player: &Player, staff: &Staff<'_>) -> Result<(), String> {
         });
         let project = format!("/projects/{}", staff.finance.create("/projects", &body)?.id()?);
         staff.finance.act(&project, "/submission", &json!({}))?;
+        if let Some(code) = joint.flag {
+            staff.finance.act(&project, "/flags", &json!({ "flags": [{ "code": code }] }))?;
+        }
     }
     Ok(())
 }

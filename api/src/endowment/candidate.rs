@@ -8,7 +8,8 @@ use db::endowment::candidate::{KnownUnits, list_known_units};
 use db::endowment::{CampaignChange, EndowmentCampaignRow};
 use db::fault::Fault;
 use domain::audit::Event;
-use domain::endowment::document::{ALGORITHM, Inputs, digest, read, write};
+use domain::document::{digest, read, write};
+use domain::endowment::document::{ALGORITHM, Inputs};
 use domain::endowment::sheet::{Row, VALUE_MAX, read_csv};
 use domain::endowment::{
     CampaignState, Candidate, ENDOWMENT_CANDIDATE_DUPLICATE, ENDOWMENT_CANDIDATE_UNKNOWN, ENDOWMENT_CANDIDATE_UNNAMED,

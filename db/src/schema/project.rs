@@ -465,4 +465,27 @@ tables! {
         supplier_id -> Identity,
         part -> BigInt,
     }
+
+    project_flags (organisation_id, project_id, code) {
+        organisation_id -> Identity,
+        project_id -> Identity,
+        code -> Text,
+        legend -> Nullable<Text>,
+    }
+
+    project_publications (organisation_id, project_id, number) {
+        organisation_id -> Identity,
+        project_id -> Identity,
+        number -> Integer,
+        state -> Vocabulary,
+        summary -> Text,
+        summary_sha256 -> Text,
+        published_by -> Identity,
+        published_on -> Date,
+        withdrawn_by -> Nullable<Identity>,
+        withdrawn_on -> Nullable<Date>,
+        withdrawal_reason -> Nullable<Text>,
+        recorded_at -> Instant,
+        sensitivity -> Integer,
+    }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use domain::document::digest;
 use domain::endowment::CampaignState;
-use domain::endowment::document::{calculate, digest};
+use domain::endowment::document::calculate;
 use domain::endowment::drawing_right::{DrawingRightState, LIVE};
 use domain::id::{OrganisationId, TerritorialUnitId};
 use domain::sensitivity::{Scope, Sensitivity};

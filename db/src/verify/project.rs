@@ -1,7 +1,8 @@
 //! Projects: every state is reached by its steps, every step is a way of the machine, every decided motion was decided by its votes; the
-//! money of each is that of its agreement, of its fund's books and of its settlement.
+//! money of each is that of its agreement, of its fund's books and of its settlement; what was published is what was published.
 
 use diesel::prelude::*;
+use domain::document::digest;
 use domain::id::{OrganisationId, ProjectId};
 use domain::programme::rule_set::find;
 use domain::project::ceiling::ceiling;
@@ -23,7 +24,7 @@ use crate::project::finance::finance_of;
 use crate::project::recipient::recipients_of;
 use crate::project::report::settlement_of;
 use crate::project::{ProjectRow, ProjectTransitionRow, find_project, steps_of};
-use crate::schema::{motions, projects};
+use crate::schema::{motions, project_publications, projects};
 
 /// Whether tranches make a part, in shares that make the whole where there are any.
 fn are_of(part: i64, tranches: &[&TrancheRow]) -> bool {
@@ -135,6 +136,19 @@ pub fn verify_projects(conn: &mut Conn, organisation: OrganisationId, code: &str
                 return wrong(format!("{code}, project {reference}: {fault}"));
             }
         }
+    }
+    let published: Vec<(Col<ProjectId>, i32, String, String)> = project_publications::table
+        .filter(project_publications::organisation_id.eq(Col(organisation)))
+        .select((
+            project_publications::project_id,
+            project_publications::number,
+            project_publications::summary,
+            project_publications::summary_sha256,
+        ))
+        .load(conn)?;
+    count += published.len();
+    if let Some((id, number, ..)) = published.iter().find(|(_, _, summary, sha256)| digest(summary) != *sha256) {
+        return wrong(format!("{code}, project {}: publication {number} is not what was published", id.0));
     }
     let mut keys = Keyset { after: None, limit: 500 };
     loop {

@@ -2,11 +2,10 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::allocation::{Allocation, allocate};
 use super::{Candidate, Formula};
-use crate::audit::hex;
+use crate::document::{digest, read, write};
 use crate::refusal::Refusal;
 
 /// The algorithm and its version: another one gets another name, and what was calculated by this one is replayed by this one.
@@ -32,21 +31,6 @@ pub struct Outcome {
     /// SHA-256 of the inputs.
     pub inputs_sha256: String,
     pub allocation: Allocation,
-}
-
-/// SHA-256 of a document, in lower-case hexadecimal.
-pub fn digest(document: &str) -> String {
-    hex(&Sha256::digest(document.as_bytes()))
-}
-
-/// A document as it is kept: one spelling for one content.
-pub fn write(document: &impl Serialize) -> Option<String> {
-    serde_json::to_string(document).ok()
-}
-
-/// A document read back; nothing if it is none.
-pub fn read<'d, T: Deserialize<'d>>(document: &'d str) -> Option<T> {
-    serde_json::from_str(document).ok()
 }
 
 /// Calculates from frozen inputs, as they were kept: what comes of it, and how it is kept. Nothing if the inputs are none.

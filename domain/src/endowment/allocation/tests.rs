@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::document::{ALGORITHM, Inputs, calculate, write};
+use super::super::document::{ALGORITHM, Inputs, calculate};
 use super::super::{
     ENDOWMENT_CAP_BELOW_FLOOR, ENDOWMENT_CRITERION_DUPLICATE, ENDOWMENT_NOT_MULTIPLE, ENDOWMENT_WEIGHTS_NOT_10000, Fact, FactBasis,
 };
 use super::*;
+use crate::document::write;
 use crate::id::reference;
 
 fn criterion(code: &str, weight: i64) -> Criterion {
