@@ -327,6 +327,7 @@ pub const OPERATIONS: &[Operation] = &[
     create("draft_project", PROPONENTS),
     act("revise_project", PROPONENTS),
     read("list_project_transitions", Members),
+    read("read_project_fields", Members),
     read("read_project_totals", Members),
     read("read_project_map", Members),
     read("read_project_sites", Members),

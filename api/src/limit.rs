@@ -27,6 +27,8 @@ pub const IDLE_MAX: Duration = Duration::from_secs(35);
 pub const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How many connections a worker serves at once; further ones wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 2_000;
+/// How many bytes of an answer a connection gathers before it sends them, and keeps room for; thousands of connections add up.
+pub const WRITTEN_AT_ONCE: usize = 8 * 1024;
 /// How long the requests in hand may take when the service is asked to stop, in seconds.
 pub const STOP_SECONDS: u64 = 25;
 

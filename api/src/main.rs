@@ -18,6 +18,11 @@ use db::connection::Target;
 use db::store::Store;
 use db::verify::Checked;
 
+/// See ADR 15.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long another process is given to answer.
 const PROBE_TIME: Duration = Duration::from_secs(4);
 

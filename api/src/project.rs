@@ -8,6 +8,7 @@ pub mod closure;
 pub mod committee;
 pub mod disbursement;
 pub mod evidence;
+pub mod field;
 mod filter;
 pub mod handover;
 pub mod indicator;

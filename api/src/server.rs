@@ -19,7 +19,7 @@ use crate::answer::Published;
 use crate::auth::{Desk, Shown, admit};
 use crate::contract::outline::OUTLINE;
 use crate::idle::{self, Idle};
-use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS};
+use crate::limit::{CONNECTIONS_MAX, HEAD_DEADLINE, KEEP_ALIVE, STOP_SECONDS, WRITTEN_AT_ONCE};
 use crate::metrics::{Metrics, measure, read_metrics, tell};
 use crate::problem::{Language, NOT_FOUND, Problem, SERVICE_BROKEN, of_status};
 use crate::rate::{self, Spent};
@@ -107,10 +107,9 @@ pub fn routes(register: Register<'_, '_>) {
     routes.service(expenditure::desk::reject_payment_order).service(expenditure::order::requisition_payment_order);
     routes.service(expenditure::desk::hold_payment_order).service(expenditure::desk::resume_payment_order);
     routes.service(expenditure::correction::correct_payment_order).service(expenditure::correction::accept_payment_order_correction);
-    routes.service(expenditure::correction::reject_payment_order_correction);
+    routes.service(expenditure::correction::reject_payment_order_correction).service(expenditure::paper::read_payment_order_document);
     routes.service(expenditure::correction::list_payment_order_corrections);
     routes.service(expenditure::correction::read_payment_order_correction);
-    routes.service(expenditure::paper::read_payment_order_document);
     routes.service(expenditure::payment::pay_payment_order);
     routes.service(expenditure::payment::pay_carried_debt).service(expenditure::payment::release_retention);
     routes.service(expenditure::payment::remit).service(expenditure::payment_return::return_payment);
@@ -122,8 +121,8 @@ pub fn routes(register: Register<'_, '_>) {
     routes.service(cash_office::lifecycle::close_cash_office).service(cash_office::lifecycle::appoint_cash_officer);
     routes.service(cash_office::lifecycle::list_cash_office_transitions);
     routes.service(cash_office::movement::advance_imprest).service(cash_office::movement::return_imprest);
-    routes.service(cash_office::movement::deposit_collections);
-    routes.service(cash_office::movement::list_cash_movements).service(cash_office::movement::read_cash_movement);
+    routes.service(cash_office::movement::deposit_collections).service(cash_office::movement::list_cash_movements);
+    routes.service(cash_office::movement::read_cash_movement);
     routes.service(cash_office::inspection::inspect_cash_office);
     routes.service(cash_office::inspection::list_cash_inspections).service(cash_office::inspection::read_cash_inspection);
     routes.service(cash_office::expense::list_imprest_expenses).service(cash_office::expense::read_imprest_expense);
@@ -135,9 +134,9 @@ pub fn routes(register: Register<'_, '_>) {
     routes.service(cash_office::ticket_kind::register_ticket_kind);
     routes.service(cash_office::ticket::list_ticket_ranges).service(cash_office::ticket::read_ticket_range);
     routes.service(cash_office::ticket::receive_tickets).service(cash_office::ticket::issue_tickets);
-    routes.service(cash_office::ticket::return_tickets);
-    routes.service(cash_office::ticket::record_ticket_loss).service(cash_office::stock::read_ticket_stock);
+    routes.service(cash_office::ticket::return_tickets).service(cash_office::ticket::record_ticket_loss);
     routes.service(cash_office::stock::list_ticket_movements).service(cash_office::stock::read_ticket_movement);
+    routes.service(cash_office::stock::read_ticket_stock);
     // revenue
     routes.service(revenue::list_tax_shares).service(revenue::list_levy_authorisations).service(revenue::read_levy_authorisation);
     routes.service(revenue::record_levy_authorisation);
@@ -225,7 +224,7 @@ fn project_routes(routes: &mut Rooms<'_, '_>) {
     routes.service(project::handover::draw_up_handover_certificate).service(project::handover::sign_handover_certificate);
     routes.service(project::publication::list_published_projects).service(project::publication::read_published_project);
     routes.service(project::publication::flag_project).service(project::publication::publish_project);
-    routes.service(project::publication::withdraw_project_publication);
+    routes.service(project::publication::withdraw_project_publication).service(project::field::read_project_fields);
     routes.service(project::handover::hand_over_project).service(project::handover::list_municipal_assets);
     routes.service(project::closure::read_project_closure).service(project::closure::record_project_lesson);
     routes.service(project::closure::submit_final_narrative).service(project::closure::accept_final_narrative);
@@ -476,6 +475,7 @@ pub fn serve_routes(desk: Desk, listening: &Listening, routes: fn(&mut web::Serv
     })
     // A packed answer is written in pieces; none waits until the caller has acknowledged the one before.
     .tcp_nodelay(true)
+    .h1_write_buffer_size(WRITTEN_AT_ONCE)
     .on_connect(idle::watch)
     .workers(listening.workers)
     .max_connections(CONNECTIONS_MAX)

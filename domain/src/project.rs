@@ -492,7 +492,7 @@ impl ProjectState {
 
     /// Refuses to change what a project asks for when it is with others.
     pub fn require_editable(self) -> Result<(), Refusal> {
-        if self.is_editable() { Ok(()) } else { Err(self.refuse()) }
+        self.change(None).map(drop)
     }
 }
 

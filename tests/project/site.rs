@@ -73,6 +73,55 @@ on_both_engines! {
         assert_eq!(milestone["operation"], "plan_project_milestone");
     }
 
+    Stage::Open, fn each_field_of_a_project_says_whether_it_can_be_changed_now_and_by_what(town) {
+        let scene = scene(town);
+        let told = |login: &str, project: &str| {
+            let all = town.client(login).get(&format!("{project}/fields")).expect(200).json();
+            move |pointer: &str| {
+                let all = all.as_array().expect("fields").iter();
+                all.clone().find(|field| field["pointer"] == pointer).unwrap_or_else(|| panic!("{pointer}")).clone()
+            }
+        };
+        let change = |field: Value| ["editable", "operation", "permitted"].map(|name| field[name].clone());
+        let yes = |operation: &str, permitted: bool| [json!(true), json!(operation), json!(permitted)];
+        let no = || [json!(false), Value::Null, json!(false)];
+        // A draft is revised whole, by who may; the rules of its instrument are told.
+        let draft = scene.drafted("QIP-1", &json!({}));
+        let field = told("finance-officer", &draft);
+        for pointer in ["/proposal", "/proposal/title", "/proposal/lines/*/amount", "/proposal/implementer/kind"] {
+            assert_eq!(change(field(pointer)), yes("revise_project", true), "{pointer}");
+            assert_eq!(change(told("auditor", &draft)(pointer)), yes("revise_project", false), "{pointer}");
+        }
+        let asked = |field: &Value| (field["required"].clone(), field["allowed"].as_array().map_or(0, Vec::len));
+        assert_eq!(field("/proposal/area")["allowed"], json!(["services_infrastructure", "training_awareness", "employment_revenue"]));
+        assert_eq!([asked(&field("/proposal/area")), asked(&field("/proposal/gender_marker"))], [(json!(true), 3), (json!(false), 0)]);
+        let implementers = field("/proposal/implementer/kind")["allowed"].clone();
+        assert!(implementers.as_array().is_some_and(|kinds| kinds.contains(&json!("local_association")) && !kinds.contains(&json!("un_agency"))));
+        let peace = scene.drafted("PBF-1", &json!({ "instrument": "peacebuilding_immediate", "proposal/area": null }));
+        let field = told("finance-officer", &peace);
+        assert_eq!(["area", "gender_marker", "risk_marker"].map(|name| field(&format!("/proposal/{name}"))["required"].clone()), [false, true, true].map(Value::from));
+        assert_eq!(field("/proposal/budget")["required"], true, "by the contract");
+        let pilot = json!({ "instrument": "community_pilot", "proposal/requester_kind": "community", "proposal/area": null });
+        assert_eq!(told("auditor", &scene.drafted("CP-1", &pilot))("/proposal/need_ids")["required"], true);
+        // While others look at it, nothing of it is changed; the reason is what the revision would be refused for.
+        scene.submit(&draft).expect(200);
+        let field = told("finance-officer", &draft)("/proposal/budget");
+        let refused = scene.act("finance-officer", &draft, "/revision", &json!({ "proposal": scene.proposal() })).refused(409, "PROJECT_STATE_INVALID");
+        assert_eq!((change(field.clone()), &field["reason"]["code"], &field["reason"]["facts"]), (no(), &refused.json()["code"], &refused.json()["facts"]));
+        scene.act("finance-officer", &draft, "/withdrawal", &json!({ "reason": "Retiré" })).expect(200);
+        assert_eq!(told("finance-officer", &draft)("/proposal/budget")["reason"]["code"], "CLOSED_IMMUTABLE");
+        scene.act("finance-officer", &draft, "/revision", &json!({ "proposal": scene.proposal() })).refused(409, "CLOSED_IMMUTABLE");
+        // Of what was approved, terms are amended and nothing else changes.
+        let granted = scene.granted("QIP-2", &json!({}));
+        let field = told("finance-officer", &granted);
+        for member in ["ends_on", "budget", "lines/*/amount", "implementer", "shares", "objective"] {
+            assert_eq!(change(field(&format!("/proposal/{member}"))), yes("propose_project_amendment", true), "{member}");
+        }
+        for member in ["title", "starts_on", "requester", "currency", "fund_purpose_id", "recipients"] {
+            assert_eq!(change(field(&format!("/proposal/{member}"))), no(), "{member}");
+        }
+    }
+
     Stage::Open, fn what_can_be_set_is_told_by_the_contract_itself(town) {
         let names = town.stranger().get("/v1/fields").expect(200).json();
         let project = names.as_array().expect("names").iter().find(|one| one["resource"] == "projects").expect("projects").clone();

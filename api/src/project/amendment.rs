@@ -10,11 +10,11 @@ use domain::calendar::{Cause, not_before, not_future};
 use domain::id::{PrincipalId, SupplierId, TerritorialUnitId};
 use domain::money::{Amount, Currency};
 use domain::programme::rule_set::ImplementerKind;
-use domain::project::amendment::{AmendmentDecision, AmendmentKind, AmendmentState, Extension, Minutes, require_minutes, step};
+use domain::project::SPLIT_SUM;
+use domain::project::amendment::{AMENDED, AmendmentDecision, AmendmentKind, AmendmentState, Extension, Minutes, require_minutes, step};
 use domain::project::duty::Duty;
 use domain::project::evidence::numbered;
 use domain::project::guard::{BudgetCategory, ShareDimension};
-use domain::project::{ProjectState, SPLIT_SUM};
 use domain::sensitivity::Scope;
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
@@ -30,9 +30,6 @@ use crate::auth::Call;
 use crate::body::{Asked, Json};
 use crate::fund::pledge::Bounded;
 use crate::wire::{AmountText, shown};
-
-/// Where a project is amended: from the approval until the work is done.
-const AMENDED: [ProjectState; 4] = [ProjectState::Approved, ProjectState::Contracted, ProjectState::Active, ProjectState::Suspended];
 
 /// A line of an amended budget.
 #[derive(Serialize, ToSchema)]

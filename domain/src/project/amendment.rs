@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Months, NaiveDate};
 
+use super::ProjectState;
 use super::clock::add_months;
 use super::evidence::judge;
 use super::guard::{BudgetCategory, Guard};
@@ -96,6 +97,44 @@ words! {
         Places = "places",
         /// What it is for.
         Objective = "objective",
+    }
+}
+
+/// Where a project can be amended: from the approval until the work is done.
+pub const AMENDED: [ProjectState; 4] = [ProjectState::Approved, ProjectState::Contracted, ProjectState::Active, ProjectState::Suspended];
+
+/// How something that a project asks for is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// With everything else that it asks for.
+    Revision,
+    /// By an amendment that is reviewed and decided.
+    Amendment,
+}
+
+impl ProjectState {
+    /// How something is changed in this state, which amendments may change too if it is a term of the project; or why it is not.
+    pub fn change(self, term: Option<AmendedTerm>) -> Result<Change, Refusal> {
+        match term {
+            _ if self.is_editable() => Ok(Change::Revision),
+            Some(_) if AMENDED.contains(&self) => Ok(Change::Amendment),
+            _ => self.require_open().and(Err(self.refuse())),
+        }
+    }
+}
+
+impl AmendedTerm {
+    /// The term of a member of what a project asks for.
+    pub fn of_member(member: &str) -> Option<Self> {
+        match member {
+            "ends_on" => Some(Self::End),
+            "budget" => Some(Self::Budget),
+            "lines" => Some(Self::Lines),
+            "implementer" => Some(Self::Implementer),
+            "shares" => Some(Self::Places),
+            "objective" => Some(Self::Objective),
+            _ => None,
+        }
     }
 }
 
