@@ -119,7 +119,7 @@ struct Settings {
     trusted_proxies: String,
     public_url: Option<String>,
     issuers_file: Option<PathBuf>,
-    #[serde(default = "default_connections")]
+    #[serde(default = "default_readers")]
     readers: usize,
     #[serde(default = "default_lanes")]
     lanes: usize,
@@ -202,8 +202,8 @@ fn default_recorded_reads_per_day() -> u32 {
     2_000
 }
 
-fn default_connections() -> usize {
-    4
+fn default_readers() -> usize {
+    READERS
 }
 
 fn default_lanes() -> usize {
@@ -213,6 +213,9 @@ fn default_lanes() -> usize {
 fn default_workers() -> usize {
     2
 }
+
+/// How many connections read where nobody says otherwise. More than there are processors only keep those who answer from their work.
+pub const READERS: usize = 2;
 
 /// A checked configuration.
 #[derive(Debug)]
