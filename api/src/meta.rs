@@ -130,7 +130,8 @@ pub async fn list_resources() -> Answered {
 }
 
 /// What can be set on what is written: what is required, which words are allowed, how long and how large. Read from this contract, so
-/// that forms of clients need no list of their own. What can be done to one project now, and why not, is told by its transitions.
+/// that forms of clients need no list of their own. What can be done to one project now, and why not, its transitions
+/// tell; what can be changed, its fields.
 #[utoipa::path(tag = "meta", responses((status = 200, body = ResourceFields)))]
 #[get("/v1/fields/{resource}")]
 pub async fn read_fields(path: web::Path<String>) -> Answered {
