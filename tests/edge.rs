@@ -412,7 +412,7 @@ fn the_limits_told_to_operators_are_those_in_force() {
         ("principals, and addresses, counted each by itself", CALLERS_MAX.to_string()),
         ("things told to one in 24 hours of what is read for a reason", rates.with_reason_per_day.to_string()),
         ("things told to one in 24 hours of all that is recorded", rates.recorded_per_day.to_string()),
-        ("reads at once", api::config::READERS.to_string()),
+        ("reads at once", sizes.readers.to_string()),
         ("reads that wait", READS_WAITING_MAX.to_string()),
         ("time that a read waits", seconds(READ_PATIENCE)),
         ("lanes", sizes.lanes.to_string()),

@@ -203,19 +203,16 @@ fn default_recorded_reads_per_day() -> u32 {
 }
 
 fn default_readers() -> usize {
-    READERS
+    Sizes::default().readers
 }
 
 fn default_lanes() -> usize {
-    4
+    Sizes::default().lanes
 }
 
 fn default_workers() -> usize {
     2
 }
-
-/// How many connections read where nobody says otherwise. More than there are processors only keep those who answer from their work.
-pub const READERS: usize = 2;
 
 /// A checked configuration.
 #[derive(Debug)]

@@ -44,6 +44,7 @@ pub const READ_PATIENCE: Duration = Duration::from_secs(2);
 /// How many connections a store opens, and how many requests may wait for one.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
+    /// More than there are processors only keep those who answer from their work.
     pub readers: usize,
     /// Lanes on PostgreSQL; SQLite always has one.
     pub lanes: usize,
@@ -54,7 +55,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { readers: 4, lanes: 4, reads_waiting: READS_WAITING_MAX, writes_waiting: WRITES_WAITING_MAX }
+        Self { readers: 2, lanes: 4, reads_waiting: READS_WAITING_MAX, writes_waiting: WRITES_WAITING_MAX }
     }
 }
 
