@@ -37,6 +37,21 @@ pub fn ok(view: &impl Serialize) -> Answered {
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
 }
 
+/// The JSON of a long answer, written beside the rows that it tells.
+pub fn written(view: &impl Serialize) -> Result<Bytes, Fault> {
+    let mut body = Vec::with_capacity(WRITTEN);
+    serde_json::to_writer(&mut body, view).map_err(|error| Fault::Broken(error.to_string()))?;
+    Ok(body.into())
+}
+
+/// How much room a long answer gets at first.
+const WRITTEN: usize = 64 * 1024;
+
+/// As [`ok`], of what was written before.
+pub fn ok_written(body: Bytes) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).content_type("application/json").body(body)
+}
+
 /// 200 with a page of a list, in the form asked for, and the way to the next in the header Link (RFC 8288).
 pub fn listed<T: Serialize + Send + 'static>(call: &Call, page: Page<T>) -> Answered {
     let separator = if call.list.ends_with('?') { "" } else { "&" };

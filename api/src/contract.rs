@@ -23,7 +23,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, ServerBuilder, Tag};
 use utoipa_actix_web::AppExt as _;
 
-use self::answer::{add_problems, problem_schema, share};
+use self::answer::{add_problems, problem_schema, share, tell_headers};
 use self::bound::bound;
 use self::example::example;
 use crate::access::{Access, Effect, Recorded, operation};
@@ -142,12 +142,13 @@ pub fn contract() -> OpenApi {
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch].into_iter().filter_map(|described| described.as_mut());
         for described in described {
             describe(path, described);
+            share(path, described, components);
         }
     }
     keep_totals_to_money(&mut contract);
     refer_rows(&mut contract);
     tell_kept(&mut contract);
-    share(&mut contract);
+    tell_headers(&mut contract);
     bound(&mut contract);
     contract
 }

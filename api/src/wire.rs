@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use domain::money::{Amount, Currency};
 use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
 /// A SHA-256 digest in lower-case hexadecimal.
@@ -93,6 +93,26 @@ where
 /// An amount read back from the database, for the wire.
 pub fn shown(minor: i64, currency: Currency) -> String {
     Amount::from_minor(minor).unwrap_or_default().display(currency)
+}
+
+/// As [`shown`], written where it is sent: for answers of thousands of amounts.
+#[derive(Clone, Copy)]
+pub struct Shown(Amount, Currency);
+
+impl Shown {
+    pub fn of(minor: i64, currency: Currency) -> Self {
+        Self(Amount::from_minor(minor).unwrap_or_default(), currency)
+    }
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(amount, currency) = *self;
+        if currency.decimals() == 0 {
+            return serializer.serialize_str(itoa::Buffer::new().format(amount.minor()));
+        }
+        serializer.serialize_str(&amount.display(currency))
+    }
 }
 
 /// A look back.

@@ -15,7 +15,7 @@ use diesel::expression::AsExpression;
 use diesel::pg::Pg;
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{BigInt, Binary, HasSqlType, SqlType, Text, Timestamptz};
+use diesel::sql_types::{BigInt, HasSqlType, SqlType, Timestamptz};
 use diesel::sqlite::Sqlite;
 use domain::id::Identifier;
 use domain::word::Word;
@@ -74,9 +74,8 @@ impl<T: Identifier> FromSql<Identity, Pg> for Col<T> {
 }
 
 impl<T: Identifier> FromSql<Identity, Sqlite> for Col<T> {
-    fn from_sql(raw: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-        let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(raw)?;
-        Ok(Col(T::from_uuid(Uuid::from_slice(&bytes)?)))
+    fn from_sql(mut raw: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Col(T::from_uuid(Uuid::from_slice(raw.read_blob())?)))
     }
 }
 
@@ -153,8 +152,8 @@ impl<W: Word> FromSql<Vocabulary, Pg> for Col<W> {
 }
 
 impl<W: Word> FromSql<Vocabulary, Sqlite> for Col<W> {
-    fn from_sql(raw: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-        word(&<String as FromSql<Text, Sqlite>>::from_sql(raw)?)
+    fn from_sql(mut raw: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        word(raw.read_text())
     }
 }
 

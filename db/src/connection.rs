@@ -168,10 +168,10 @@ impl Target {
     }
 }
 
-/// Commits of SQLite wait for the disk no more: whoever commits flushes the log, before anybody is told.
-pub fn flushed_by_another(conn: &mut Conn) -> Result<(), Fault> {
+/// Commits of SQLite wait for the disk no more, and copy nothing back: others flush the log, before anybody is told, and copy it.
+pub fn leave_log_to_others(conn: &mut Conn) -> Result<(), Fault> {
     if matches!(conn, Conn::Sqlite(_)) {
-        conn.batch_execute("PRAGMA synchronous = NORMAL")?;
+        conn.batch_execute("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0")?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ impl Target {
     /// Opens a connection that writes for a lane.
     pub fn connect_lane(&self) -> Result<Conn, Fault> {
         let mut conn = self.connect(false)?;
-        flushed_by_another(&mut conn)?;
+        leave_log_to_others(&mut conn)?;
         Ok(conn)
     }
 

@@ -5,6 +5,7 @@
 //! with each job in a savepoint: one refusal sinks nobody. SQLite has one lane; PostgreSQL has several, chosen by
 //! organisation. A third door, [`Store::keep`], is closed to housekeeping that nobody audits.
 
+mod checkpoint;
 mod flush;
 mod foresight;
 mod lane;
@@ -23,11 +24,12 @@ use domain::sensitivity::{Scope, Sensitivity};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::audit::{Answer, Claim};
-use crate::connection::{Conn, Engine, Target, flushed_by_another, is_migrated, migrate, require_durable};
+use crate::connection::{Conn, Engine, Target, is_migrated, leave_log_to_others, migrate, require_durable};
 use crate::effect::Effects;
 use crate::expenditure::reservation::Reservations;
 use crate::fault::Fault;
 use crate::shelf::Shelf;
+use crate::store::checkpoint::{Checkpointer, PAGES};
 use crate::store::flush::{Disk, Flusher};
 pub use crate::store::foresight::{Foreseen, Wanted};
 use crate::store::lane::{Job, Lane, Work};
@@ -248,7 +250,7 @@ impl Store {
     }
 
     fn start(target: &Target, sizes: Sizes, mut first: Conn, walls: Walls) -> Result<Self, Fault> {
-        flushed_by_another(&mut first)?;
+        leave_log_to_others(&mut first)?;
         let (gate, standing) = inspect(&mut first, target.is_pooled())?;
         let engine = target.engine();
         let broken = |error: std::io::Error| Fault::Broken(error.to_string());
@@ -270,13 +272,17 @@ impl Store {
         let mut lanes = Vec::with_capacity(count);
         for index in 0..count {
             let (jobs, receiver) = mpsc::channel();
-            let flusher = match target {
-                Target::Sqlite(path) => Some(Flusher::start(path).map_err(broken)?),
-                Target::Postgres(_) => None,
+            let (flusher, checkpointer) = match target {
+                Target::Sqlite(path) => {
+                    let flusher = Flusher::start(path).map_err(broken)?;
+                    let checkpointer = Checkpointer::start(target, Arc::clone(&flusher.disk), PAGES)?;
+                    (Some(flusher), Some(checkpointer))
+                }
+                Target::Postgres(_) => (None, None),
             };
             disk = flusher.as_ref().map(|flusher| Arc::clone(&flusher.disk));
             let (target, shelf) = (target.clone(), Arc::clone(&shelf));
-            let lane = Lane { target, gate, conn: first.take(), jobs: receiver, shelf, wary: 0, flusher };
+            let lane = Lane { target, gate, conn: first.take(), jobs: receiver, shelf, wary: 0, flusher, checkpointer };
             let run = move || {
                 walls.raise();
                 lane.run();

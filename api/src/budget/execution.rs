@@ -19,81 +19,81 @@ use domain::word::Word as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::{Answered, ok};
+use crate::answer::{Answered, ok_written, written};
 use crate::auth::Call;
 use crate::body::Query;
 use crate::organisation::currency_in;
-use crate::wire::{HistoryQuery, shown};
+use crate::wire::{HistoryQuery, Shown};
 
 /// The credit of an article and what was done with it. Always: paid ≤ accepted ≤ ordered ≤ verified ≤ committed ≤ open.
 #[derive(Serialize, ToSchema)]
-pub struct ArticleExecution {
+pub struct ArticleExecution<'r> {
     section: Section,
     #[schema(max_length = 10)]
-    article: String,
-    #[schema(max_length = 21)]
-    initial: String,
+    article: &'r str,
+    #[schema(value_type = String, max_length = 21)]
+    initial: Shown,
     /// Increases by amendments in force.
-    #[schema(max_length = 21)]
-    increased: String,
+    #[schema(value_type = String, max_length = 21)]
+    increased: Shown,
     /// Decreases by amendments in force.
-    #[schema(max_length = 21)]
-    decreased: String,
-    #[schema(max_length = 21)]
-    carried_forward: String,
+    #[schema(value_type = String, max_length = 21)]
+    decreased: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    carried_forward: Shown,
     /// initial + increased - decreased + carried_forward.
-    #[schema(max_length = 21)]
-    open: String,
+    #[schema(value_type = String, max_length = 21)]
+    open: Shown,
     /// Committed (engagé).
-    #[schema(max_length = 21)]
-    committed: String,
+    #[schema(value_type = String, max_length = 21)]
+    committed: Shown,
     /// Verified (liquidé).
-    #[schema(max_length = 21)]
-    verified: String,
+    #[schema(value_type = String, max_length = 21)]
+    verified: Shown,
     /// Ordered (mandaté), rejected orders left out.
-    #[schema(max_length = 21)]
-    ordered: String,
+    #[schema(value_type = String, max_length = 21)]
+    ordered: Shown,
     /// Accepted by the accountant (pris en charge).
-    #[schema(max_length = 21)]
-    accepted: String,
-    #[schema(max_length = 21)]
-    paid: String,
+    #[schema(value_type = String, max_length = 21)]
+    accepted: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    paid: Shown,
     /// open - committed.
-    #[schema(max_length = 21)]
-    available: String,
+    #[schema(value_type = String, max_length = 21)]
+    available: Shown,
 }
 
 /// A line and what was done with it.
 #[derive(Serialize, ToSchema)]
-pub struct LineExecution {
+pub struct LineExecution<'r> {
     budget_line_id: BudgetLineId,
     #[schema(max_length = 60, example = "F-D-60-602-01")]
     code: String,
     section: Section,
     direction: Direction,
     #[schema(max_length = 200)]
-    label_fr: String,
+    label_fr: &'r str,
     #[schema(max_length = 200)]
-    label_en: String,
-    #[schema(max_length = 21)]
-    initial: String,
-    #[schema(max_length = 21)]
-    committed: String,
-    #[schema(max_length = 21)]
-    verified: String,
-    #[schema(max_length = 21)]
-    ordered: String,
-    #[schema(max_length = 21)]
-    accepted: String,
-    #[schema(max_length = 21)]
-    paid: String,
+    label_en: &'r str,
+    #[schema(value_type = String, max_length = 21)]
+    initial: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    committed: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    verified: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    ordered: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    accepted: Shown,
+    #[schema(value_type = String, max_length = 21)]
+    paid: Shown,
     /// For a line of revenue: what was ordered and accepted (titres pris en charge), less reductions of the year, without the
     /// shares of others in shared taxes; null for expenditure.
-    #[schema(max_length = 21)]
-    issued: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 21)]
+    issued: Option<Shown>,
     /// For a line of revenue: what was collected of it in the year; null for expenditure.
-    #[schema(max_length = 21)]
-    collected: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 21)]
+    collected: Option<Shown>,
 }
 
 /// What a section comes to.
@@ -115,33 +115,33 @@ pub struct SectionExecution {
 
 /// The execution of a year's budget.
 #[derive(Serialize, ToSchema)]
-pub struct BudgetExecution {
+pub struct BudgetExecution<'r> {
     organisation_id: OrganisationId,
     #[schema(minimum = 1960, maximum = 2200)]
     fiscal_year: i32,
     budget_id: BudgetId,
     #[schema(min_length = 3, max_length = 3)]
-    currency: String,
+    currency: &'r str,
     /// What counts up to this date.
     as_of: NaiveDate,
     /// What was recorded up to this instant; null for all.
     known_at: Option<DateTime<Utc>>,
     /// Credit is controlled here: per article of a section.
     #[schema(max_items = 5000)]
-    articles: Vec<ArticleExecution>,
+    articles: Vec<ArticleExecution<'r>>,
     /// The same by line, for information.
     #[schema(max_items = 5000)]
-    lines: Vec<LineExecution>,
+    lines: Vec<LineExecution<'r>>,
     /// The totals of each section.
     #[schema(max_items = 2)]
     sections: Vec<SectionExecution>,
 }
 
-fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> ArticleExecution {
-    let show = |amount: Amount| amount.display(currency);
+fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> ArticleExecution<'_> {
+    let show = |amount: Amount| Shown::of(amount.minor(), currency);
     ArticleExecution {
         section: row.section.0,
-        article: row.article.clone(),
+        article: &row.article,
         initial: show(credit.initial),
         increased: show(credit.increased),
         decreased: show(credit.decreased),
@@ -156,28 +156,40 @@ fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> Articl
     }
 }
 
+fn line_execution<'r>(line: &'r ExecutedLine, revenue: Option<&RevenueExecutionRow>, currency: Currency) -> LineExecution<'r> {
+    let show = |minor| Shown::of(minor, currency);
+    let [committed, verified, ordered, accepted, paid] = line.stages().map(show);
+    LineExecution {
+        budget_line_id: line.id.0,
+        code: line.code(),
+        section: line.section.0,
+        direction: line.direction.0,
+        label_fr: &line.label_fr,
+        label_en: &line.label_en,
+        initial: show(line.initial),
+        committed,
+        verified,
+        ordered,
+        accepted,
+        paid,
+        issued: revenue.map(|done| show(done.ordered)),
+        collected: revenue.map(|done| show(done.collected)),
+    }
+}
+
 /// The credits of articles and the stages of lines: kept, or summed from the movements of the past.
 struct Executed {
     credits: Vec<(AppropriationRow, Credit)>,
-    lines: Vec<(ExecutedLine, [i64; 5])>,
+    lines: Vec<ExecutedLine>,
     revenue: BTreeMap<BudgetLineId, RevenueExecutionRow>,
-}
-
-fn with_stages(lines: Vec<ExecutedLine>, mut stages: impl FnMut(&ExecutedLine) -> [i64; 5]) -> Vec<(ExecutedLine, [i64; 5])> {
-    let with_its = |line| {
-        let its = stages(&line);
-        (line, its)
-    };
-    lines.into_iter().map(with_its).collect()
 }
 
 fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, Fault> {
     let rows = list_appropriations(conn, scope, budget)?;
     let credits = rows.into_iter().map(|row| Ok((row.credit()?, row))).collect::<Result<Vec<_>, Fault>>()?;
-    let lines = list_executed_lines(conn, scope, budget)?;
     Ok(Executed {
         credits: credits.into_iter().map(|(credit, row)| (row, credit)).collect(),
-        lines: with_stages(lines, ExecutedLine::stages),
+        lines: list_executed_lines(conn, scope, budget)?,
         revenue: list_revenue_executions(conn, scope, budget)?,
     })
 }
@@ -185,7 +197,7 @@ fn now(conn: &mut Conn, scope: &Scope, budget: &BudgetRow) -> Result<Executed, F
 /// The totals of the sections, from what was done with their articles of expenditure and lines of revenue.
 fn sections(
     articles: &[(AppropriationRow, Credit)],
-    lines: &[(ExecutedLine, [i64; 5])],
+    lines: &[ExecutedLine],
     revenue: &BTreeMap<BudgetLineId, RevenueExecutionRow>,
     currency: Currency,
 ) -> Result<Vec<SectionExecution>, Fault> {
@@ -194,7 +206,7 @@ fn sections(
         Amount::sum(amounts).ok_or_else(|| Fault::Corrupt("sum of the execution out of range".to_owned()))
     };
     let of = |section: Section| {
-        let done = || lines.iter().filter(|(line, _)| line.section.0 == section).filter_map(|(line, _)| revenue.get(&line.id.0));
+        let done = || lines.iter().filter(|line| line.section.0 == section).filter_map(|line| revenue.get(&line.id.0));
         let issued = sum(done().map(|done| done.ordered).collect())?;
         let collected = sum(done().map(|done| done.collected).collect())?;
         let accepted =
@@ -225,7 +237,11 @@ fn back_then(conn: &mut Conn, scope: &Scope, budget: &BudgetRow, history: Histor
         let credit = Credit { committed, verified, ordered, accepted, paid, ..row.credit()? };
         credits.push((row, credit));
     }
-    let lines = with_stages(list_executed_lines(conn, scope, budget)?, |line| staged_lines.remove(&line.id.0).unwrap_or_default());
+    let at_that_time = |line: ExecutedLine| {
+        let stages = staged_lines.remove(&line.id.0).unwrap_or_default();
+        line.at(stages)
+    };
+    let lines = list_executed_lines(conn, scope, budget)?.into_iter().map(at_that_time).collect();
     Ok(Executed { credits, lines, revenue: list_revenue_executions_at(conn, scope, budget, history)? })
 }
 
@@ -238,7 +254,7 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
     let scope = call.scope()?;
     let (today, instant) = (call.today, call.now);
     let query = query.0;
-    let view = call
+    let body = call
         .store()
         .read(move |conn| {
             db::budget::fiscal_year::find_fiscal_year(conn, &scope, year)?;
@@ -255,39 +271,21 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
             };
             let articles = executed.credits.iter().map(|(row, credit)| article(row, *credit, currency)).collect();
             let sections = sections(&executed.credits, &executed.lines, &executed.revenue, currency)?;
-            let lines = executed.lines.into_iter().map(|(line, stages)| {
-                let [committed, verified, ordered, accepted, paid] = stages.map(|stage| shown(stage, currency));
-                let of_revenue = executed.revenue.get(&line.id.0);
-                LineExecution {
-                    budget_line_id: line.id.0,
-                    code: line.code(),
-                    section: line.section.0,
-                    direction: line.direction.0,
-                    label_fr: line.label_fr,
-                    label_en: line.label_en,
-                    initial: shown(line.initial, currency),
-                    committed,
-                    verified,
-                    ordered,
-                    accepted,
-                    paid,
-                    issued: of_revenue.map(|done| shown(done.ordered, currency)),
-                    collected: of_revenue.map(|done| shown(done.collected, currency)),
-                }
-            });
-            let lines = lines.collect();
-            Ok(BudgetExecution {
+            let lines = executed.lines.iter().map(|line| line_execution(line, executed.revenue.get(&line.id.0), currency)).collect();
+            let view = BudgetExecution {
                 organisation_id: organisation,
                 fiscal_year: year,
                 budget_id: budget.id.0,
-                currency: currency.code().to_owned(),
+                currency: currency.code(),
                 as_of,
                 known_at: query.known_at,
                 articles,
                 lines,
                 sections,
-            })
+            };
+            // Thousands of amounts are written by whoever read them: others wait for whoever answers.
+            written(&view)
         })
         .await?;
-    ok(&view)
+    Ok(ok_written(body))
 }

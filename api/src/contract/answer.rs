@@ -160,18 +160,31 @@ fn headers() -> [(&'static str, Header); 4] {
 const ORIGIN: &str = "Access-Control-Allow-Origin";
 const WAIT: &str = "Retry-After";
 
-/// Every answer says which headers it carries, and problems that mean the same everywhere are described once.
-pub fn share(contract: &mut OpenApi) {
+/// Problems that mean the same everywhere are described once. Done for each operation as soon as it is described: together they would
+/// take more memory than all that the service keeps.
+pub fn share(path: &str, described: &mut Described, components: &mut Components) {
+    for (status, answer) in &mut described.responses.responses {
+        let RefOr::T(response) = answer else { continue };
+        let Some(name) = name_in_common(path, status, response) else { continue };
+        let mut shared = std::mem::replace(answer, Ref::from_response_name(&name).into());
+        components.responses.entry(name).or_insert_with(|| {
+            if let RefOr::T(response) = &mut shared {
+                add_headers(path, status, response);
+            }
+            shared
+        });
+    }
+}
+
+/// Every answer says which headers it carries.
+pub fn tell_headers(contract: &mut OpenApi) {
     let components = contract.components.get_or_insert_with(Components::new);
     components.headers = headers().into_iter().map(|(name, header)| (name.to_owned(), header.into())).collect();
     for (path, item) in &mut contract.paths.paths {
         for described in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch].into_iter().flatten() {
             for (status, answer) in &mut described.responses.responses {
-                let RefOr::T(response) = answer else { continue };
-                add_headers(path, status, response);
-                if let Some(name) = name_in_common(path, status, response) {
-                    let shared = std::mem::replace(answer, Ref::from_response_name(&name).into());
-                    components.responses.entry(name).or_insert(shared);
+                if let RefOr::T(response) = answer {
+                    add_headers(path, status, response);
                 }
             }
         }

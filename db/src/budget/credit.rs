@@ -368,6 +368,12 @@ impl ExecutedLine {
     pub fn stages(&self) -> [i64; 5] {
         self.done.as_ref().map(|row| [row.committed, row.verified, row.ordered, row.accepted, row.paid]).unwrap_or_default()
     }
+
+    /// The line as it was when its stages were these.
+    #[must_use]
+    pub fn at(self, [committed, verified, ordered, accepted, paid]: [i64; 5]) -> Self {
+        Self { done: Some(LineExecutionRow { committed, verified, ordered, accepted, paid }), ..self }
+    }
 }
 
 /// The lines of a budget in its order, with what was done with them.

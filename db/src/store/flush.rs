@@ -3,6 +3,7 @@
 //! The lane commits without waiting for the disk. The flusher then flushes the log once for all that was committed since, and only after
 //! that anybody is told: those who wrote, and those who read what may not be on disk yet.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,8 +42,30 @@ impl Flushed {
 const FAILED: &str = "the disk failed; whether the last writes stand is not known before the service starts anew";
 
 impl Disk {
+    pub fn new() -> Self {
+        Self { begun: AtomicU64::new(0), flushed: watch::Sender::new(Flushed::UpTo(0)) }
+    }
+
     pub fn begin_commit(&self) {
         self.begun.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Says that what the disk holds is not known any more. That stays so.
+    pub fn fail(&self, why: &dyn Display) {
+        log::error!("{FAILED}: {why}");
+        self.flushed.send_replace(Flushed::Failed);
+    }
+
+    /// Says how far it holds all. What failed once stays failed.
+    fn reach(&self, commit: u64) -> Result<(), Lost> {
+        let reached = self.flushed.send_if_modified(|flushed| {
+            let going = !matches!(flushed, Flushed::Failed);
+            if going {
+                *flushed = Flushed::UpTo(commit);
+            }
+            going
+        });
+        if reached { Ok(()) } else { Err(Lost::ForGood(FAILED.to_owned())) }
     }
 
     /// Waits until all that can have been seen is on disk.
@@ -88,7 +111,7 @@ impl Flusher {
         // The log lies beside the file itself, not beside a link to it.
         let mut log = database.canonicalize()?.into_os_string();
         log.push("-wal");
-        let disk = Arc::new(Disk { begun: AtomicU64::new(0), flushed: watch::Sender::new(Flushed::UpTo(0)) });
+        let disk = Arc::new(Disk::new());
         let (groups, queue) = unbounded();
         let after = Arc::clone(&disk);
         let thread = std::thread::Builder::new().name("flusher".to_owned()).spawn(move || run(&after, &PathBuf::from(log), &queue))?;
@@ -113,24 +136,35 @@ impl Flusher {
     }
 }
 
-fn run(disk: &Disk, log: &Path, queue: &Receiver<Waiting>) {
+fn run(disk: &Disk, path: &Path, queue: &Receiver<Waiting>) {
+    // Opened once: whoever opens a file after another heard that it failed does not hear of it.
+    let mut log = None;
     let mut flushed = 0;
     while let Ok(first) = queue.recv() {
         let mut groups = vec![first];
         groups.extend(queue.try_iter());
         let begun = groups.last().map_or(flushed, |last| last.begun);
         if begun > flushed {
-            // A flush that failed once tells nothing when it is tried again.
-            if let Err(error) = File::open(log).and_then(|log| log.sync_data()) {
-                disk.flushed.send_replace(Flushed::Failed);
+            if let Err(error) = flush(&mut log, path) {
+                disk.fail(&error);
+            }
+            if let Err(lost) = disk.reach(begun) {
+                // A flush that failed once tells nothing when it is tried again.
                 for waiting in groups {
-                    Waiting { committed: Err(Lost::ForGood(format!("{FAILED}: {error}"))), ..waiting }.answer();
+                    Waiting { committed: Err(lost.clone()), ..waiting }.answer();
                 }
                 return;
             }
             flushed = begun;
-            disk.flushed.send_replace(Flushed::UpTo(flushed));
         }
         groups.into_iter().for_each(Waiting::answer);
     }
+}
+
+fn flush(log: &mut Option<File>, path: &Path) -> std::io::Result<()> {
+    let log = match log {
+        Some(log) => log,
+        None => log.insert(File::open(path)?),
+    };
+    log.sync_data()
 }

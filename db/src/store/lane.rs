@@ -11,6 +11,7 @@ use domain::audit::Actor;
 use domain::id::OrganisationId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::checkpoint::Checkpointer;
 use super::flush::Flusher;
 use super::foresight::{Foresight, Wanted};
 use super::{Author, Known, Outcome, Tx, panic_text};
@@ -175,6 +176,8 @@ pub struct Lane {
     pub wary: usize,
     /// Who flushes after it; nobody where the engine does.
     pub flusher: Option<Flusher>,
+    /// Who copies back what was logged; nobody where the engine does.
+    pub checkpointer: Option<Checkpointer>,
 }
 
 impl Lane {
@@ -195,9 +198,15 @@ impl Lane {
             if !flusher.take(group, committed) {
                 break;
             }
+            if let (Some(checkpointer), Some(conn)) = (&self.checkpointer, &mut self.conn) {
+                checkpointer.follow(conn);
+            }
         }
         if let Some(flusher) = self.flusher.take() {
             flusher.end();
+        }
+        if let Some(checkpointer) = self.checkpointer.take() {
+            checkpointer.end();
         }
     }
 
