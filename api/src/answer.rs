@@ -37,15 +37,12 @@ pub fn ok(view: &impl Serialize) -> Answered {
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "private, no-cache")).json(view))
 }
 
-/// The JSON of a long answer, written beside the rows that it tells.
-pub fn written(view: &impl Serialize) -> Result<Bytes, Fault> {
-    let mut body = Vec::with_capacity(WRITTEN);
+/// The JSON of a long answer, written beside the rows that it tells, into so much room at first.
+pub fn written(view: &impl Serialize, room: usize) -> Result<Bytes, Fault> {
+    let mut body = Vec::with_capacity(room);
     serde_json::to_writer(&mut body, view).map_err(|error| Fault::Broken(error.to_string()))?;
     Ok(body.into())
 }
-
-/// How much room a long answer gets at first.
-const WRITTEN: usize = 64 * 1024;
 
 /// As [`ok`], of what was written before.
 pub fn ok_written(body: Bytes) -> HttpResponse {

@@ -91,7 +91,7 @@ pub fn find_executable(conn: &mut Conn, scope: &Scope, fiscal_year: i32) -> Resu
     Ok(visible!(budgets, scope)
         .filter(budgets::fiscal_year.eq(fiscal_year))
         .filter(budgets::kind.eq(Col(BudgetKind::Original)))
-        .filter(budgets::state.eq_any([Col(BudgetState::Approved), Col(BudgetState::SettledExOfficio)]))
+        .filter(budgets::state.eq(Col(BudgetState::Approved)).or(budgets::state.eq(Col(BudgetState::SettledExOfficio))))
         .select(BudgetRow::as_select())
         .first(conn)
         .optional()?)

@@ -156,6 +156,9 @@ fn article(row: &AppropriationRow, credit: Credit, currency: Currency) -> Articl
     }
 }
 
+/// About as much as a line or an article takes in JSON.
+const LINE_BYTES: usize = 512;
+
 fn line_execution<'r>(line: &'r ExecutedLine, revenue: Option<&RevenueExecutionRow>, currency: Currency) -> LineExecution<'r> {
     let show = |minor| Shown::of(minor, currency);
     let [committed, verified, ordered, accepted, paid] = line.stages().map(show);
@@ -284,7 +287,7 @@ pub async fn read_budget_execution(call: Call, path: web::Path<(OrganisationId, 
                 sections,
             };
             // Thousands of amounts are written by whoever read them: others wait for whoever answers.
-            written(&view)
+            written(&view, LINE_BYTES * (executed.credits.len() + executed.lines.len() + 1))
         })
         .await?;
     Ok(ok_written(body))
