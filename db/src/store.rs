@@ -9,6 +9,7 @@ mod checkpoint;
 mod flush;
 mod foresight;
 mod lane;
+mod queue;
 mod reader;
 
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use crossbeam_channel::{Sender, unbounded};
 use diesel::connection::SimpleConnection as _;
 use domain::audit::{Actor, Events};
 use domain::id::OrganisationId;
@@ -33,6 +33,7 @@ use crate::store::checkpoint::{Checkpointer, PAGES};
 use crate::store::flush::{Disk, Flusher};
 pub use crate::store::foresight::{Foreseen, Wanted};
 use crate::store::lane::{Job, Lane, Work};
+use crate::store::queue::{Entry, queue};
 use crate::store::reader::{Caller, Reader, Waiting};
 use crate::wall::{Reach, Standing, inspect};
 
@@ -71,7 +72,7 @@ pub struct Store {
 struct Inner {
     engine: Engine,
     /// Where readers take what waits.
-    reads: Sender<Waiting>,
+    reads: Entry<Waiting>,
     /// One for each read that runs or waits.
     places: Arc<Semaphore>,
     lanes: Vec<Entrance>,
@@ -254,12 +255,12 @@ impl Store {
         let (gate, standing) = inspect(&mut first, target.is_pooled())?;
         let engine = target.engine();
         let broken = |error: std::io::Error| Fault::Broken(error.to_string());
-        let (reads, queue) = unbounded();
+        let (reads, exit) = queue();
         for index in 0..sizes.readers {
-            let (reader, queue) = (Reader::new(target.clone(), gate), queue.clone());
+            let (reader, exit) = (Reader::new(target.clone(), gate), exit.clone());
             let run = move || {
                 walls.raise();
-                reader.run(&queue);
+                reader.run(&exit);
             };
             std::thread::Builder::new().name(format!("reader-{index}")).spawn(run).map_err(broken)?;
         }
@@ -322,7 +323,7 @@ impl Store {
         let place = place.map_err(|_| Fault::Full("too many reads are waiting"))?;
         let (waiting, mut read) = Waiting::new(place, self.reach.clone(), query);
         let caller = Caller(waiting.clone());
-        self.inner.reads.send(waiting).map_err(|error| Fault::Broken(error.to_string()))?;
+        self.inner.reads.put(waiting);
         let read = match tokio::time::timeout(READ_PATIENCE, &mut read).await {
             Ok(read) => read,
             Err(_) if caller.0.take().is_some() => return Err(Fault::Full("no reader came free")),

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::Integer;
@@ -57,7 +57,7 @@ fn later(done: Result<(), Fault>) -> Result<bool, Fault> {
 pub struct Checkpointer {
     disk: Arc<Disk>,
     /// Where it hears that something was committed.
-    committed: Sender<()>,
+    committed: SyncSender<()>,
     /// Most was copied: the lane copies the rest between two groups, and the log begins anew.
     most: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -67,7 +67,7 @@ impl Checkpointer {
     /// Copies whenever so many pages wait. Its connection stays open as long as it runs: until then the log does not go away.
     pub fn start(target: &Target, disk: Arc<Disk>, pages: i32) -> Result<Self, Fault> {
         let mut conn = target.connect_lane()?;
-        let (committed, heard) = bounded(1);
+        let (committed, heard) = sync_channel(1);
         let most = Arc::new(AtomicBool::new(false));
         let (told, its) = (Arc::clone(&most), Arc::clone(&disk));
         let run = move || {

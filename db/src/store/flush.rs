@@ -8,9 +8,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::watch;
 
 use super::lane::{Job, Lost};
@@ -112,7 +112,7 @@ impl Flusher {
         let mut log = database.canonicalize()?.into_os_string();
         log.push("-wal");
         let disk = Arc::new(Disk::new());
-        let (groups, queue) = unbounded();
+        let (groups, queue) = channel();
         let after = Arc::clone(&disk);
         let thread = std::thread::Builder::new().name("flusher".to_owned()).spawn(move || run(&after, &PathBuf::from(log), &queue))?;
         Ok(Self { disk, groups, thread })

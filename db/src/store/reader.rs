@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
 use diesel::connection::SimpleConnection as _;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::panic_text;
+use super::queue::Exit;
 use crate::connection::{Conn, Target, Use};
 use crate::fault::Fault;
 use crate::wall::{Gate, Reach, turn};
@@ -90,8 +90,8 @@ impl Reader {
         Self { target, gate, conn: None, answered: Instant::now(), open: None }
     }
 
-    pub fn run(mut self, queue: &Receiver<Waiting>) {
-        let mut next = queue.recv().ok();
+    pub fn run(mut self, queue: &Exit<Waiting>) {
+        let mut next = queue.take();
         while let Some(waiting) = next.take() {
             if let Some((reach, query)) = waiting.take() {
                 match query(self.connection(&reach)) {
@@ -105,12 +105,12 @@ impl Reader {
             }
             // Who comes at once is served in the same transaction.
             next = match self.open {
-                Some(_) => queue.recv_timeout(LINGERING).ok(),
+                Some(_) => queue.take_within(LINGERING),
                 None => None,
             };
             if next.is_none() {
                 self.end();
-                next = queue.recv().ok();
+                next = queue.take();
             }
         }
     }
