@@ -1,5 +1,6 @@
 //! Races of real clients: the last franc, and the same request at the same time.
 
+mod gather;
 mod group;
 mod server;
 

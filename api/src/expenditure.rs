@@ -207,14 +207,8 @@ pub async fn list_commitments(call: Call, _path: web::Path<OrganisationId>, quer
 #[get("/v1/organisations/{organisation_id}/commitments/{commitment_id}")]
 pub async fn read_commitment(call: Call, request: HttpRequest, path: web::Path<(OrganisationId, CommitmentId)>) -> Answered {
     let (_, id) = path.into_inner();
-    let scope = call.scope()?;
-    let (currency, row) = call
-        .store()
-        .read(move |conn| {
-            let (row, currency) = db::expenditure::find_commitment_with_currency(conn, &scope, id)?;
-            Ok((known_currency(&currency)?, row))
-        })
-        .await?;
+    let (row, currency) = call.store().find::<db::expenditure::CommitmentById>(call.scope()?, id).await?;
+    let currency = known_currency(&currency)?;
     versioned(&request, row.version, &view(row, currency))
 }
 

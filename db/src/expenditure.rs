@@ -11,6 +11,8 @@ pub mod regularisation;
 pub mod reservation;
 pub mod verification;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use domain::budget::Section;
@@ -28,7 +30,7 @@ use crate::connection::{Conn, MultiBackend};
 use crate::fault::Fault;
 use crate::page::{Bounds, Keyset, Rows, Totalled, containing, folded};
 use crate::schema::{commitments, organisations};
-use crate::store::Tx;
+use crate::store::{ById, Gather, Gathered, Tx};
 use crate::{between, totalled, visible, within};
 
 /// The commitments on a budget line, for what hangs on them.
@@ -114,14 +116,52 @@ pub fn find_commitment(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Resu
     Ok(visible!(commitments, scope).filter(commitments::id.eq(Col(id))).select(CommitmentRow::as_select()).get_result(conn)?)
 }
 
-/// A commitment with the currency of its organisation, in one trip.
-pub fn find_commitment_with_currency(conn: &mut Conn, scope: &Scope, id: CommitmentId) -> Result<(CommitmentRow, String), Fault> {
-    Ok(visible!(commitments, scope)
-        .inner_join(organisations::table.on(organisations::id.eq(commitments::organisation_id)))
-        .filter(commitments::id.eq(Col(id)))
-        .filter(organisations::sensitivity.le(scope.clearance.rank()))
-        .select((CommitmentRow::as_select(), organisations::currency))
-        .get_result(conn)?)
+/// How many elements PostgreSQL expects in a list that it does not know.
+const LIST_EXPECTED: usize = 10;
+
+/// Commitments by their ids, each with the currency of its organisation.
+pub struct CommitmentById;
+
+/// Those that a condition names, as a scope may see them. The currency is read once for all, and there is none for who may not see it.
+macro_rules! with_currency {
+    ($scope:expr, $condition:expr) => {
+        visible!(commitments, $scope).filter($condition).select((
+            CommitmentRow::as_select(),
+            organisations::table
+                .filter(organisations::id.eq(Col($scope.organisation)))
+                .filter(organisations::sensitivity.le($scope.clearance.rank()))
+                .select(organisations::currency)
+                .single_value(),
+        ))
+    };
+}
+
+impl ById for CommitmentById {
+    type Id = CommitmentId;
+    type Row = (CommitmentRow, String);
+
+    fn find(conn: &mut Conn, scope: &Scope, ids: &[CommitmentId]) -> Result<HashMap<CommitmentId, Self::Row>, Fault> {
+        let rows: Vec<(CommitmentRow, Option<String>)> = match (conn, ids) {
+            (Conn::Pg(conn), [first, _, ..]) => {
+                // Of a list that it does not know PostgreSQL expects so many: with as many, it keeps the plan that serves all lists.
+                let again = std::iter::repeat_n(*first, LIST_EXPECTED.saturating_sub(ids.len()));
+                let ids: Vec<_> = ids.iter().copied().chain(again).map(Col).collect();
+                with_currency!(scope, commitments::id.eq_any(ids)).load(conn)?
+            }
+            (conn, ids) => {
+                let mut rows = Vec::with_capacity(ids.len());
+                for id in ids {
+                    rows.extend(with_currency!(scope, commitments::id.eq(Col(*id))).load(conn)?);
+                }
+                rows
+            }
+        };
+        Ok(rows.into_iter().filter_map(|(row, currency)| Some((row.id.0, (row, currency?)))).collect())
+    }
+
+    fn among(gathered: &Gathered) -> &Gather<Self> {
+        &gathered.commitments
+    }
 }
 
 /// Which commitments to list.

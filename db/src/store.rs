@@ -8,6 +8,7 @@
 mod checkpoint;
 mod flush;
 mod foresight;
+mod gather;
 mod lane;
 mod queue;
 mod reader;
@@ -32,6 +33,7 @@ use crate::shelf::Shelf;
 use crate::store::checkpoint::{Checkpointer, PAGES};
 use crate::store::flush::{Disk, Flusher};
 pub use crate::store::foresight::{Foreseen, Wanted};
+pub use crate::store::gather::{ById, Gather, Gathered};
 use crate::store::lane::{Job, Lane, Work};
 use crate::store::queue::{Entry, queue};
 use crate::store::reader::{Caller, Reader, Waiting};
@@ -75,6 +77,7 @@ struct Inner {
     reads: Entry<Waiting>,
     /// One for each read that runs or waits.
     places: Arc<Semaphore>,
+    gathered: Gathered,
     lanes: Vec<Entrance>,
     shelf: Arc<Shelf>,
     /// What has reached it; nothing where the engine shows only what has.
@@ -82,6 +85,7 @@ struct Inner {
     standing: Standing,
 }
 
+const NO_READER: Fault = Fault::Full("no reader came free");
 const WRITES_FULL: &str = "too many writes are waiting";
 
 /// Where a lane takes what is brought to it.
@@ -292,7 +296,7 @@ impl Store {
             lanes.push(Entrance { jobs, places: Arc::new(Semaphore::new(1 + sizes.writes_waiting)) });
         }
         let places = Arc::new(Semaphore::new(sizes.readers + sizes.reads_waiting));
-        let inner = Inner { engine, reads, places, lanes, shelf, disk, standing };
+        let inner = Inner { engine, reads, places, gathered: Gathered::default(), lanes, shelf, disk, standing };
         Ok(Self { inner: Arc::new(inner), reach: Reach::default() })
     }
 
@@ -319,22 +323,52 @@ impl Store {
 
     /// Reads, on a connection that cannot write. Refused when too many wait for one already, or none comes free in time.
     pub async fn read<T: Send + 'static>(&self, query: impl FnOnce(&mut Conn) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-        let place = Arc::clone(&self.inner.places).try_acquire_owned();
-        let place = place.map_err(|_| Fault::Full("too many reads are waiting"))?;
-        let (waiting, mut read) = Waiting::new(place, self.reach.clone(), query);
+        let (waiting, mut read) = Waiting::new(self.reading_place()?, self.reach.clone(), query);
         let caller = Caller(waiting.clone());
         self.inner.reads.put(waiting);
         let read = match tokio::time::timeout(READ_PATIENCE, &mut read).await {
             Ok(read) => read,
-            Err(_) if caller.0.take().is_some() => return Err(Fault::Full("no reader came free")),
+            Err(_) if caller.0.take().is_some() => return Err(NO_READER),
             // It has begun.
             Err(_) => read.await,
         };
         let read = read.unwrap_or_else(|_| Err(Fault::Busy("the reader ended".to_owned())));
-        if let Some(disk) = &self.inner.disk {
-            disk.settle().await?;
-        }
+        self.settle().await?;
         read
+    }
+
+    /// Reads one row by its id, in one query with whoever waits for such a row of the same scope.
+    pub async fn find<K: ById>(&self, scope: Scope, id: K::Id) -> Result<K::Row, Fault> {
+        let place = self.reading_place()?;
+        let gather = K::among(&self.inner.gathered);
+        let (row, first) = gather.join(scope, id);
+        let mut kept = Some(place);
+        if first && let Some(place) = kept.take() {
+            // Not given up when its caller goes away: others count on it.
+            let (waiting, _) = Waiting::new(place, Reach::of([scope.organisation]), gather.read(scope));
+            self.inner.reads.put(waiting);
+        }
+        let row = tokio::time::timeout(READ_PATIENCE, row).await.map_err(|_| NO_READER)?;
+        drop(kept);
+        self.settle().await?;
+        match row {
+            Ok(row) => row.ok_or(Fault::Missing),
+            // Why it could not be read is found out alone.
+            Err(_) => self.read(move |conn| K::find(conn, &scope, &[id])?.remove(&id).ok_or(Fault::Missing)).await,
+        }
+    }
+
+    fn reading_place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let place = Arc::clone(&self.inner.places).try_acquire_owned();
+        place.map_err(|_| Fault::Full("too many reads are waiting"))
+    }
+
+    /// Waits until whatever was read is on disk.
+    async fn settle(&self) -> Result<(), Fault> {
+        match &self.inner.disk {
+            Some(disk) => disk.settle().await,
+            None => Ok(()),
+        }
     }
 
     /// Reads as a write of an organisation would, to tell what it would do.

@@ -34,7 +34,7 @@ impl Sensitivity {
 
 /// Whose rows a request may touch, and up to which sensitivity. Built only from a verified token (or for the public);
 /// every finder of organisation-owned data demands one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     pub organisation: OrganisationId,
     pub clearance: Sensitivity,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::Bench;
 use crate::alone::{Bound, alone};
 use crate::contest::{Contest, Figure, Rules};
+use crate::database::analysed;
 use crate::founding::{Commune, fiscal_year};
 use crate::limit::pgbench;
 use crate::program::Service;
@@ -104,6 +105,10 @@ pub fn reads(bench: &mut Bench) {
 fn read(bench: &Bench, table: &mut Table, engine: &str, target: &Target, communes: &[Commune]) {
     let service = Service::start(&bench.program, target, None);
     load::run(service.address, CLIENTS, WRITING, &request::commitments(&service, &communes[..1]));
+    if let Target::Postgres(_) = target {
+        // As its own housekeeping does within a minute.
+        analysed(&mut target.connect(false).expect("a connection"));
+    }
     let (commune, token) = (&communes[0], service.token(communes[0].mayor));
     let base = format!("/v1/organisations/{}", commune.id);
     let json = |path: &str| json(&service, &token, path);

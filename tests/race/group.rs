@@ -51,7 +51,7 @@ fn spoil(conn: &mut Conn) {
 }
 
 /// The id at the end of a path.
-fn id_of(path: &str) -> Uuid {
+pub fn id_of(path: &str) -> Uuid {
     path.rsplit('/').next().and_then(|id| id.parse().ok()).expect("an id")
 }
 
