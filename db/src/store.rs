@@ -10,6 +10,7 @@ mod flush;
 mod foresight;
 mod gather;
 mod lane;
+mod priority;
 mod queue;
 mod reader;
 
@@ -35,6 +36,7 @@ use crate::store::flush::{Disk, Flusher};
 pub use crate::store::foresight::{Foreseen, Wanted};
 pub use crate::store::gather::{ById, Gather, Gathered};
 use crate::store::lane::{Job, Lane, Work};
+use crate::store::priority::Priority;
 use crate::store::queue::{Entry, queue};
 use crate::store::reader::{Caller, Reader, Waiting};
 use crate::wall::{Reach, Standing, inspect};
@@ -264,6 +266,7 @@ impl Store {
             let (reader, exit) = (Reader::new(target.clone(), gate), exit.clone());
             let run = move || {
                 walls.raise();
+                Priority::Reader.take();
                 reader.run(&exit);
             };
             std::thread::Builder::new().name(format!("reader-{index}")).spawn(run).map_err(broken)?;
@@ -290,6 +293,7 @@ impl Store {
             let lane = Lane { target, gate, conn: first.take(), jobs: receiver, shelf, wary: 0, flusher, checkpointer };
             let run = move || {
                 walls.raise();
+                Priority::Lane.take();
                 lane.run();
             };
             std::thread::Builder::new().name(format!("lane-{index}")).spawn(run).map_err(broken)?;

@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 
 use super::flush::Disk;
+use super::priority::Priority;
 use crate::connection::{Conn, Target};
 use crate::fault::Fault;
 
@@ -71,6 +72,7 @@ impl Checkpointer {
         let most = Arc::new(AtomicBool::new(false));
         let (told, its) = (Arc::clone(&most), Arc::clone(&disk));
         let run = move || {
+            Priority::Checkpointer.take();
             if let Err(fault) = run(&mut conn, pages, &heard, &told) {
                 its.fail(&fault);
             }
