@@ -1,6 +1,7 @@
 //! Operations: the program as those who run it meet it. Commands, configuration, refusals to start, containers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -108,6 +109,23 @@ fn a_database_that_is_not_installed_is_not_served() {
     let ended = place.run(&["serve"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     place.refuses(&["health"], "http://127.0.0.1");
+}
+
+#[test]
+fn what_is_kept_is_for_its_owner_alone() {
+    let place = Place::new();
+    assert_eq!(place.run(&["migrate"]).code, Some(0));
+    let running = place.serve(&["serve"], &["health"]);
+    let (copy, other) = (place.path("copy.db"), Place::new());
+    assert_eq!(place.run(&["backup", &copy]).code, Some(0));
+    assert_eq!(other.run(&["restore", &copy]).code, Some(0));
+    let restored = std::fs::metadata(other.path("sigida.db")).expect("restored");
+    assert_eq!(restored.permissions().mode() & 0o777, 0o600);
+    for kept in ["sigida.db", "sigida.db-wal", "sigida.db-shm", "copy.db", "copy.db.sha256", "key.pem"] {
+        let mode = std::fs::metadata(place.path(kept)).expect(kept).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{kept}");
+    }
+    assert_eq!(running.terminate().0, Some(0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One connection type over both engines, chosen once by the scheme of the database URL.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use diesel::connection::{CacheSize, SimpleConnection};
@@ -12,6 +13,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::fault::Fault;
+use crate::private;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -139,6 +141,9 @@ impl Target {
         let busy = |error: diesel::ConnectionError| Fault::Busy(error.to_string());
         match self {
             Target::Sqlite(path) => {
+                if !reader {
+                    own(path)?;
+                }
                 let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(busy)?;
                 conn.batch_execute(
                     "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
@@ -165,6 +170,15 @@ impl Target {
                 Ok(Conn::Pg(conn))
             }
         }
+    }
+}
+
+/// A database that is not there yet is made for its owner alone; so are the files that SQLite puts beside it. One that is there, whoever
+/// reads it, stays as it is.
+fn own(database: &Path) -> Result<(), Fault> {
+    match private::create_new(database) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(Fault::Broken(format!("{}: {error}", database.display()))),
+        _ => Ok(()),
     }
 }
 

@@ -26,6 +26,7 @@ pub mod page;
 pub mod parameter;
 pub mod participation;
 pub mod prepared;
+pub mod private;
 pub mod programme;
 pub mod project;
 pub mod reference;

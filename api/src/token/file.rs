@@ -147,14 +147,7 @@ pub fn new_pem() -> Result<String, String> {
 
 /// Writes a new file that only its owner reads, down to the disk.
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path)?;
+    let mut file = db::private::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
