@@ -17,8 +17,8 @@ use crate::connection::{Conn, Target};
 use crate::fault::Fault;
 
 /// How many pages of the log are to be copied before anybody begins. The more, the more often a page is written again before it is
-/// copied, and the longer a start after a crash.
-pub const PAGES: i32 = 32_000;
+/// copied and the fewer wait for the disk meanwhile; and the longer the log and a start after a crash.
+pub const PAGES: i32 = 128_000;
 
 /// How long nobody tries again after it could not be done.
 const PAUSE: Duration = Duration::from_secs(1);
